@@ -1,0 +1,29 @@
+# How much does transfer learning buy you on a small image dataset?
+# What is made; workflow/rules/ says how, and workflow/transfer_gain/ computes it.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+# A study given by --configfile is complete: nothing of config.yaml is mixed in.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/features.smk"
+include: "workflow/rules/heads.smk"
+include: "workflow/rules/tables.smk"
+
+
+
+rule all:
+    default_target: True
+    input:
+        rules.tables.input,
+

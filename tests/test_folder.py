@@ -1,0 +1,294 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from containers import CONTAINERS, encode, make, noise, png
+from transfer_gain.sources import SourceError
+from transfer_gain.sources.archives import UnreadableError
+from transfer_gain.sources.folder import Folder
+from transfer_gain.sources.pictures import decode_picture
+
+TREE = {
+    f"{name}/{number}.png": noise(10 * label + number)
+    for label, name in enumerate(["cat", "dog", "eel"])
+    for number in range(3)
+}
+FILES = {name: png(pixels) for name, pixels in TREE.items()}
+SPLIT = {
+    f"{split}/{name}": png(noise(100 * part + seed))
+    for part, split in enumerate(["train", "val"])
+    for seed, name in enumerate(TREE)
+}
+
+
+def folder(tmp_path, tree, **options) -> Folder:
+    return Folder(make("folder", tmp_path / "data", tree), **options)
+
+
+def problems(tmp_path, tree) -> list[str]:
+    """Return the lines of the error, and check that `skip` leaves out all that they name."""
+    path = make("folder", tmp_path / "data", tree)
+    with pytest.raises(SourceError) as error:
+        Folder(path)
+    title, *lines = str(error.value).splitlines()
+    assert title.startswith(f"{path}: bad images (expected <class>/<image>")
+    skipped = [f"  {name}: {reason}" for name, reason in Folder(path, on_bad_image="skip").skipped]
+    assert set(lines) <= set(skipped)
+    return [line.strip() for line in lines]
+
+
+@pytest.mark.parametrize("above", ["", "my/pets/"])
+@pytest.mark.parametrize("kind", CONTAINERS)
+def test_every_container_gives_the_same_images(kind, above, tmp_path):
+    tree = {f"{above}{name}": content for name, content in FILES.items()}
+    pets = Folder(make(kind, tmp_path / "data", tree))
+    assert pets.classes == ("cat", "dog", "eel")
+    assert [item.image_id for item in pets.items] == sorted(TREE)
+    for item in pets.items:
+        assert pets.classes[item.label] == item.image_id.split("/")[0]
+        assert np.array_equal(pets.read(item), TREE[item.image_id])
+        assert (item.split, item.group) == (None, None)
+    assert pets.skipped == []
+
+
+@pytest.mark.parametrize(
+    ("train", "val"), [("train", "val"), ("Training", "valid"), ("TRAIN", "validation")]
+)
+def test_a_given_split_is_kept(train, val, tmp_path):
+    names = {"train": train, "val": val}
+    tree = {f"{names[n.split('/')[0]]}/{n.split('/', 1)[1]}": SPLIT[n] for n in SPLIT}
+    pets = folder(tmp_path, tree)
+    assert pets.classes == ("cat", "dog", "eel")
+    expected = [(f"{train}/{name}", "training") for name in TREE]
+    expected += [(f"{val}/{name}", "validation") for name in TREE]
+    assert [(item.image_id, item.split) for item in pets.items] == expected
+
+
+def test_a_class_may_be_called_train(tmp_path):
+    tree = {f"{name}/1.png": png(noise(seed)) for seed, name in enumerate(["car", "train"])}
+    pets = folder(tmp_path, tree)
+    assert (pets.classes, {item.split for item in pets.items}) == (("car", "train"), {None})
+
+
+def test_clutter_and_notes_beside_the_classes_are_no_problem(tmp_path):
+    clutter = ["README.md", "cat/Thumbs.db", "cat/._0.png", ".git/logo.png", "__MACOSX/cat/._0.png"]
+    assert folder(tmp_path, FILES | dict.fromkeys(clutter, b"clutter")).skipped == []
+
+
+def test_files_that_are_no_whole_image_are_named(tmp_path):
+    bad = {
+        "cat/notes.txt": b"no image",
+        "cat/cut.png": png(noise(0, (64, 64, 3)))[:5000],
+        "dog/cut.jpg": encode(Image.fromarray(noise(0, (64, 64, 3))), "JPEG")[:900],
+        "eel/empty.png": b"",
+        "eel/page.eps": encode(Image.fromarray(noise(99)), "EPS"),
+        "logo.PNG": png(noise(98)),
+        "dog/puppies/1.jpg": b"",
+    }
+    lines = problems(tmp_path, FILES | bad)
+    assert [line.split(":")[0] for line in lines] == sorted(bad)
+    assert "cat/notes.txt: no image that Pillow can read" in lines
+    assert "eel/page.eps: no image that Pillow can read" in lines  # Pillow would run Ghostscript
+    assert "logo.PNG: an image that is not directly in a class folder" in lines
+
+
+def test_skip_leaves_out_only_what_is_bad(tmp_path):
+    pets = folder(tmp_path, FILES | {"cat/bad.png": b""}, on_bad_image="skip")
+    assert [item.image_id for item in pets.items] == sorted(TREE)
+    assert pets.skipped == [("cat/bad.png", "no image that Pillow can read")]
+
+
+def test_no_more_than_ten_problems_are_listed(tmp_path):
+    tree = FILES | {f"cat/bad{number:02}.png": b"" for number in range(13)}
+    with pytest.raises(SourceError) as error:
+        folder(tmp_path, tree)
+    _, *lines = str(error.value).splitlines()
+    assert [line.split(":")[0].strip() for line in lines[:-1]] == [
+        f"cat/bad{number:02}.png" for number in range(10)
+    ]
+    assert lines[-1] == "  … and 3 more"
+
+
+def test_links_are_named(tmp_path):
+    path = make("folder", tmp_path / "data", FILES)
+    (path / "cat" / "link.png").symlink_to(path / "dog" / "1.png")
+    with pytest.raises(SourceError, match=r"cat/link\.png: a link"):
+        Folder(path)
+
+
+def test_a_class_without_an_image_is_named_and_skipped_as_a_whole(tmp_path):
+    path = make("folder", tmp_path / "data", FILES | {"fox/bad.png": b""})
+    (path / "gnu").mkdir()
+    with pytest.raises(SourceError) as error:
+        Folder(path)
+    assert "fox: a class without any images\n  fox/bad.png" in str(error.value)
+    assert "gnu: a class without any images" in str(error.value)
+    assert Folder(path, on_bad_image="skip").classes == ("cat", "dog", "eel")
+
+
+def test_a_class_needs_images_on_both_sides_of_a_given_split(tmp_path):
+    tree = {name: content for name, content in SPLIT.items() if not name.startswith("val/dog")}
+    assert problems(tmp_path, tree) == ["dog: a class without validation images"]
+    pets = Folder(tmp_path / "data", on_bad_image="skip")
+    assert pets.classes == ("cat", "eel")
+    assert [item.image_id for item in pets.items] == [n for n in sorted(tree) if "dog" not in n]
+
+
+def test_a_side_of_the_split_without_classes_is_a_problem(tmp_path):
+    path = make("folder", tmp_path / "data", {f"train/{name}": FILES[name] for name in FILES})
+    (path / "val").mkdir()
+    with pytest.raises(SourceError, match="cat: a class without validation images"):
+        Folder(path)
+
+
+def test_identical_images_of_two_classes_are_named_and_none_is_kept(tmp_path):
+    twin = {"dog/copy.png": FILES["cat/1.png"], "cat/copy.png": FILES["cat/1.png"]}
+    assert problems(tmp_path, FILES | twin) == [
+        "cat/1.png: identical to dog/copy.png, of another class",
+        "cat/copy.png: identical to cat/1.png; not all of one class",
+        "dog/copy.png: identical to cat/1.png; not all of one class",
+    ]
+    kept = {item.image_id for item in Folder(tmp_path / "data", on_bad_image="skip").items}
+    assert kept == set(FILES) - {"cat/1.png"}
+
+
+def test_identical_images_on_both_sides_of_a_split_are_named_and_kept_for_training(tmp_path):
+    tree = SPLIT | {"val/cat/copy.png": SPLIT["train/cat/2.png"]}
+    assert problems(tmp_path, tree) == [
+        "val/cat/copy.png: identical to train/cat/2.png, on the other side of the split"
+    ]
+    kept = {item.image_id for item in Folder(tmp_path / "data", on_bad_image="skip").items}
+    assert kept == set(SPLIT)
+
+
+def test_pixels_twice_in_a_class_are_used_once(tmp_path):
+    # The same pixels in another format: the files differ.
+    copy = encode(Image.fromarray(TREE["cat/1.png"]), "BMP")
+    pets = folder(tmp_path, FILES | {"cat/copy.bmp": copy})
+    assert pets.skipped == [("cat/copy.bmp", "identical to cat/1.png")]
+    assert [item.image_id for item in pets.items] == sorted(TREE)
+
+
+def test_the_same_bytes_in_another_shape_are_another_image(tmp_path):
+    flat = noise(50, (2, 8))
+    tree = FILES | {"cat/flat.png": png(flat), "dog/tall.png": png(flat.reshape(8, 2))}
+    assert len(folder(tmp_path, tree).items) == len(tree)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    placed=st.lists(
+        st.tuples(st.sampled_from(["train", "val"]), st.sampled_from("ab"), st.integers(0, 3)),
+        max_size=12,
+    )
+)
+def test_no_pixels_are_ever_in_two_classes_or_on_both_sides(placed, tmp_path_factory):
+    places = ["train/a", "val/a", "train/b", "val/b"]
+    tree = {f"{place}/x.png": png(noise(seed)) for seed, place in enumerate(places, start=9)}
+    for number, (split, name, seed) in enumerate(placed):
+        tree[f"{split}/{name}/{number}.png"] = png(noise(seed))
+    path = make("folder", tmp_path_factory.mktemp("pets") / "data", tree)
+    pets = Folder(path, on_bad_image="skip")
+    pixels = [pets.read(item).tobytes() for item in pets.items]
+    assert len(set(pixels)) == len(pixels)
+    left_out = {name for name, _ in pets.skipped}
+    assert {item.image_id for item in pets.items} | left_out == set(tree)
+
+
+@pytest.mark.parametrize(
+    ("tree", "found"),
+    [({}, "[]"), ({"README.md": b""}, "[]"), ({"cat/1.png": FILES["cat/1.png"]}, "['cat']")],
+)
+def test_fewer_than_two_classes_are_refused(tree, found, tmp_path):
+    with pytest.raises(SourceError) as error:
+        folder(tmp_path, tree)
+    assert f"classes with images: {found}; expected" in str(error.value)
+
+
+GRAY16 = np.array([[0, 128, 129], [257, 32768, 65535]], np.uint16)
+GRAY8 = np.array([[0, 0, 1], [1, 128, 255]], np.uint8)  # nearest of 255 / 65535 of it
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
+def test_16_bit_gray_is_scaled_to_8(kind):
+    content = encode(Image.fromarray(GRAY16), kind)
+    assert np.array_equal(decode_picture(content, "x"), GRAY8)
+
+
+@pytest.mark.parametrize("pixels", [np.float32([[0.5]]), np.int32([[70000]]), np.int32([[-1]])])
+def test_pixels_without_a_known_range_are_refused(pixels):
+    with pytest.raises(UnreadableError, match=r"x\.tiff: .*32 pixels, expected 8 or 16 bits"):
+        decode_picture(encode(Image.fromarray(pixels), "TIFF"), "x.tiff")
+
+
+RGB = np.uint8([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [9, 9, 9]]])
+
+
+def image(mode: str) -> Image.Image:
+    return Image.fromarray(RGB).convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (encode(image("RGB"), "PNG"), RGB),
+        (encode(Image.fromarray(RGB).quantize(4), "PNG"), RGB),
+        (encode(Image.fromarray(RGB).quantize(4), "GIF"), RGB),
+        (encode(image("RGBA"), "WEBP", lossless=True), RGB),
+        (encode(image("CMYK"), "TIFF"), RGB),
+        (encode(image("L"), "BMP"), np.asarray(image("L"))),
+        (encode(image("1"), "PNG"), np.asarray(image("1")) * np.uint8(255)),
+        (encode(image("LA"), "PNG"), np.asarray(image("L"))),
+    ],
+    ids=["rgb", "palette", "gif", "rgba", "cmyk", "gray", "1-bit", "gray-alpha"],
+)
+def test_every_kind_of_pixels_is_decoded(content, expected):
+    pixels = decode_picture(content, "x")
+    assert pixels.dtype == np.uint8
+    assert np.array_equal(pixels, expected)
+
+
+def test_transparency_is_laid_on_white():
+    half = Image.fromarray(np.uint8([[[0, 0, 0, 128], [10, 20, 30, 255], [9, 9, 9, 0]]]))
+    expected = [[[127] * 3, [10, 20, 30], [255] * 3]]
+    assert decode_picture(encode(half, "PNG"), "x").tolist() == expected
+    gray = Image.fromarray(np.uint8([[[7, 0], [7, 255]]]), "LA")
+    assert decode_picture(encode(gray, "PNG"), "x").tolist() == [[255, 7]]
+    clear = Image.fromarray(RGB).quantize(4)
+    index = clear.getpixel((0, 0))
+    assert decode_picture(encode(clear, "PNG", transparency=index), "x")[0, 0].tolist() == [255] * 3
+
+
+def test_pictures_are_turned_as_exif_says():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by a quarter
+    content = encode(Image.fromarray(RGB[:, :1]), "PNG", exif=exif)
+    assert np.array_equal(decode_picture(content, "x"), np.rot90(RGB[:, :1], -1))
+
+
+def test_pillows_limit_of_pixels_is_an_error_by_name(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 99)
+    assert decode_picture(png(noise(0, (9, 11))), "x").shape == (9, 11)
+    with pytest.raises(UnreadableError, match=r"big\.png: .*exceeds limit of 99 pixels"):
+        decode_picture(png(noise(0, (10, 10))), "big.png")
+
+
+WHOLE = {
+    kind: encode(Image.fromarray(noise(0, (16, 16, 3))), kind, **options)
+    for kind, options in {"PNG": {}, "BMP": {}, "WEBP": {"lossless": True}, "TIFF": {}}.items()
+}
+
+
+@settings(deadline=None)
+@given(kind=st.sampled_from(sorted(WHOLE)), share=st.floats(0, 1, exclude_max=True))
+@pytest.mark.filterwarnings("ignore:.*:UserWarning:PIL")  # they say that a TIFF is cut
+def test_a_truncated_image_never_passes_for_another(kind, share):
+    content = WHOLE[kind][: int(share * len(WHOLE[kind]))]
+    try:
+        pixels = decode_picture(content, "cut")
+    except UnreadableError as error:
+        assert str(error).startswith("cut: ")
+    else:  # only the end mark is missing
+        assert np.array_equal(pixels, noise(0, (16, 16, 3)))

@@ -1,0 +1,17 @@
+from transfer_gain import devices, job
+
+with job.logged(snakemake.log[0]):
+    devices.configure(gpu=snakemake.resources.gpu > 0)
+    from transfer_gain import backbones
+
+    backbone = snakemake.params.backbone
+    backbones.extract(
+        snakemake.input.images,
+        snakemake.input.weights,
+        snakemake.output[0],
+        architecture=backbone["architecture"],
+        layer=backbone["layer"],
+        input_size=backbone["input_size"],
+        precision=snakemake.params.precision,
+        threads=snakemake.threads,
+    )

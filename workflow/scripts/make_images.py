@@ -1,0 +1,14 @@
+from transfer_gain import images, job
+from transfer_gain.sources import open_source
+
+with job.logged(snakemake.log[0]):
+    settings = snakemake.params.settings
+    images.write_images(
+        open_source(settings["source"], snakemake.input.files, settings, snakemake.params.seed),
+        snakemake.output[0],
+        dataset=settings["name"],
+        training_per_class=settings["training_per_class"],
+        validation_per_class=settings["validation_per_class"],
+        image_size=settings["image_size"],
+        study_seed=snakemake.params.seed,
+    )

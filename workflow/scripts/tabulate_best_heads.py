@@ -1,0 +1,14 @@
+import pandas as pd
+
+from transfer_gain import job, selection, store, tables
+
+with job.logged(snakemake.log[0]):
+    selections = pd.concat(
+        store.with_names(selection.read(path), names)
+        for path, names in zip(snakemake.input.selections, snakemake.params.names, strict=True)
+    )
+    published = tables.read_published(
+        snakemake.input.published, "best_heads", snakemake.params.sources
+    )
+    table = tables.best_heads(store.read_rows(snakemake.input.runs), selections, published)
+    store.write_table(table, snakemake.output.csv, snakemake.output.parquet)

@@ -1,0 +1,19 @@
+from transfer_gain import devices, job, selection
+
+with job.logged(snakemake.log[0]):
+    devices.configure(gpu=snakemake.resources.gpu > 0)
+    from transfer_gain import heads
+
+    selected = selection.read_settings(snakemake.input.selection, snakemake.wildcards.protocol)
+    heads.train_files(
+        snakemake.input.features,
+        snakemake.input.samples,
+        snakemake.input.halves,
+        snakemake.output.runs,
+        snakemake.output.history,
+        dataset=snakemake.wildcards.dataset,
+        backbone=snakemake.wildcards.backbone,
+        size=snakemake.wildcards.size,
+        study_seed=snakemake.params.seed,
+        settings={**snakemake.params.settings, **selected},
+    )

@@ -1,0 +1,1 @@
+"""What transfer learning buys on a small image dataset: the functions behind the workflow."""

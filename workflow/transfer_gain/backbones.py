@@ -1,0 +1,169 @@
+"""Frozen networks of keras.applications, cut at a layer: images in, features out."""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from . import devices, store
+from .devices import tf
+from .sources import vgg16_weights
+
+import keras  # isort: skip  (after TensorFlow is set up)
+
+# Images that go through the network together: large enough to fill the processor, small enough
+# that a batch's activations (16 MB an image in VGG16) stay in tens of MB.
+BATCH = 32
+
+log = logging.getLogger(__name__)
+
+
+class BackboneError(ValueError):
+    """A backbone cannot be built as asked; the message says what is possible."""
+
+
+def build(
+    architecture: str, weights: Path | str, layer: str, input_size: int, precision: str
+) -> keras.Model:
+    """Build a frozen network from its input to one of its layers.
+
+    Args:
+        architecture: a name in `keras.applications`.
+        weights: file of its ImageNet weights.
+        layer: name of the layer to cut at.
+        input_size: side of its input in pixels.
+        precision: "float32" or "bfloat16", of weights and arithmetic.
+
+    Raises:
+        BackboneError: the network has no such layer.
+        SourceError: the weights' file is corrupt.
+    """
+    keras.config.set_dtype_policy(precision)
+    network = getattr(keras.applications, architecture)(
+        include_top=False, weights=None, input_shape=(input_size, input_size, 3)
+    )
+    names = [each.name for each in network.layers]
+    if layer not in names:
+        raise BackboneError(
+            f"layer: found '{layer}', allowed for {architecture}: {', '.join(names)}"
+        )
+    tensors = vgg16_weights.load(weights)
+    for each in network.layers:
+        if each.weights:
+            each.set_weights([tensors[f"{each.name}/kernel"], tensors[f"{each.name}/bias"]])
+    model = keras.Model(network.input, network.get_layer(layer).output)
+    model.trainable = False
+    return model
+
+
+def extractor(model: keras.Model, architecture: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the function from images to features.
+
+    It takes uint8 (images, height, width, 1 or 3), repeats gray to three channels, resizes to the
+    model's input (bilinear), preprocesses as the network was trained, and returns float32 (images,
+    features). Any number of threads may call it at once.
+    """
+    size = model.input_shape[1]
+    # keras.applications.VGG16 is a function of the module keras.applications.vgg16, and so on.
+    preprocess = _module(architecture).preprocess_input
+
+    @tf.function(reduce_retracing=True)
+    def features(images: tf.Tensor) -> tf.Tensor:
+        images = tf.cast(images, tf.float32)
+        if images.shape[1:3] != (size, size):
+            images = tf.image.resize(images, (size, size))
+        if images.shape[3] == 1:
+            images = tf.repeat(images, 3, axis=3)
+        output = model(tf.cast(preprocess(images), model.compute_dtype), training=False)
+        return tf.reshape(tf.cast(output, tf.float32), (tf.shape(images)[0], -1))
+
+    return lambda images: features(tf.constant(images)).numpy()
+
+
+def extract(
+    images: Path | str,
+    weights: Path | str,
+    output: Path | str,
+    *,
+    architecture: str,
+    layer: str,
+    input_size: int,
+    precision: str,
+    threads: int,
+) -> None:
+    """Write the features of every image of a file, holding only some batches at a time.
+
+    Each batch is computed by one thread, so that the bytes do not depend on `threads`.
+
+    Args:
+        images: a file of images.
+        weights: file of the network's weights.
+        output: file of features to write; `precision` as resolved is in its metadata.
+        architecture: see `build`.
+        layer: see `build`.
+        input_size: see `build`.
+        precision: "float32", "bfloat16" or "auto" (see `devices.fastest_precision`).
+        threads: batches computed side by side.
+
+    Raises:
+        StoreError: the images are corrupt.
+        BackboneError, SourceError: see `build`.
+    """
+    resolved = devices.fastest_precision() if precision == "auto" else precision
+    log.info("precision: %s (asked for: %s)", resolved, precision)
+    model = build(architecture, weights, layer, input_size, resolved)
+    compute = extractor(model, architecture)
+    total = len(store.read_index(images))
+    width = int(np.prod(model.output_shape[1:]))
+
+    def batches() -> Iterator:
+        done = 0
+        for index, features in _ordered(
+            lambda batch: (batch[0], compute(batch[1])),
+            store.iterate_arrays(images, BATCH),
+            threads,
+        ):
+            done += len(index)
+            if done % (BATCH * 32) == 0 or done == total:
+                log.info("%d of %d images", done, total)
+            yield index, features
+
+    store.write_arrays(
+        output,
+        "features",
+        (width,),
+        "<f4",
+        batches(),
+        {
+            "classes": store.read_metadata(images)["classes"],
+            "architecture": architecture,
+            "layer": layer,
+            "input_size": input_size,
+            "precision": resolved,
+        },
+    )
+
+
+def _ordered(function: Callable, items: Iterable, threads: int) -> Iterator:
+    """Map a function over items in threads, in order, with few items in flight."""
+    with ThreadPoolExecutor(threads) as pool:
+        pending = deque()
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > 2 * threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+def _module(architecture: str):
+    """Return the module of keras.applications that defines an architecture."""
+    network = getattr(keras.applications, architecture)
+    return next(
+        module
+        for module in vars(keras.applications).values()
+        if hasattr(module, "preprocess_input") and getattr(module, architecture, None) is network
+    )

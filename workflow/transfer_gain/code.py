@@ -1,0 +1,52 @@
+"""Which of the package's files a job runs, so that editing one reruns the jobs that use it."""
+
+import ast
+import functools
+import os
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+
+
+@functools.cache
+def files_behind(*modules: str) -> list[str]:
+    """Return the files of some modules and of all they import from the package, sorted.
+
+    The paths are relative to the working directory, so that moving a checkout changes nothing.
+
+    Args:
+        modules: names below the package, such as "heads" or "sources.folder".
+    """
+    found: set[Path] = set()
+    waiting = [_file(PACKAGE.joinpath(*module.split("."))) for module in modules]
+    while waiting:
+        file = waiting.pop()
+        if file and file not in found:
+            found.add(file)
+            waiting += _imported(file)
+    return sorted(os.path.relpath(file) for file in found)
+
+
+def _imported(file: Path) -> list[Path | None]:
+    """Return the files that a file's import statements name, None for those of other packages."""
+    imported = []
+    for node in ast.walk(ast.parse(file.read_text())):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        if node.level:
+            folder = file.parents[node.level - 1]
+        elif (node.module or "").split(".")[0] == PACKAGE.name:
+            folder = PACKAGE.parent
+        else:
+            continue
+        base = folder.joinpath(*(node.module or "").split("."))
+        imported += [_file(base), *(_file(base / alias.name) for alias in node.names)]
+    return imported
+
+
+def _file(module: Path) -> Path | None:
+    """Return the file of a module or package given by its path without ending."""
+    for candidate in (module.with_suffix(".py"), module / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None

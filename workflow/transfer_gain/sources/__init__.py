@@ -1,0 +1,51 @@
+"""Where images and weights come from: a module per dataset or weight file, and `fetch`."""
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+
+class Item(NamedTuple):
+    """One image that a source can deliver, before it is read.
+
+    Attributes:
+        image_id: unique within the dataset and stable between machines.
+        label: index into the source's `classes`.
+        split: "training" or "validation" where the source comes with a split, else None.
+        group: images of one group look alike (a character, a person); None where unknown.
+    """
+
+    image_id: str
+    label: int
+    split: str | None = None
+    group: str | None = None
+
+
+class Source(Protocol):
+    """A dataset's images, listed cheaply and read one at a time."""
+
+    classes: tuple[str, ...]
+    items: Sequence[Item]
+
+    def read(self, item: Item) -> np.ndarray:
+        """Return an item's picture: uint8, (height, width) if gray or (height, width, 3)."""
+
+
+class SourceError(ValueError):
+    """A source cannot be used; the message names the file or key and what is expected."""
+
+
+def open_source(name: str, files: Sequence[Path], settings: Mapping[str, Any], seed: int) -> Source:
+    """Open a dataset by the name of its source: the module of that name in this package.
+
+    Args:
+        name: value of the config's `source`.
+        files: what was fetched for it.
+        settings: the dataset's settings in the config.
+        seed: the study's seed, for sources that draw their images.
+    """
+    module = import_module(f".{name.replace('-', '_')}", __package__)
+    return module.open_source(files, settings, seed)

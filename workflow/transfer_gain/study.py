@@ -1,0 +1,351 @@
+"""The config as a typed object: its schema, defaults and paths, and no other place knows them."""
+
+import copy
+import difflib
+import functools
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+SCHEMA_FILE = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
+PROTOCOLS = ("report", "held-out")
+
+
+class ConfigError(ValueError):
+    """The config is refused; one line names the key, what was found and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset's settings; `options` are those that only its source has."""
+
+    name: str
+    source: str
+    training_per_class: int
+    validation_per_class: int
+    image_size: int
+    options: Mapping[str, Any]
+
+    @property
+    def class_count(self) -> int | None:
+        """Number of classes where the config says it, else None."""
+        return len(self.options["classes"]) if "classes" in self.options else None
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A frozen network, cut at a layer."""
+
+    name: str
+    architecture: str
+    weights: str
+    layer: str
+    input_size: int
+
+
+@dataclass(frozen=True)
+class Size:
+    """A fraction of the training images and how many samples of it are drawn."""
+
+    fraction: float
+    replicates: int
+
+
+@dataclass(frozen=True)
+class Heads:
+    """The grid of heads and how each is trained."""
+
+    layers: tuple[tuple[int, ...], ...]
+    activations: tuple[str, ...]
+    learning_rates: tuple[float, ...]
+    batch_size: int
+    epochs: int
+    min_updates: int
+    l2: float
+
+    def configurations(self) -> Iterator[dict[str, str]]:
+        """Yield the wildcards of every head of the grid, in the config's order."""
+        for layers, activation, rate in itertools.product(
+            self.layers, self.activations, self.learning_rates
+        ):
+            yield {
+                "layers": "-".join(map(str, layers)),
+                "activation": activation,
+                "learning_rate": number(rate),
+            }
+
+
+@dataclass(frozen=True)
+class LongRuns:
+    """Which sizes are trained again for longer, and how long."""
+
+    sizes: tuple[float, ...]
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where everything lies; braces are Snakemake wildcards.
+
+    A path holds the settings by which variants of one file differ; the rest of what a file depends
+    on is in its rule's `params`.
+    """
+
+    results: str
+    precision: str
+
+    fashion_mnist = tuple(
+        f"resources/fashion-mnist/{part}"
+        for part in (
+            "train-images-idx3-ubyte",
+            "train-labels-idx1-ubyte",
+            "t10k-images-idx3-ubyte",
+            "t10k-labels-idx1-ubyte",
+        )
+    )
+    vgg16_weights = "resources/weights/vgg16-imagenet.npz"
+
+    @property
+    def images(self) -> str:
+        """Return the path of a dataset's images."""
+        return f"{self.results}/images/{{dataset}}.parquet"
+
+    @property
+    def samples(self) -> str:
+        """Return the path of a size's samples: which images each replicate trains on."""
+        return f"{self.results}/samples/{{dataset}}/size={{size}}.parquet"
+
+    @property
+    def halves(self) -> str:
+        """Return the path of the validation images' split into selection and reporting half."""
+        return f"{self.results}/samples/{{dataset}}/validation_halves.parquet"
+
+    @property
+    def features(self) -> str:
+        """Return the path of a dataset's features."""
+        return f"{self.results}/features/{{dataset}}/{{backbone}}-{self.precision}.parquet"
+
+    @property
+    def head(self) -> str:
+        """Return the folder of one head's `runs` and `history`."""
+        return (
+            f"{self.results}/heads/{{dataset}}/{{backbone}}-{self.precision}/size={{size}}/"
+            "layers={layers}/activation={activation}/learning_rate={learning_rate}/epochs={epochs}"
+        )
+
+    @property
+    def selection(self) -> str:
+        """Return the path of the heads selected at a size, a row a protocol."""
+        return (
+            f"{self.results}/selections/{{dataset}}/{{backbone}}-{self.precision}/size={{size}}.csv"
+        )
+
+    @property
+    def long_run(self) -> str:
+        """Return the folder of a selected head's `runs` and `history` after more epochs."""
+        return (
+            f"{self.results}/long_runs/{{dataset}}/{{backbone}}-{self.precision}/size={{size}}/"
+            "protocol={protocol}/epochs={epochs}"
+        )
+
+    def table(self, name: str) -> str:
+        """Return the path of a table, without its ending."""
+        return f"{self.results}/tables/{name}"
+
+    def figure(self, name: str) -> str:
+        """Return the path of a figure, without its ending."""
+        return f"{self.results}/figures/{name}"
+
+    def log(self, made: str) -> str:
+        """Return the path of the log of the job that makes this file."""
+        return self._beside(made, "logs", "log")
+
+    def benchmark(self, made: str) -> str:
+        """Return the path of the benchmark of the job that makes this file."""
+        return self._beside(made, "benchmarks", "tsv")
+
+    def _beside(self, made: str, folder: str, ending: str) -> str:
+        """Return the path of a job's own file, named after what the job makes."""
+        name = made.removeprefix(f"{self.results}/").removesuffix(".parquet").removesuffix(".csv")
+        return f"{self.results}/{folder}/{name}.{ending}"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A whole study, every default filled in."""
+
+    seed: int
+    results: str
+    precision: str
+    datasets: dict[str, Dataset]
+    backbones: dict[str, Backbone]
+    sizes: tuple[Size, ...]
+    heads: Heads
+    long_runs: LongRuns
+
+    @property
+    def paths(self) -> Paths:
+        """Return where this study's files lie."""
+        return Paths(self.results, self.precision)
+
+    def replicates(self, size: str) -> int:
+        """Return the number of replicates of the size with this name (see `number`)."""
+        return next(s.replicates for s in self.sizes if number(s.fraction) == size)
+
+
+def number(value: float) -> str:
+    """Return a fraction or rate as paths and wildcards write it: shortest, without exponent.
+
+    >>> number(0.001), number(1.0), number(0.00001)
+    ('0.001', '1', '0.00001')
+    """
+    return f"{Decimal(repr(float(value))).normalize():f}"
+
+
+@functools.cache
+def schema() -> dict[str, Any]:
+    """Return the config's JSON schema."""
+    return yaml.safe_load(SCHEMA_FILE.read_text())
+
+
+def load(config: Mapping[str, Any]) -> Study:
+    """Check a config and return it as a study with every default filled in.
+
+    Args:
+        config: the parsed config; it is not changed.
+
+    Raises:
+        ConfigError: the first thing wrong, on one line.
+    """
+    config = copy.deepcopy(dict(config))
+    errors = _FillingValidator(schema()).iter_errors(config)
+    if error := next(iter(errors), None):
+        raise ConfigError(_one_line(error))
+    study = _typed(config)
+    _check_values(study)
+    return study
+
+
+def _fill_defaults(validator, properties, instance, subschema):
+    """Validate `properties`, having set what is missing to its default."""
+    if validator.is_type(instance, "object"):
+        for key, value in properties.items():
+            if "default" in value:
+                instance.setdefault(key, copy.deepcopy(value["default"]))
+    yield from jsonschema.Draft202012Validator.VALIDATORS["properties"](
+        validator, properties, instance, subschema
+    )
+
+
+def _is_finite_number(checker, value) -> bool:
+    """Tell whether a value is a number; YAML's .nan and .inf would pass every range."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)
+
+
+_FillingValidator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    {"properties": _fill_defaults},
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("number", _is_finite_number),
+)
+
+_ALLOWED = {
+    # YAML reads 1e-4 as text, for want of a point.
+    "type": lambda kind: (
+        "a number, such as 0.0001 (not 1e-4)" if kind == "number" else f"a value of type {kind}"
+    ),
+    "enum": lambda values: "one of " + ", ".join(map(str, values)),
+    "minimum": lambda bound: f"at least {bound}",
+    "maximum": lambda bound: f"at most {bound}",
+    "exclusiveMinimum": lambda bound: f"greater than {bound}",
+    "minItems": lambda count: f"at least {count} value(s)",
+    "minLength": lambda count: f"at least {count} character(s)",
+    "minProperties": lambda count: f"at least {count} entry",
+    "uniqueItems": lambda _: "no value twice",
+    "pattern": lambda pattern: f"text that matches {pattern}",
+}
+
+
+def _one_line(error: jsonschema.ValidationError) -> str:
+    """Say what is wrong with the config in one line."""
+    key = error.json_path.removeprefix("$").removeprefix(".") or "config"
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        found = next(name for name in error.instance if name not in known)
+        close = difflib.get_close_matches(str(found), known, n=1)
+        hint = f" (did you mean '{close[0]}'?)" if close else ""
+        return f"{key}: found unknown key '{found}'{hint}, allowed: {', '.join(known)}"
+    if error.validator == "required":
+        return f"{key}: found no key '{error.message.split(chr(39))[1]}', which is required"
+    allowed = _ALLOWED[error.validator](error.validator_value)
+    return f"{key}: found {error.instance!r}, allowed: {allowed}"
+
+
+def _typed(config: dict[str, Any]) -> Study:
+    """Build the study from a config that fits the schema."""
+    common = ("source", "training_per_class", "validation_per_class", "image_size")
+    datasets = {
+        name: Dataset(
+            name=name,
+            **{key: values[key] for key in common},
+            options={key: value for key, value in values.items() if key not in common},
+        )
+        for name, values in config["datasets"].items()
+    }
+    backbones = {name: Backbone(name, **values) for name, values in config["backbones"].items()}
+    heads = config["heads"]
+    return Study(
+        seed=config["seed"],
+        results=config["results"].rstrip("/"),
+        precision=config["precision"],
+        datasets=datasets,
+        backbones=backbones,
+        sizes=tuple(Size(**size) for size in config["sizes"]),
+        heads=Heads(
+            **heads
+            | {
+                "layers": tuple(tuple(layers) for layers in heads["layers"]),
+                "activations": tuple(heads["activations"]),
+                "learning_rates": tuple(heads["learning_rates"]),
+            }
+        ),
+        long_runs=LongRuns(tuple(config["long_runs"]["sizes"]), config["long_runs"]["epochs"]),
+    )
+
+
+def _check_values(study: Study) -> None:
+    """Refuse what the schema cannot see: values that do not fit each other."""
+    fractions = [size.fraction for size in study.sizes]
+    for index, fraction in enumerate(fractions):
+        if fraction in fractions[:index]:
+            raise ConfigError(f"sizes[{index}].fraction: found {fraction} twice, allowed: once")
+    for index, fraction in enumerate(study.long_runs.sizes):
+        if fraction not in fractions:
+            raise ConfigError(
+                f"long_runs.sizes[{index}]: found {fraction}, allowed: one of the sizes' fractions "
+                f"{fractions}"
+            )
+    for dataset in study.datasets.values():
+        for index, fraction in enumerate(fractions):
+            if fraction * dataset.training_per_class < 0.5:  # rounds to no image
+                raise ConfigError(
+                    f"sizes[{index}].fraction: found {fraction}, which leaves the classes of "
+                    f"{dataset.name} without a sample, allowed: at least "
+                    f"{0.5 / dataset.training_per_class:.2g} with "
+                    f"{dataset.training_per_class} training images per class"
+                )
+        if dataset.class_count is None:
+            continue
+        images = dataset.training_per_class * dataset.class_count
+        if study.heads.batch_size > images:
+            raise ConfigError(
+                f"heads.batch_size: found {study.heads.batch_size}, allowed: at most the "
+                f"{images} training images of {dataset.name}"
+            )

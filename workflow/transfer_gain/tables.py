@@ -1,0 +1,113 @@
+"""The tables of the report: rows in, tables out."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from . import selection, store
+from .statistics import mean_interval
+
+
+def read_published(path: Path | str, table: str, sources: Mapping[str, str]) -> pd.DataFrame:
+    """Return a table of the 2018 report, for the datasets of ours that are the same data.
+
+    Args:
+        path: the file of published values.
+        table: a key of that file.
+        sources: the source of each of our datasets.
+
+    Returns:
+        The table's columns, `dataset` by our names; no row where no dataset is the report's.
+    """
+    published = yaml.safe_load(Path(path).read_text())
+    rows = [
+        {**row, "dataset": name}
+        for name, source in sources.items()
+        for row in published[table]
+        if published["source"][row["dataset"]] == source
+    ]
+    return pd.DataFrame(rows, columns=list(published[table][0]))
+
+
+def sizes(index: pd.DataFrame, samples: pd.DataFrame, dataset: str, size: float) -> pd.DataFrame:
+    """Count one size's images as they are in the files (the report's Tables 1 and 2).
+
+    Args:
+        index: rows of the dataset's images (image_id, split, label).
+        samples: rows of the size's samples (replicate, image_id, label).
+        dataset: its name.
+        size: the fraction.
+
+    Returns:
+        One row. Where classes (or replicates) differ in number, per class is the smallest.
+    """
+    sampled = samples.groupby("replicate").size()
+    validation = index[index["split"] == store.VALIDATION]
+    return pd.DataFrame(
+        {
+            "dataset": [dataset],
+            "size": [size],
+            "training_samples": [sampled.min()],
+            "training_per_class": [samples.groupby(["replicate", "label"]).size().min()],
+            "validation_samples": [len(validation)],
+            "validation_per_class": [validation.groupby("label").size().min()],
+            "replicates": [len(sampled)],
+        }
+    )
+
+
+def best_heads(
+    runs: pd.DataFrame, selections: pd.DataFrame, published: pd.DataFrame
+) -> pd.DataFrame:
+    """Describe each selected head and its accuracy (the report's Table 3).
+
+    Args:
+        runs: rows of all heads.
+        selections: rows of `selection.select_heads` with dataset, backbone and size.
+        published: the report's Table 3, by our datasets' names.
+
+    Returns:
+        A row a dataset, backbone, size and protocol. `validation_accuracy` is the mean over
+        replicates with its 95 % interval: over all validation images for protocol "report", over
+        the reporting half for "held-out". `published_*` is the report's, where it has it.
+    """
+    rows = []
+    for _, chosen in selections.iterrows():
+        where = ["dataset", "backbone", "size"]
+        same = runs[(runs[where] == chosen[where].to_numpy()).all(axis=1)]
+        accuracy = selection.runs_of(same, chosen)[selection.PROTOCOLS[chosen["protocol"]][1]]
+        mean, low, high = mean_interval(accuracy)
+        rows.append(
+            {
+                **chosen[[*where, "protocol", *selection.CONFIGURATION]],
+                "validation_accuracy": mean,
+                "ci_low": low,
+                "ci_high": high,
+                "replicates": len(accuracy),
+                "configurations": chosen["configurations"],
+            }
+        )
+    theirs = published.rename(
+        columns={name: f"published_{name}" for name in published if name not in ("dataset", "size")}
+    ).assign(protocol="report")
+    return pd.DataFrame(rows).merge(theirs, how="left", on=["dataset", "size", "protocol"])
+
+
+def cost(
+    jobs: Sequence[tuple[str, str, str, str]], benchmarks: Sequence[Path | str]
+) -> pd.DataFrame:
+    """Gather what each job cost from Snakemake's benchmark files.
+
+    Args:
+        jobs: rule, dataset, size and method of each job; "" where one has no meaning.
+        benchmarks: its benchmark file.
+
+    Returns:
+        Columns rule, dataset, size, method, seconds, cpu_seconds, max_rss_mb; a row a job.
+    """
+    names = pd.DataFrame(jobs, columns=["rule", "dataset", "size", "method"])
+    measured = pd.concat([pd.read_csv(path, sep="\t").head(1) for path in benchmarks])
+    measured = measured[["s", "cpu_time", "max_rss"]].reset_index(drop=True)
+    return names.join(measured.set_axis(["seconds", "cpu_seconds", "max_rss_mb"], axis=1))
