@@ -19,6 +19,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/heads.smk"
 include: "workflow/rules/tables.smk"
+include: "workflow/rules/figures.smk"
 
 
 
@@ -26,4 +27,5 @@ rule all:
     default_target: True
     input:
         rules.tables.input,
+        rules.figures.input,
 

@@ -21,14 +21,20 @@ def expand_heads(pattern, dataset=study.datasets, backbone=study.backbones, size
     ]
 
 
-def expand_long_runs(pattern, dataset=study.datasets, backbone=study.backbones, size=LONG_SIZES):
+def expand_long_runs(
+    pattern,
+    dataset=study.datasets,
+    backbone=study.backbones,
+    size=LONG_SIZES,
+    protocol=PROTOCOLS,
+):
     """Fill in a pattern for every long run, by default of the whole study."""
     return expand(
         pattern,
         dataset=dataset,
         backbone=backbone,
         size=size,
-        protocol=PROTOCOLS,
+        protocol=protocol,
         epochs=study.long_runs.epochs,
     )
 

@@ -1,8 +1,9 @@
-from transfer_gain import devices, job
+from transfer_gain import job
 
 with job.logged(snakemake.log[0]):
-    devices.configure(gpu=snakemake.resources.gpu > 0)
-    from transfer_gain import backbones
+    from transfer_gain import backbones, devices  # TensorFlow greets: into the log
+
+    devices.configure(gpu=snakemake.resources.gpu > 0, calls=snakemake.threads)
 
     backbone = snakemake.params.backbone
     backbones.extract(

@@ -1,8 +1,9 @@
-from transfer_gain import devices, job
+from transfer_gain import job
 
 with job.logged(snakemake.log[0]):
+    from transfer_gain import devices, heads  # TensorFlow greets: into the log
+
     devices.configure(gpu=snakemake.resources.gpu > 0)
-    from transfer_gain import heads
 
     heads.train_files(
         snakemake.input.features,

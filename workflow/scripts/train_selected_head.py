@@ -1,8 +1,9 @@
-from transfer_gain import devices, job, selection
+from transfer_gain import job, selection
 
 with job.logged(snakemake.log[0]):
+    from transfer_gain import devices, heads  # TensorFlow greets: into the log
+
     devices.configure(gpu=snakemake.resources.gpu > 0)
-    from transfer_gain import heads
 
     selected = selection.read_settings(snakemake.input.selection, snakemake.wildcards.protocol)
     heads.train_files(

@@ -17,7 +17,7 @@ for name in _UNUSED:
     del sys.modules[name]
 
 
-def configure(gpu: bool) -> None:
+def configure(gpu: bool, calls: int = 1) -> None:
     """Prepare TensorFlow for one job; call it before anything else that touches a device.
 
     One thread an operation: a sum split over threads depends on their number in its last bits, and
@@ -25,9 +25,10 @@ def configure(gpu: bool) -> None:
 
     Args:
         gpu: whether the job was given an accelerator; the ones it was not given it does not see.
+        calls: compiled calls that the job makes side by side, from as many threads of its own.
     """
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(calls)
     tf.config.experimental.enable_op_determinism()
     if not gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"

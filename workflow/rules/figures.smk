@@ -1,0 +1,105 @@
+# Figures, each as SVG and PNG.
+
+HEAD_FIGURES = ["learning_rates", "grid"] + (["long_runs"] if LONG_SIZES else [])
+FIGURES = [
+    *expand(
+        "{name}_{dataset}_{backbone}",
+        name=HEAD_FIGURES,
+        dataset=study.datasets,
+        backbone=study.backbones,
+    ),
+    *expand("samples_{dataset}", dataset=study.datasets),
+]
+SELECTIONS = expand(rules.select_heads.output, size=SIZES, allow_missing=True)
+
+
+def figure_files(name, caption):
+    """Return the two files of a figure, by format; the SVG goes into Snakemake's report."""
+    return {
+        "svg": report(
+            paths.figure(f"{name}.svg"),
+            caption=f"../report/{caption}.rst",
+            category="Figures",
+            labels={"figure": caption, "dataset": "{dataset}"},
+        ),
+        "png": paths.figure(f"{name}.png"),
+    }
+
+
+rule figures:
+    input:
+        [paths.figure(name) + ending for name in FIGURES for ending in (".svg", ".png")],
+
+
+rule plot_learning_rates:
+    input:
+        runs=lambda wildcards: expand_heads(
+            rules.train_head.output.runs, wildcards.dataset, wildcards.backbone
+        ),
+        selections=SELECTIONS,
+        images=paths.images,
+        published=PUBLISHED,
+        code=files_behind("figures", "tables"),
+    output:
+        **figure_files("learning_rates_{dataset}_{backbone}", "learning_rates"),
+    params:
+        sizes=[float(size) for size in SIZES],
+        source=lambda wildcards: {wildcards.dataset: SOURCES[wildcards.dataset]},
+    log:
+        paths.log(paths.figure("learning_rates_{dataset}_{backbone}")),
+    benchmark:
+        paths.benchmark(paths.figure("learning_rates_{dataset}_{backbone}"))
+    script:
+        "../scripts/plot_learning_rates.py"
+
+
+rule plot_grid:
+    input:
+        runs=lambda wildcards: expand_heads(
+            rules.train_head.output.runs, wildcards.dataset, wildcards.backbone
+        ),
+        images=paths.images,
+        code=files_behind("figures"),
+    output:
+        **figure_files("grid_{dataset}_{backbone}", "grid"),
+    log:
+        paths.log(paths.figure("grid_{dataset}_{backbone}")),
+    benchmark:
+        paths.benchmark(paths.figure("grid_{dataset}_{backbone}"))
+    script:
+        "../scripts/plot_grid.py"
+
+
+rule plot_long_runs:
+    input:
+        history=lambda wildcards: expand_long_runs(
+            rules.train_selected_head.output.history,
+            wildcards.dataset,
+            wildcards.backbone,
+            protocol="report",
+        ),
+        code=files_behind("figures"),
+    output:
+        **figure_files("long_runs_{dataset}_{backbone}", "long_runs"),
+    log:
+        paths.log(paths.figure("long_runs_{dataset}_{backbone}")),
+    benchmark:
+        paths.benchmark(paths.figure("long_runs_{dataset}_{backbone}"))
+    script:
+        "../scripts/plot_long_runs.py"
+
+
+rule plot_samples:
+    input:
+        images=paths.images,
+        code=files_behind("figures", "store"),
+    output:
+        **figure_files("samples_{dataset}", "samples"),
+    params:
+        per_class=10,
+    log:
+        paths.log(paths.figure("samples_{dataset}")),
+    benchmark:
+        paths.benchmark(paths.figure("samples_{dataset}"))
+    script:
+        "../scripts/plot_samples.py"

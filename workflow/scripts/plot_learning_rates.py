@@ -1,0 +1,19 @@
+import pandas as pd
+
+from transfer_gain import figures, job, selection, store, tables
+
+with job.logged(snakemake.log[0]):
+    selections = pd.concat(
+        selection.read(path).assign(size=size)
+        for path, size in zip(snakemake.input.selections, snakemake.params.sizes, strict=True)
+    )
+    published = tables.read_published(
+        snakemake.input.published, "best_heads", snakemake.params.source
+    )
+    figure = figures.plot_learning_rates(
+        store.read_rows(snakemake.input.runs),
+        figures.best_at_smallest(selections.reset_index(drop=True)),
+        published,
+        chance=1 / len(store.read_metadata(snakemake.input.images)["classes"]),
+    )
+    figures.save(figure, *snakemake.output)

@@ -1,0 +1,14 @@
+from transfer_gain import figures, job, store
+
+with job.logged(snakemake.log[0]):
+    images = snakemake.input.images
+    index = store.read_index(images)
+    training = index[index["split"] == store.TRAINING]
+    shown = training.groupby("label").head(snakemake.params.per_class)
+    figure = figures.plot_samples(
+        shown,
+        store.read_arrays(images, shown.index.to_numpy()),
+        store.read_metadata(images)["classes"],
+        snakemake.wildcards.dataset,
+    )
+    figures.save(figure, *snakemake.output)
