@@ -22,10 +22,8 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 
 
-
 rule all:
     default_target: True
     input:
         rules.tables.input,
         rules.figures.input,
-

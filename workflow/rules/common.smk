@@ -7,15 +7,12 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-# Jobs import the package, too, wherever they run.
-PACKAGE_PARENT = str(Path(workflow.basedir, "workflow"))
-sys.path.insert(0, PACKAGE_PARENT)
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [PACKAGE_PARENT, os.environ.get("PYTHONPATH")])
-)
+sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 
-from transfer_gain.code import files_behind
+from transfer_gain.code import files_behind, make_importable
 from transfer_gain.study import PROTOCOLS, ConfigError, load, number
+
+make_importable()
 
 try:
     study = load(config)
@@ -25,6 +22,20 @@ except ConfigError as error:
 paths = study.paths
 SIZES = [number(size.fraction) for size in study.sizes]
 LONG_SIZES = [number(fraction) for fraction in study.long_runs.sizes]
+HEAD_SETTINGS = {
+    key: getattr(study.heads, key) for key in ("batch_size", "min_updates", "l2")
+}
+
+
+wildcard_constraints:
+    dataset="|".join(study.datasets),
+    backbone="|".join(study.backbones),
+    size=r"[0-9.]+",
+    layers=r"[0-9-]+",
+    activation="|".join(study.heads.activations),
+    learning_rate=r"[0-9.]+",
+    epochs=r"[0-9]+",
+    protocol="|".join(PROTOCOLS),
 
 
 def fetched(source):
@@ -37,12 +48,84 @@ def source_module(source):
     return f"sources.{source.replace('-', '_')}"
 
 
-wildcard_constraints:
-    dataset="|".join(study.datasets),
-    backbone="|".join(study.backbones),
-    size=r"[0-9.]+",
-    layers=r"[0-9-]+",
-    activation="|".join(study.heads.activations),
-    learning_rate=r"[0-9.]+",
-    epochs=r"[0-9]+",
-    protocol="|".join(PROTOCOLS),
+def expand_heads(pattern, dataset=study.datasets, backbone=study.backbones, size=SIZES):
+    """Fill in a pattern for every head of the grid, by default of the whole study."""
+    return [
+        path
+        for configuration in study.heads.configurations()
+        for path in expand(
+            pattern,
+            dataset=dataset,
+            backbone=backbone,
+            size=size,
+            epochs=study.heads.epochs,
+            **configuration,
+        )
+    ]
+
+
+def expand_long_runs(
+    pattern,
+    dataset=study.datasets,
+    backbone=study.backbones,
+    size=LONG_SIZES,
+    protocol=PROTOCOLS,
+):
+    """Fill in a pattern for every long run, by default of the whole study."""
+    return expand(
+        pattern,
+        dataset=dataset,
+        backbone=backbone,
+        size=size,
+        protocol=protocol,
+        epochs=study.long_runs.epochs,
+    )
+
+
+def table_files(name):
+    """Return the two files of a table, by format."""
+    return {format: f"{paths.table(name)}.{format}" for format in ("csv", "parquet")}
+
+
+def job_benchmarks():
+    """Return (rule, dataset, size, method) and benchmark of every job that costs something."""
+    for dataset in study.datasets:
+        make, extract = paths.benchmark(paths.images), paths.benchmark(paths.features)
+        train, train_long = paths.benchmark(paths.head), paths.benchmark(paths.long_run)
+        jobs = [("make_images", "", "", expand(make, dataset=dataset))]
+        jobs += [
+            (
+                "extract_features",
+                "",
+                "transfer",
+                expand(extract, dataset=dataset, backbone=study.backbones),
+            )
+        ]
+        jobs += [
+            ("train_head", size, "transfer", expand_heads(train, dataset, size=size))
+            for size in SIZES
+        ]
+        jobs += [
+            (
+                "train_selected_head",
+                size,
+                "transfer",
+                expand_long_runs(train_long, dataset, size=size),
+            )
+            for size in LONG_SIZES
+        ]
+        for rule, size, method, files in jobs:
+            yield from (((rule, dataset, size, method), file) for file in files)
+
+
+def figure_files(name, caption):
+    """Return the two files of a figure, by format; the SVG goes into Snakemake's report."""
+    return {
+        "svg": report(
+            paths.figure(f"{name}.svg"),
+            caption=f"../report/{caption}.rst",
+            category="Figures",
+            labels={"figure": caption, "dataset": "{dataset}"},
+        ),
+        "png": paths.figure(f"{name}.png"),
+    }

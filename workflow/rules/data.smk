@@ -2,33 +2,37 @@
 
 
 rule fetch_fashion_mnist:
-    output:
-        paths.fashion_mnist,
     input:
         code=files_behind("sources.fashion_mnist"),
-    params:
-        artefact="fashion_mnist",
+    output:
+        paths.fashion_mnist,
     log:
         "resources/logs/fetch_fashion_mnist.log",
     benchmark:
         "resources/benchmarks/fetch_fashion_mnist.tsv"
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        artefact="fashion_mnist",
     script:
         "../scripts/fetch.py"
 
 
 rule fetch_vgg16_weights:
-    output:
-        paths.vgg16_weights,
     input:
         code=files_behind("sources.vgg16_weights"),
-    params:
-        artefact="vgg16_weights",
+    output:
+        paths.vgg16_weights,
     log:
         "resources/logs/fetch_vgg16_weights.log",
     benchmark:
         "resources/benchmarks/fetch_vgg16_weights.tsv"
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        artefact="vgg16_weights",
     script:
         "../scripts/fetch.py"
 
@@ -41,15 +45,17 @@ rule make_images:
         ),
     output:
         paths.images,
-    params:
-        settings=lambda wildcards: asdict(study.datasets[wildcards.dataset]),
-        seed=study.seed,
     log:
         paths.log(paths.images),
     benchmark:
         paths.benchmark(paths.images)
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=2000,
+    params:
+        settings=lambda wildcards: asdict(study.datasets[wildcards.dataset]),
+        seed=study.seed,
     script:
         "../scripts/make_images.py"
 
@@ -60,14 +66,16 @@ rule draw_samples:
         code=files_behind("sampling"),
     output:
         paths.samples,
-    params:
-        fraction=lambda wildcards: float(wildcards.size),
-        replicates=lambda wildcards: study.replicates(wildcards.size),
-        seed=study.seed,
     log:
         paths.log(paths.samples),
     benchmark:
         paths.benchmark(paths.samples)
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        fraction=lambda wildcards: float(wildcards.size),
+        replicates=lambda wildcards: study.replicates(wildcards.size),
+        seed=study.seed,
     script:
         "../scripts/draw_samples.py"
 
@@ -78,11 +86,13 @@ rule halve_validation:
         code=files_behind("sampling"),
     output:
         paths.halves,
-    params:
-        seed=study.seed,
     log:
         paths.log(paths.halves),
     benchmark:
         paths.benchmark(paths.halves)
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        seed=study.seed,
     script:
         "../scripts/halve_validation.py"

@@ -13,19 +13,6 @@ FIGURES = [
 SELECTIONS = expand(rules.select_heads.output, size=SIZES, allow_missing=True)
 
 
-def figure_files(name, caption):
-    """Return the two files of a figure, by format; the SVG goes into Snakemake's report."""
-    return {
-        "svg": report(
-            paths.figure(f"{name}.svg"),
-            caption=f"../report/{caption}.rst",
-            category="Figures",
-            labels={"figure": caption, "dataset": "{dataset}"},
-        ),
-        "png": paths.figure(f"{name}.png"),
-    }
-
-
 rule figures:
     input:
         [paths.figure(name) + ending for name in FIGURES for ending in (".svg", ".png")],
@@ -42,13 +29,15 @@ rule plot_learning_rates:
         code=files_behind("figures", "tables"),
     output:
         **figure_files("learning_rates_{dataset}_{backbone}", "learning_rates"),
-    params:
-        sizes=[float(size) for size in SIZES],
-        source=lambda wildcards: {wildcards.dataset: SOURCES[wildcards.dataset]},
     log:
         paths.log(paths.figure("learning_rates_{dataset}_{backbone}")),
     benchmark:
         paths.benchmark(paths.figure("learning_rates_{dataset}_{backbone}"))
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        sizes=[float(size) for size in SIZES],
+        source=lambda wildcards: {wildcards.dataset: SOURCES[wildcards.dataset]},
     script:
         "../scripts/plot_learning_rates.py"
 
@@ -66,6 +55,8 @@ rule plot_grid:
         paths.log(paths.figure("grid_{dataset}_{backbone}")),
     benchmark:
         paths.benchmark(paths.figure("grid_{dataset}_{backbone}"))
+    conda:
+        "../../envs/environment.yaml"
     script:
         "../scripts/plot_grid.py"
 
@@ -85,6 +76,8 @@ rule plot_long_runs:
         paths.log(paths.figure("long_runs_{dataset}_{backbone}")),
     benchmark:
         paths.benchmark(paths.figure("long_runs_{dataset}_{backbone}"))
+    conda:
+        "../../envs/environment.yaml"
     script:
         "../scripts/plot_long_runs.py"
 
@@ -95,11 +88,13 @@ rule plot_samples:
         code=files_behind("figures", "store"),
     output:
         **figure_files("samples_{dataset}", "samples"),
-    params:
-        per_class=10,
     log:
         paths.log(paths.figure("samples_{dataset}")),
     benchmark:
         paths.benchmark(paths.figure("samples_{dataset}"))
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        per_class=10,
     script:
         "../scripts/plot_samples.py"

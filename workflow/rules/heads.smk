@@ -1,43 +1,5 @@
 # Heads on the features: the grid, the selection by protocol, and the selected ones for longer.
 
-HEAD_SETTINGS = {
-    key: getattr(study.heads, key) for key in ("batch_size", "min_updates", "l2")
-}
-
-
-def expand_heads(pattern, dataset=study.datasets, backbone=study.backbones, size=SIZES):
-    """Fill in a pattern for every head of the grid, by default of the whole study."""
-    return [
-        path
-        for configuration in study.heads.configurations()
-        for path in expand(
-            pattern,
-            dataset=dataset,
-            backbone=backbone,
-            size=size,
-            epochs=study.heads.epochs,
-            **configuration,
-        )
-    ]
-
-
-def expand_long_runs(
-    pattern,
-    dataset=study.datasets,
-    backbone=study.backbones,
-    size=LONG_SIZES,
-    protocol=PROTOCOLS,
-):
-    """Fill in a pattern for every long run, by default of the whole study."""
-    return expand(
-        pattern,
-        dataset=dataset,
-        backbone=backbone,
-        size=size,
-        protocol=protocol,
-        epochs=study.long_runs.epochs,
-    )
-
 
 rule train_head:
     input:
@@ -48,6 +10,15 @@ rule train_head:
     output:
         runs=f"{paths.head}/runs.parquet",
         history=f"{paths.head}/history.parquet",
+    log:
+        paths.log(paths.head),
+    benchmark:
+        paths.benchmark(paths.head)
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        gpu=0,
+        mem_mb=lambda wildcards: 1500 + int(2500 * float(wildcards.size)),
     params:
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS
@@ -57,13 +28,6 @@ rule train_head:
             "learning_rate": float(wildcards.learning_rate),
             "epochs": int(wildcards.epochs),
         },
-    log:
-        paths.log(paths.head),
-    benchmark:
-        paths.benchmark(paths.head)
-    resources:
-        gpu=0,
-        mem_mb=lambda wildcards: 1500 + int(2500 * float(wildcards.size)),
     script:
         "../scripts/train_head.py"
 
@@ -71,7 +35,10 @@ rule train_head:
 rule select_heads:
     input:
         runs=lambda wildcards: expand_heads(
-            rules.train_head.output.runs, wildcards.dataset, wildcards.backbone, wildcards.size
+            rules.train_head.output.runs,
+            wildcards.dataset,
+            wildcards.backbone,
+            wildcards.size,
         ),
         code=files_behind("selection"),
     output:
@@ -80,6 +47,8 @@ rule select_heads:
         paths.log(paths.selection),
     benchmark:
         paths.benchmark(paths.selection)
+    conda:
+        "../../envs/environment.yaml"
     script:
         "../scripts/select_heads.py"
 
@@ -94,6 +63,15 @@ rule train_selected_head:
     output:
         runs=f"{paths.long_run}/runs.parquet",
         history=f"{paths.long_run}/history.parquet",
+    log:
+        paths.log(paths.long_run),
+    benchmark:
+        paths.benchmark(paths.long_run)
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        gpu=0,
+        mem_mb=lambda wildcards: 1500 + int(2500 * float(wildcards.size)),
     params:
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS
@@ -102,12 +80,5 @@ rule train_selected_head:
             "min_updates": 0,
             "evaluate_every_epoch": True,
         },
-    log:
-        paths.log(paths.long_run),
-    benchmark:
-        paths.benchmark(paths.long_run)
-    resources:
-        gpu=0,
-        mem_mb=lambda wildcards: 1500 + int(2500 * float(wildcards.size)),
     script:
         "../scripts/train_selected_head.py"

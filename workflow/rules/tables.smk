@@ -5,14 +5,13 @@ SOURCES = {name: dataset.source for name, dataset in study.datasets.items()}
 TABLES = ["sizes", "runs", "history", "best_heads", "cost"]
 
 
-def table_files(name):
-    """Return the two files of a table, by format."""
-    return {format: f"{paths.table(name)}.{format}" for format in ("csv", "parquet")}
-
-
 rule tables:
     input:
-        [paths.table(name) + ending for name in TABLES for ending in (".csv", ".parquet")],
+        [
+            paths.table(name) + ending
+            for name in TABLES
+            for ending in (".csv", ".parquet")
+        ],
 
 
 rule tabulate_sizes:
@@ -22,13 +21,15 @@ rule tabulate_sizes:
         code=files_behind("tables"),
     output:
         **table_files("sizes"),
-    params:
-        datasets=list(study.datasets),
-        sizes=SIZES,
     log:
         paths.log(paths.table("sizes")),
     benchmark:
         paths.benchmark(paths.table("sizes"))
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        datasets=list(study.datasets),
+        sizes=SIZES,
     script:
         "../scripts/tabulate_sizes.py"
 
@@ -40,12 +41,14 @@ rule gather_rows:
         code=files_behind("store"),
     output:
         **table_files("{rows}"),
-    wildcard_constraints:
-        rows="runs|history",
     log:
         paths.log(paths.table("{rows}")),
     benchmark:
         paths.benchmark(paths.table("{rows}"))
+    wildcard_constraints:
+        rows="runs|history",
+    conda:
+        "../../envs/environment.yaml"
     script:
         "../scripts/gather_rows.py"
 
@@ -54,55 +57,31 @@ rule tabulate_best_heads:
     input:
         runs=expand_heads(rules.train_head.output.runs),
         selections=expand(
-            paths.selection, dataset=study.datasets, backbone=study.backbones, size=SIZES
+            paths.selection,
+            dataset=study.datasets,
+            backbone=study.backbones,
+            size=SIZES,
         ),
         published=PUBLISHED,
         code=files_behind("tables"),
     output:
         **table_files("best_heads"),
-    params:
-        sources=SOURCES,
-        names=[
-            {"dataset": dataset, "backbone": backbone, "size": float(size)}
-            for dataset, backbone, size in product(study.datasets, study.backbones, SIZES)
-        ],
     log:
         paths.log(paths.table("best_heads")),
     benchmark:
         paths.benchmark(paths.table("best_heads"))
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        sources=SOURCES,
+        names=[
+            {"dataset": dataset, "backbone": backbone, "size": float(size)}
+            for dataset, backbone, size in product(
+                study.datasets, study.backbones, SIZES
+            )
+        ],
     script:
         "../scripts/tabulate_best_heads.py"
-
-
-def job_benchmarks():
-    """Return (rule, dataset, size, method) and benchmark of every job that costs something."""
-    for dataset in study.datasets:
-        make, extract = paths.benchmark(paths.images), paths.benchmark(paths.features)
-        train, train_long = paths.benchmark(paths.head), paths.benchmark(paths.long_run)
-        jobs = [("make_images", "", "", expand(make, dataset=dataset))]
-        jobs += [
-            (
-                "extract_features",
-                "",
-                "transfer",
-                expand(extract, dataset=dataset, backbone=study.backbones),
-            )
-        ]
-        jobs += [
-            ("train_head", size, "transfer", expand_heads(train, dataset, size=size))
-            for size in SIZES
-        ]
-        jobs += [
-            (
-                "train_selected_head",
-                size,
-                "transfer",
-                expand_long_runs(train_long, dataset, size=size),
-            )
-            for size in LONG_SIZES
-        ]
-        for rule, size, method, files in jobs:
-            yield from (((rule, dataset, size, method), file) for file in files)
 
 
 rule tabulate_cost:
@@ -111,10 +90,12 @@ rule tabulate_cost:
         code=files_behind("tables"),
     output:
         **table_files("cost"),
+    log:
+        paths.log(paths.table("cost")),
+    conda:
+        "../../envs/environment.yaml"
     params:
         jobs=[job for job, _ in job_benchmarks()],
         benchmarks=[file for _, file in job_benchmarks()],
-    log:
-        paths.log(paths.table("cost")),
     script:
         "../scripts/tabulate_cost.py"

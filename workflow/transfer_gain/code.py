@@ -8,6 +8,13 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 
 
+def make_importable() -> None:
+    """Let the processes that this one starts import the package, too."""
+    others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    folders = [str(PACKAGE.parent), *(folder for folder in others if folder)]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(folders))
+
+
 @functools.cache
 def files_behind(*modules: str) -> list[str]:
     """Return the files of some modules and of all they import from the package, sorted.

@@ -1,0 +1,121 @@
+"""The smoke study, end to end: real Fashion-MNIST images, real VGG16 weights, real rules."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+STUDY = "workflow/studies/smoke.yaml"
+
+pytestmark = pytest.mark.slow
+
+
+def copy_checkout(folder: Path) -> Path:
+    """Copy the files that git knows (or would add) to an empty folder."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (CHECKOUT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(CHECKOUT / name, folder / name)
+    return folder
+
+
+def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run the smoke study's Snakemake in a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", "--configfile", STUDY, *arguments],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which the smoke study has run on two cores."""
+    folder = copy_checkout(tmp_path_factory.mktemp("two-cores"))
+    done = snakemake(folder, "--cores", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(study: Path) -> Path:
+    """Return the smoke study's results."""
+    return study / "results" / "smoke"
+
+
+def test_every_table_has_its_rows(results: Path):
+    tables = {path.stem: pd.read_csv(path) for path in (results / "tables").glob("*.csv")}
+    assert set(tables) == {"best_heads", "cost", "history", "runs", "sizes"}
+    # 4 heads at 3 sizes with 1, 3 and 5 replicates; 2 long runs at 2 of them.
+    assert len(tables["runs"]) == 4 * (1 + 3 + 5) + 2 * (3 + 5)
+    assert len(tables["best_heads"]) == 3 * 2
+    assert tables["sizes"]["training_samples"].tolist() == [1400, 140, 42]
+    assert (tables["sizes"]["validation_samples"] == 420).all()
+    for path in (results / "tables").glob("*.parquet"):
+        pd.testing.assert_frame_equal(
+            pd.read_parquet(path), tables[path.stem], check_dtype=False, rtol=0, atol=0
+        )
+
+
+def test_transfer_learns_the_clothes(results: Path):
+    best = pd.read_csv(results / "tables" / "best_heads.csv").query("protocol == 'report'")
+    accuracy = best.set_index("size")["validation_accuracy"]
+    assert accuracy[1.0] > 0.72
+    assert accuracy[0.1] > 0.62
+    assert accuracy[0.03] > 0.50
+    assert accuracy.is_monotonic_decreasing
+
+
+def test_every_figure_is_there_in_both_formats(results: Path):
+    names = {path.name for path in (results / "figures").iterdir()}
+    stems = {"grid_clothes_vgg16", "learning_rates_clothes_vgg16", "long_runs_clothes_vgg16"}
+    stems.add("samples_clothes")
+    assert names == {stem + ending for stem in stems for ending in (".svg", ".png")}
+
+
+def test_every_job_left_a_log_and_a_benchmark(results: Path):
+    for made in results.glob("heads/**/runs.parquet"):
+        job = made.parent.relative_to(results)
+        assert (results / "logs" / f"{job}.log").stat().st_size > 0
+        assert (results / "benchmarks" / f"{job}.tsv").stat().st_size > 0
+
+
+def test_a_second_run_has_nothing_to_do_and_does_not_import_tensorflow(
+    study: Path, tmp_path: Path
+):
+    (tmp_path / "tensorflow.py").write_text("raise RuntimeError('TensorFlow was imported')")
+    again = snakemake(study, "--cores", "2", PYTHONPATH=str(tmp_path))
+    assert again.returncode == 0, again.stderr
+    assert "Nothing to be done" in again.stderr + again.stdout
+
+
+def test_one_core_gives_the_same_bytes_as_two(study: Path, results: Path, tmp_path: Path):
+    folder = copy_checkout(tmp_path)
+    shutil.copytree(study / "resources", folder / "resources")
+    done = snakemake(folder, "--cores", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    kinds = ("tables/*.csv", "tables/*.parquet", "figures/*", "features/**/*.parquet")
+    compared = [
+        path.relative_to(results)
+        for kind in kinds
+        for path in results.glob(kind)
+        if path.is_file() and path.stem != "cost"
+    ]
+    assert len(compared) > 15
+    for name in compared:
+        there = folder / "results" / "smoke" / name
+        assert there.read_bytes() == (results / name).read_bytes(), name
