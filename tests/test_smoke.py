@@ -94,9 +94,7 @@ def test_every_job_left_a_log_and_a_benchmark(results: Path):
         assert (results / "benchmarks" / f"{job}.tsv").stat().st_size > 0
 
 
-def test_a_second_run_has_nothing_to_do_and_does_not_import_tensorflow(
-    study: Path, tmp_path: Path
-):
+def test_a_second_run_has_nothing_to_do_and_does_not_import_tensorflow(study: Path, tmp_path: Path):
     (tmp_path / "tensorflow.py").write_text("raise RuntimeError('TensorFlow was imported')")
     again = snakemake(study, "--cores", "2", PYTHONPATH=str(tmp_path))
     assert again.returncode == 0, again.stderr

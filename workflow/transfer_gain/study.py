@@ -4,7 +4,8 @@ import copy
 import difflib
 import functools
 import itertools
-import math
+import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -224,13 +225,25 @@ def load(config: Mapping[str, Any]) -> Study:
     Raises:
         ConfigError: the first thing wrong, on one line.
     """
+    study = _typed(complete(config))
+    _check_values(study)
+    return study
+
+
+def complete(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config with every default filled in, having checked it against the schema.
+
+    Args:
+        config: the parsed config; it is not changed.
+
+    Raises:
+        ConfigError: the first thing that the schema refuses, on one line.
+    """
     config = copy.deepcopy(dict(config))
     errors = _FillingValidator(schema()).iter_errors(config)
     if error := next(iter(errors), None):
         raise ConfigError(_one_line(error))
-    study = _typed(config)
-    _check_values(study)
-    return study
+    return config
 
 
 def _fill_defaults(validator, properties, instance, subschema):
@@ -244,23 +257,41 @@ def _fill_defaults(validator, properties, instance, subschema):
     )
 
 
+def _match_whole(validator, pattern, instance, subschema):
+    """Validate `pattern`, whose $ would let a final newline pass in Python."""
+    if validator.is_type(instance, "string") and not re.fullmatch(pattern, instance):
+        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _is_whole_number(checker, value) -> bool:
+    """Tell whether a value is an integer; JSON Schema's 20.0 would end up in paths."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _is_finite_number(checker, value) -> bool:
     """Tell whether a value is a number; YAML's .nan and .inf would pass every range."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)
+    return is_number and abs(value) <= sys.float_info.max
 
 
 _FillingValidator = jsonschema.validators.extend(
     jsonschema.Draft202012Validator,
-    {"properties": _fill_defaults},
-    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("number", _is_finite_number),
+    {"properties": _fill_defaults, "pattern": _match_whole},
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": _is_whole_number, "number": _is_finite_number}
+    ),
 )
 
-_ALLOWED = {
+_TYPES = {
+    "array": "a list",
+    "integer": "a whole number",
     # YAML reads 1e-4 as text, for want of a point.
-    "type": lambda kind: (
-        "a number, such as 0.0001 (not 1e-4)" if kind == "number" else f"a value of type {kind}"
-    ),
+    "number": "a finite number, such as 0.0001 (not 1e-4)",
+    "object": "keys with values",
+    "string": "text",
+}
+_ALLOWED = {
+    "type": _TYPES.__getitem__,
     "enum": lambda values: "one of " + ", ".join(map(str, values)),
     "minimum": lambda bound: f"at least {bound}",
     "maximum": lambda bound: f"at most {bound}",
@@ -269,7 +300,6 @@ _ALLOWED = {
     "minLength": lambda count: f"at least {count} character(s)",
     "minProperties": lambda count: f"at least {count} entry",
     "uniqueItems": lambda _: "no value twice",
-    "pattern": lambda pattern: f"text that matches {pattern}",
 }
 
 
@@ -281,9 +311,12 @@ def _one_line(error: jsonschema.ValidationError) -> str:
         found = next(name for name in error.instance if name not in known)
         close = difflib.get_close_matches(str(found), known, n=1)
         hint = f" (did you mean '{close[0]}'?)" if close else ""
-        return f"{key}: found unknown key '{found}'{hint}, allowed: {', '.join(known)}"
+        return f"{key}: found unknown key {found!r}{hint}, allowed: {', '.join(known)}"
     if error.validator == "required":
-        return f"{key}: found no key '{error.message.split(chr(39))[1]}', which is required"
+        missing = next(name for name in error.validator_value if name not in error.instance)
+        return f"{key}: found no key '{missing}', which is required"
+    if error.validator == "pattern":
+        return f"{key}: found {error.instance!r}, allowed: {error.schema['title']}"
     allowed = _ALLOWED[error.validator](error.validator_value)
     return f"{key}: found {error.instance!r}, allowed: {allowed}"
 
@@ -307,16 +340,19 @@ def _typed(config: dict[str, Any]) -> Study:
         precision=config["precision"],
         datasets=datasets,
         backbones=backbones,
-        sizes=tuple(Size(**size) for size in config["sizes"]),
+        sizes=tuple(Size(float(size["fraction"]), size["replicates"]) for size in config["sizes"]),
         heads=Heads(
             **heads
             | {
                 "layers": tuple(tuple(layers) for layers in heads["layers"]),
                 "activations": tuple(heads["activations"]),
-                "learning_rates": tuple(heads["learning_rates"]),
+                "learning_rates": tuple(map(float, heads["learning_rates"])),
+                "l2": float(heads["l2"]),
             }
         ),
-        long_runs=LongRuns(tuple(config["long_runs"]["sizes"]), config["long_runs"]["epochs"]),
+        long_runs=LongRuns(
+            tuple(map(float, config["long_runs"]["sizes"])), config["long_runs"]["epochs"]
+        ),
     )
 
 
@@ -325,21 +361,22 @@ def _check_values(study: Study) -> None:
     fractions = [size.fraction for size in study.sizes]
     for index, fraction in enumerate(fractions):
         if fraction in fractions[:index]:
-            raise ConfigError(f"sizes[{index}].fraction: found {fraction} twice, allowed: once")
+            raise ConfigError(
+                f"sizes[{index}].fraction: found {number(fraction)} twice, allowed: once"
+            )
     for index, fraction in enumerate(study.long_runs.sizes):
         if fraction not in fractions:
             raise ConfigError(
-                f"long_runs.sizes[{index}]: found {fraction}, allowed: one of the sizes' fractions "
-                f"{fractions}"
+                f"long_runs.sizes[{index}]: found {number(fraction)}, allowed: one of the sizes' "
+                f"fractions {', '.join(map(number, fractions))}"
             )
     for dataset in study.datasets.values():
         for index, fraction in enumerate(fractions):
             if fraction * dataset.training_per_class < 0.5:  # rounds to no image
                 raise ConfigError(
-                    f"sizes[{index}].fraction: found {fraction}, which leaves the classes of "
-                    f"{dataset.name} without a sample, allowed: at least "
-                    f"{0.5 / dataset.training_per_class:.2g} with "
-                    f"{dataset.training_per_class} training images per class"
+                    f"sizes[{index}].fraction: found {number(fraction)}, which leaves the classes "
+                    f"of {dataset.name} without a sample, allowed: at least one of their "
+                    f"{dataset.training_per_class} training images each"
                 )
         if dataset.class_count is None:
             continue

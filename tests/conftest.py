@@ -1,0 +1,40 @@
+"""What tests of several modules share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+WEIGHTS = Path(__file__).parents[1] / "resources" / "weights" / "vgg16-imagenet.npz"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the real weights as `network` where a fetch must bring them."""
+    if not WEIGHTS.exists():
+        for item in items:
+            if "vgg16_weights_file" in getattr(item, "fixturenames", ()):
+                item.add_marker("network")
+
+
+@pytest.fixture(scope="session")
+def vgg16_weights_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real weights: those that the workflow fetched, else fetched once a session."""
+    if WEIGHTS.exists():
+        return WEIGHTS
+    from transfer_gain.sources import vgg16_weights
+    from transfer_gain.sources.fetch import fetch
+
+    folder = tmp_path_factory.mktemp("weights")
+    fetch(vgg16_weights.ARTEFACT, folder)
+    return folder / vgg16_weights.FILE
+
+
+@pytest.fixture(scope="session")
+def tensorflow():
+    """TensorFlow set up as in a job of two threads without an accelerator."""
+    from transfer_gain import devices
+
+    devices.configure(gpu=False, calls=2)
+    return devices.tf

@@ -1,0 +1,249 @@
+"""Promises of the backbones: Keras' own features, the same bytes whatever the threads."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from transfer_gain import backbones, devices, store
+from transfer_gain.backbones import BackboneError
+from transfer_gain.sources import SourceError, vgg16_weights
+
+pytestmark = pytest.mark.usefixtures("tensorflow", "float32")
+
+WORKFLOW = Path(__file__).parents[1] / "workflow"
+ROWS = backbones.BATCH + 5  # an odd last batch
+VGG16 = {
+    "architecture": "VGG16",
+    "layer": "block5_pool",
+    "input_size": 64,
+    "precision": "float32",
+    "threads": 2,
+}
+# "Caffe" preprocessing: blue, green, red, each less ImageNet's mean.
+MEANS = np.array([103.939, 116.779, 123.68])
+
+
+@pytest.fixture
+def float32() -> Iterator[None]:
+    """Building a backbone sets Keras' dtype policy for the whole process."""
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+def picture_rows(rows: int, size: int, channels: int = 1) -> np.ndarray:
+    """Smooth pictures, as real ones are, all different."""
+    rng = np.random.default_rng(rows + size)
+    coarse = rng.integers(0, 256, (rows, 4, 4, channels)).astype(float)
+    scale = -(-size // 4)
+    pixels = coarse.repeat(scale, axis=1).repeat(scale, axis=2)[:, :size, :size]
+    return np.clip(pixels + rng.normal(0, 10, pixels.shape), 0, 255).astype(np.uint8)
+
+
+def write_images(path: Path, pixels: np.ndarray) -> Path:
+    index = pd.DataFrame(
+        {
+            "image_id": [f"image {row}" for row in range(len(pixels))],
+            "split": "training",
+            "label": np.arange(len(pixels)) % 7,
+        }
+    )
+    about = {"classes": list("abcdefg")}
+    store.write_arrays(path, "pixels", pixels.shape[1:], "|u1", [(index, pixels)], about)
+    return path
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_images(
+        tmp_path_factory.mktemp("images") / "images.parquet", picture_rows(ROWS, 64)
+    )
+
+
+@pytest.fixture(scope="module")
+def features(images: Path, vgg16_weights_file: Path, tensorflow) -> Path:
+    """The report's features of `images`."""
+    path = images.with_name("features.parquet")
+    backbones.extract(images, vgg16_weights_file, path, **VGG16)
+    return path
+
+
+def relative(found: np.ndarray, expected: np.ndarray) -> float:
+    return np.abs(found - expected).mean() / np.abs(expected).mean()
+
+
+# --- by hand
+
+
+@pytest.fixture
+def hand_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """VGG16 whose block 1 passes blue, green and red on as channels 0, 1, 2, plus 1, 2 and 3."""
+    tensors, channels = {}, 3
+    for layer in vgg16_weights.LAYERS:
+        units = 64 * 2 ** (min(int(layer[5]), 4) - 1)
+        kernel = np.zeros((3, 3, channels, units), np.float32)
+        kernel[1, 1, [0, 1, 2], [0, 1, 2]] = 1
+        tensors[f"{layer}/kernel"] = kernel
+        tensors[f"{layer}/bias"] = np.zeros(units, np.float32)
+        channels = units
+    tensors["block1_conv1/bias"][:3] = [1, 2, 3]
+    tensors["block1_conv2/kernel"][1, 1, 2, 63] = 10  # and ten times red as the last channel
+    monkeypatch.setattr(vgg16_weights, "load", lambda path: tensors)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_features_by_hand(hand_set, tmp_path: Path, channels: int):
+    pixels = picture_rows(backbones.BATCH + 3, 32, channels)
+    path = write_images(tmp_path / "images.parquet", pixels)
+    settings = VGG16 | {"layer": "block1_pool", "input_size": 32}
+    backbones.extract(path, "no file", tmp_path / "features.parquet", **settings)
+    found = store.read_arrays(tmp_path / "features.parquet")
+
+    rgb = np.broadcast_to(pixels.astype(float), (*pixels.shape[:3], 3))
+    bgr = np.maximum(rgb[..., ::-1] - MEANS + [1, 2, 3], 0)
+    pooled = bgr.reshape(len(pixels), 16, 2, 16, 2, 3).max(axis=(2, 4))
+    expected = np.zeros((len(pixels), 16, 16, 64))
+    expected[..., :3] = pooled
+    expected[..., 63] = 10 * pooled[..., 2]
+    np.testing.assert_allclose(found, expected.reshape(len(pixels), -1), rtol=1e-5, atol=1e-3)
+
+
+def test_images_are_resized_bilinearly_to_the_networks_input():
+    layers = [keras.Input((4, 4, 3)), keras.layers.Identity()]
+    compute = backbones.extractor(keras.Sequential(layers), "VGG16")
+    pixels = np.array([[[0], [200]], [[100], [40]]], np.uint8)[None]
+    share = np.array([[1, 0], [0.75, 0.25], [0.25, 0.75], [0, 1]])  # of pixels' centres
+    resized = share @ pixels[0, :, :, 0] @ share.T
+    np.testing.assert_allclose(
+        compute(pixels).reshape(4, 4, 3), resized[:, :, None] - MEANS, rtol=1e-5, atol=1e-4
+    )
+
+
+# --- the real weights
+
+
+def test_features_are_those_of_plain_keras(images: Path, features: Path, vgg16_weights_file: Path):
+    model = keras.applications.VGG16(include_top=False, weights=None, input_shape=(64, 64, 3))
+    with np.load(vgg16_weights_file) as tensors:
+        for layer in model.layers:
+            if layer.weights:
+                layer.set_weights([tensors[f"{layer.name}/{part}"] for part in ("kernel", "bias")])
+    assert model.count_params() == vgg16_weights.PARAMETERS
+    pixels = store.read_arrays(images).astype(np.float32).repeat(3, axis=3)
+    prepared = keras.applications.vgg16.preprocess_input(pixels)
+    expected = model.predict(prepared, verbose=0).reshape(ROWS, -1)
+
+    found = store.read_arrays(features)
+    assert found.shape == (ROWS, 2048)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * expected.max())
+    assert relative(found, expected) < 1e-5
+    assert len(np.unique(found, axis=0)) == ROWS
+
+
+def test_features_keep_the_images_names_and_say_how_they_were_made(images: Path, features: Path):
+    pd.testing.assert_frame_equal(store.read_index(features), store.read_index(images))
+    about = store.read_metadata(features)
+    expected = {name: VGG16[name] for name in ("architecture", "layer", "input_size", "precision")}
+    assert about.items() >= {"column": "features", "shape": [2048], **expected}.items()
+    assert about["classes"] == list("abcdefg")
+
+
+ONE_THREAD = """
+import sys
+from transfer_gain import backbones, devices
+devices.configure(gpu=False, calls=1)
+backbones.extract(*sys.argv[1:4], architecture="VGG16", layer="block5_pool", input_size=64,
+                  precision="float32", threads=1)
+"""
+
+
+def test_jobs_of_one_and_of_two_threads_write_the_same_bytes(
+    images: Path, features: Path, vgg16_weights_file: Path, tmp_path: Path
+):
+    output = tmp_path / "features.parquet"
+    files = [images, vgg16_weights_file, output]
+    subprocess.run([sys.executable, "-c", ONE_THREAD, *files], check=True, cwd=WORKFLOW)
+    assert output.read_bytes() == features.read_bytes()
+
+
+def test_bfloat16_is_near_float32_and_not_the_same(
+    images: Path, features: Path, vgg16_weights_file: Path, tmp_path: Path
+):
+    output = tmp_path / "features.parquet"
+    backbones.extract(images, vgg16_weights_file, output, **VGG16 | {"precision": "bfloat16"})
+    assert 0 < relative(store.read_arrays(output), store.read_arrays(features)) < 0.02
+    assert store.read_metadata(output)["precision"] == "bfloat16"
+
+
+@pytest.mark.parametrize("resolved", ["float32", "bfloat16"])
+def test_auto_is_resolved_in_the_metadata(
+    hand_set, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resolved: str
+):
+    assert devices.fastest_precision() in ("float32", "bfloat16")
+    monkeypatch.setattr(devices, "fastest_precision", lambda: resolved)
+    images = write_images(tmp_path / "images.parquet", picture_rows(2, 32))
+    settings = VGG16 | {"layer": "block1_pool", "input_size": 32, "precision": "auto"}
+    backbones.extract(images, "no file", tmp_path / "features.parquet", **settings)
+    assert store.read_metadata(tmp_path / "features.parquet")["precision"] == resolved
+
+
+@pytest.mark.parametrize(
+    ("layer", "input_size", "width"),
+    [
+        ("block4_pool", 64, 4 * 4 * 512),
+        ("block5_pool", 96, 3 * 3 * 512),
+        ("block3_pool", 32, 4 * 4 * 256),
+    ],
+)
+def test_layers_and_input_sizes_have_their_widths(
+    hand_set, tmp_path: Path, layer: str, input_size: int, width: int
+):
+    images = write_images(tmp_path / "images.parquet", picture_rows(3, 64))
+    settings = VGG16 | {"layer": layer, "input_size": input_size}
+    backbones.extract(images, "no file", tmp_path / "features.parquet", **settings)
+    assert store.read_arrays(tmp_path / "features.parquet").shape == (3, width)
+    assert store.read_metadata(tmp_path / "features.parquet")["shape"] == [width]
+
+
+def test_an_unknown_layer_is_refused_with_those_there_are():
+    with pytest.raises(BackboneError, match=r"'block9_pool'.*VGG16: .*block1_conv1.*block5_pool"):
+        backbones.build("VGG16", "no file", "block9_pool", 64, "float32")
+
+
+def test_corrupt_weights_and_images_are_refused_by_name_and_leave_nothing(
+    hand_set, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    images = write_images(tmp_path / "images.parquet", picture_rows(100, 32))
+    content = images.read_bytes()
+    output = tmp_path / "features.parquet"
+    settings = VGG16 | {"layer": "block1_pool", "input_size": 32}
+    images.write_bytes(content[:400] + bytes(50) + content[450:])
+    with pytest.raises(store.StoreError, match=r"images\.parquet"):
+        backbones.extract(images, "no file", output, **settings)
+    images.write_bytes(content)
+    monkeypatch.undo()
+    weights = tmp_path / "vgg16.npz"
+    weights.write_bytes(b"PK not weights")
+    with pytest.raises(SourceError, match=r"vgg16\.npz"):
+        backbones.extract(images, weights, output, **settings)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images.parquet", "vgg16.npz"]
+
+
+def test_batches_come_back_in_order_with_few_in_flight():
+    taken = []
+
+    def items() -> Iterator[int]:
+        for item in range(50):
+            taken.append(item)
+            yield item
+
+    for done, result in enumerate(backbones._ordered(lambda item: item * item, items(), 3)):
+        assert result == done * done
+        assert len(taken) - done <= 2 * 3 + 1
+    assert done == 49

@@ -1,0 +1,330 @@
+import copy
+import dataclasses
+import math
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from transfer_gain import reference
+from transfer_gain.sources import fashion_mnist
+from transfer_gain.study import (
+    Backbone,
+    ConfigError,
+    Dataset,
+    Heads,
+    LongRuns,
+    Paths,
+    Size,
+    Study,
+    complete,
+    load,
+    number,
+)
+
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "docs" / "configuration.md"
+SECTIONS = {section.title: section for section in reference.sections()}
+SOURCES = [section for title, section in SECTIONS.items() if "with `source:" in title]
+
+
+def refusal(config) -> str:
+    """Return the one line that a config is refused with."""
+    with pytest.raises(ConfigError) as error:
+        load(config)
+    assert len(str(error.value).splitlines()) == 1
+    return str(error.value)
+
+
+# --- One source for keys, defaults and reference ---
+
+
+def test_config_yaml_is_the_default_study():
+    assert load(yaml.safe_load((ROOT / "config.yaml").read_text())) == load({})
+
+
+def test_the_reference_is_made_from_the_schema():
+    assert REFERENCE.read_text() == reference.write(), f"make it anew: {reference.COMMAND}"
+
+
+def test_the_reference_shows_the_default_study_in_full():
+    example = re.findall(r"```yaml\n(.*?)```", REFERENCE.read_text(), re.DOTALL)[-1]
+    assert yaml.safe_load(example) == complete({})
+
+
+@pytest.mark.parametrize("section", [*SECTIONS.values()], ids=[*SECTIONS])
+def test_every_key_is_described_and_has_a_default_or_is_required(section):
+    for key, schema in section.keys.items():
+        assert schema["description"].endswith("."), key
+        assert ("default" in schema) != (key in section.required), key
+
+
+def fields(typed, *without) -> set[str]:
+    return {field.name for field in dataclasses.fields(typed)} - set(without)
+
+
+def test_every_key_reaches_the_study():
+    nested = {"datasets", "backbones", "sizes", "heads", "long_runs"}
+    assert fields(Study) == {*SECTIONS["The study"].keys, *nested}
+    assert fields(Heads) == {*SECTIONS["`heads`"].keys}
+    assert fields(LongRuns) == {*SECTIONS["`long_runs`"].keys}
+    assert fields(Size) == {*SECTIONS["`sizes[]`"].keys}
+    assert fields(Backbone, "name") == {*SECTIONS["`backbones.<name>`"].keys}
+
+
+@pytest.mark.parametrize("section", SOURCES, ids=[section.title for section in SOURCES])
+def test_every_key_of_a_source_reaches_the_dataset(section):
+    values = {key: schema.get("default", "needed") for key, schema in section.keys.items()}
+    values["source"] = section.keys["source"]["const"]
+    dataset = load({"datasets": {"mine": values}}).datasets["mine"]
+    assert fields(Dataset, "name", "options") <= set(values)
+    reached = dataclasses.asdict(dataset) | dataset.options
+    assert {key: reached[key] for key in values} == values
+
+
+@pytest.mark.parametrize("file", sorted(ROOT.glob("workflow/studies/*.yaml")), ids=lambda f: f.stem)
+def test_every_study_that_comes_along_loads(file):
+    load(yaml.safe_load(file.read_text()))
+
+
+def test_fetched_files_have_the_names_that_their_source_gives_them():
+    assert [Path(path).name for path in Paths.fashion_mnist] == [*fashion_mnist.ARTEFACT.files]
+    assert len({Path(path).parent for path in Paths.fashion_mnist}) == 1
+
+
+def test_loading_changes_nothing_of_what_it_is_given():
+    given_config = {"datasets": {"clothes": {"source": "fashion-mnist"}}}
+    load(given_config)
+    assert given_config == {"datasets": {"clothes": {"source": "fashion-mnist"}}}
+
+
+def test_whole_numbers_are_taken_where_numbers_are():
+    config = {
+        "heads": {"learning_rates": [1], "l2": 0},
+        "sizes": [{"fraction": 1, "replicates": 1}],
+    }
+    study = load(config | {"long_runs": {"sizes": [1]}})
+    values = [*study.heads.learning_rates, study.heads.l2, *study.long_runs.sizes]
+    assert [repr(value) for value in values] == ["1.0", "0.0", "1.0"]
+
+
+# --- What is refused, and how ---
+
+
+def dataset(**values) -> dict:
+    return {"datasets": {"mine": {"source": "fashion-mnist", **values}}}
+
+
+def backbone(**values) -> dict:
+    return {"backbones": {"mine": {"architecture": "VGG16", **values}}}
+
+
+def size(fraction, replicates=1) -> dict:
+    return {"fraction": fraction, "replicates": replicates}
+
+
+RATES = "heads.learning_rates"
+FINITE = "a finite number, such as 0.0001 (not 1e-4)"
+NAME = "lower-case letters, digits and hyphens"
+
+REFUSED = {
+    # Unknown keys, at every level.
+    "top": ({"sed": 1}, "config", "'sed' (did you mean 'seed'?)", "seed, results,"),
+    "number as key": ({1: 2}, "config", "unknown key 1", "seed, results,"),
+    "heads": ({"heads": {"learning_rate": []}}, "heads", "did you mean 'learning_rates'", "layers"),
+    "long runs": ({"long_runs": {"epoch": 2}}, "long_runs", "did you mean 'epochs'", "sizes,"),
+    "dataset": (dataset(clases=[]), "datasets.mine", "did you mean 'classes'", "source, classes,"),
+    "backbone": (backbone(layers=1), "backbones.mine", "did you mean 'layer'", "weights, layer"),
+    "size": (
+        {"sizes": [size(1) | {"replicate": 2}]},
+        "sizes[0]",
+        "did you mean 'replicates'",
+        "fraction, replicates",
+    ),
+    # Missing keys.
+    "no source": ({"datasets": {"mine": {}}}, "datasets.mine", "no key 'source'", "required"),
+    "no architecture": ({"backbones": {"a": {}}}, "backbones.a", "no key 'architecture'", "requir"),
+    "no replicates": ({"sizes": [{"fraction": 1}]}, "sizes[0]", "no key 'replicates'", "required"),
+    # Wrong types.
+    "text for seed": ({"seed": "one"}, "seed", "'one'", "a whole number"),
+    "decimal seed": ({"seed": 20.0}, "seed", "20.0", "a whole number"),
+    "yes for seed": ({"seed": True}, "seed", "True", "a whole number"),
+    "decimal units": (
+        {"heads": {"layers": [[9.5]]}},
+        "heads.layers[0][0]",
+        "9.5",
+        "a whole number",
+    ),
+    "nothing": ({"heads": None}, "heads", "None", "keys with values"),
+    "one value": ({"heads": {"learning_rates": 0.1}}, RATES, "0.1", "a list"),
+    "1e-4": ({"heads": {"learning_rates": ["1e-4"]}}, f"{RATES}[0]", "'1e-4'", FINITE),
+    "nan": ({"heads": {"learning_rates": [math.nan]}}, f"{RATES}[0]", "nan", FINITE),
+    "inf": ({"heads": {"l2": math.inf}}, "heads.l2", "inf", FINITE),
+    "beyond floats": ({"heads": {"l2": 10**400}}, "heads.l2", "1000", FINITE),
+    # Out of range.
+    "rate 0": ({"heads": {"learning_rates": [0.1, 0]}}, f"{RATES}[1]", "0", "greater than 0"),
+    "rate < 0": ({"heads": {"learning_rates": [-0.1]}}, f"{RATES}[0]", "-0.1", "greater than 0"),
+    "fraction": ({"sizes": [size(1.5)]}, "sizes[0].fraction", "1.5", "at most 1"),
+    "replicates": ({"sizes": [size(1, 0)]}, "sizes[0].replicates", "0", "at least 1"),
+    "images": (
+        dataset(training_per_class=6001),
+        "datasets.mine.training_per_class",
+        "6001",
+        "at most 6000",
+    ),
+    "no size": ({"sizes": []}, "sizes", "[]", "at least 1 value(s)"),
+    "no dataset": ({"datasets": {}}, "datasets", "{}", "at least 1 entry"),
+    "one class": (dataset(classes=["bag"]), "datasets.mine.classes", "['bag']", "at least 2"),
+    "no layer": (backbone(layer=""), "backbones.mine.layer", "''", "at least 1 character(s)"),
+    # Unknown values.
+    "architecture": (
+        backbone(architecture="VGG61"),
+        "backbones.mine.architecture",
+        "'VGG61'",
+        "one of VGG16",
+    ),
+    "source": (dataset(source="cifar"), "datasets.mine.source", "'cifar'", "one of fashion-mnist"),
+    "class": (dataset(classes=["bag", "hat"]), "datasets.mine.classes[1]", "'hat'", "one of t-sh"),
+    "activation": ({"heads": {"activations": ["gelu"]}}, "heads.activations[0]", "'gelu'", "elu"),
+    "precision": ({"precision": "float16"}, "precision", "'float16'", "auto, float32, bfloat16"),
+    # Names that would not do as paths.
+    "dataset name": ({"datasets": {"A b": {}}}, "datasets", "'A b'", NAME),
+    "number as name": ({"datasets": {2018: {}}}, "datasets", "2018", "text"),
+    "name with _": ({"backbones": {"a_b": {}}}, "backbones", "'a_b'", NAME),
+    "name with newline": ({"backbones": {"a\n": {}}}, "backbones", r"'a\n'", NAME),
+    "absolute": ({"results": "/tmp/results"}, "results", "'/tmp/results'", "relative path"),
+    "elsewhere": ({"results": "results/../.."}, "results", "'results/../..'", "relative path"),
+    # Values twice.
+    "rate twice": (
+        {"heads": {"learning_rates": [0.1, 0.10]}},
+        RATES,
+        "[0.1, 0.1]",
+        "no value twice",
+    ),
+    "layers twice": (
+        {"heads": {"layers": [[5], [5]]}},
+        "heads.layers",
+        "[[5], [5]]",
+        "no value tw",
+    ),
+    "class twice": (dataset(classes=["bag", "bag"]), "datasets.mine.classes", "bag", "no value tw"),
+    "fraction twice": ({"sizes": [size(1), size(1.0, 2)]}, "sizes[1].fraction", "1 twice", "once"),
+    # Values that do not fit each other.
+    "long runs elsewhere": (
+        {"long_runs": {"sizes": [0.1, 0.5]}},
+        "long_runs.sizes[1]",
+        "0.5",
+        "1, 0.1, 0.01, 0.001",
+    ),
+    "no sample": (
+        {"sizes": [size(1), size(0.00008)], "long_runs": {"sizes": []}},
+        "sizes[1].fraction",
+        "0.00008",
+        "at least one of their 6000 training images",
+    ),
+    "batch": (
+        {"heads": {"batch_size": 42001}},
+        "heads.batch_size",
+        "42001",
+        "at most the 42000 training images of clothes",
+    ),
+}
+
+
+@pytest.mark.parametrize(("config", "key", "found", "allowed"), REFUSED.values(), ids=REFUSED)
+def test_a_refusal_names_the_key_what_was_found_and_what_is_allowed(config, key, found, allowed):
+    named, _, rest = refusal(config).partition(": found ")
+    assert named == key
+    said_found, _, said_allowed = rest.rpartition(", allowed: " if "allowed" in rest else ", ")
+    assert found in said_found
+    assert allowed in said_allowed
+
+
+def test_a_size_that_rounds_to_one_image_and_a_batch_of_all_images_are_taken():
+    config = dataset(training_per_class=5, classes=["bag", "dress"], validation_per_class=2)
+    config |= {"sizes": [size(0.1)], "heads": {"batch_size": 10}, "long_runs": {"sizes": []}}
+    assert load(config).heads.batch_size == 10
+
+
+# --- Whatever the config ---
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**400), 10**400)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["1e-4", "a\n", "../x", "fashion-mnist", "VGG16", "elu", 1, 0.1, 20.0]),
+    lambda children: (
+        st.lists(children, max_size=3)
+        | st.dictionaries(st.text(max_size=3) | st.integers() | st.none(), children, max_size=3)
+    ),
+    max_leaves=4,
+)
+
+
+def places(config, path=()):
+    """Yield the path of every value in a config."""
+    entries = config.items() if isinstance(config, dict) else enumerate(config)
+    for key, value in entries:
+        yield (*path, key)
+        if isinstance(value, dict | list):
+            yield from places(value, (*path, key))
+
+
+@st.composite
+def mutated(draw):
+    """Draw the default config with a few values replaced, added under a new key or removed."""
+    config = complete({})
+    for _ in range(draw(st.integers(1, 3))):
+        *path, last = draw(st.sampled_from(sorted(places(config), key=repr)))
+        holder = config
+        for key in path:
+            holder = holder[key]
+        match draw(st.sampled_from(["replace", "add", "remove"])):
+            case "replace":
+                holder[last] = draw(VALUES)
+            case "add" if isinstance(holder, dict):
+                holder[draw(st.text(max_size=8) | st.integers())] = draw(VALUES)
+            case "add":
+                holder.append(draw(VALUES | st.just(copy.deepcopy(holder[last]))))
+            case "remove":
+                del holder[last]
+        assume(config)
+    return config
+
+
+@settings(max_examples=300, deadline=None)
+@given(mutated())
+@example({"heads": {"learning_rates": [10**400]}})
+@example({"results": "results\n"})
+def test_any_config_is_loaded_or_refused_in_one_line(config):
+    try:
+        study = load(config)
+    except ConfigError as error:
+        assert re.fullmatch(r"[^\n]+: found [^\n]+", str(error))
+        return
+    # What is loaded makes names that the rules' wildcards match.
+    for configuration in study.heads.configurations():
+        assert re.fullmatch(r"[0-9-]+", configuration["layers"])
+        assert re.fullmatch(r"[0-9.]+", configuration["learning_rate"])
+    assert re.fullmatch(r"[\w./-]*\w[\w.-]*", study.paths.results)
+
+
+@given(st.floats(min_value=0, exclude_min=True, allow_infinity=False))
+@example(1e-5)
+@example(5e-324)
+@example(1e22)
+def test_numbers_in_paths_are_exact_and_without_exponent(value):
+    assert re.fullmatch(r"[0-9]+(\.[0-9]*[1-9])?", number(value))
+    assert float(number(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1, "1"), (1.0, "1"), (0.1, "0.1"), (0.001, "0.001"), (1e-5, "0.00001")]
+)
+def test_numbers_in_paths_are_short(value, text):
+    assert number(value) == text

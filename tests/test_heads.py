@@ -1,0 +1,308 @@
+"""Promises of the heads: the report's networks, trained as Keras would, and reported honestly."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from transfer_gain import heads, store, training
+from transfer_gain.sampling import Replicates, draw_samples, run_seed, validation_halves
+from transfer_gain.statistics import mean_interval
+
+pytestmark = pytest.mark.usefixtures("tensorflow")
+
+SETTINGS = {
+    "layers": [8, 5],
+    "activation": "elu",
+    "learning_rate": 0.01,
+    "batch_size": 5,
+    "epochs": 4,
+    "min_updates": 0,
+    "l2": 0.01,
+    "seed_names": (2018, "toy", "0.1"),
+}
+SCORES = ["train_accuracy", "train_loss", "validation_accuracy", "validation_loss"]
+
+
+def make_data(
+    replicates: int = 3,
+    images: int = 23,
+    *,
+    classes: int = 3,
+    width: int = 12,
+    validation: int = 31,
+    distance: float = 1.0,
+    permuted: bool = False,
+) -> Replicates:
+    """Clouds of points, one a class; every replicate samples the same pool of 60 a class."""
+    rng = np.random.default_rng(3)
+    pool = 60 * classes
+    labels = (np.arange(pool + validation) % classes).astype(np.int32)
+    centres = distance * rng.normal(size=(classes, width))
+    features = (centres[labels] + rng.normal(size=(len(labels), width))).astype(np.float32)
+    return Replicates(
+        features=features,
+        labels=rng.permutation(labels) if permuted else labels,
+        samples=np.stack([rng.permutation(pool)[:images] for _ in range(replicates)]),
+        validation=np.arange(pool, len(labels)),
+        selection=np.arange(validation) % 3 == 0,
+        classes=classes,
+    )
+
+
+@pytest.mark.parametrize(
+    ("layers", "count"), [([100], 205_607), ([100, 50], 210_307), ([100, 50, 25], 211_407)]
+)
+def test_the_reports_parameter_counts(layers: list[int], count: int):
+    parameters = heads.initial_parameters(np.random.default_rng(0), 2048, layers, 7)
+    assert sum(array.size for array in parameters) == count
+    assert {array.dtype for array in parameters} == {np.dtype(np.float32)}
+    assert not any(bias.any() for bias in parameters[1::2])
+    for kernel in parameters[::2]:
+        assert kernel.any()
+        assert np.abs(kernel).max() <= np.float32(np.sqrt(6 / sum(kernel.shape)))
+
+
+class Spy:
+    """Lets `training.fit` work and keeps what it was given: start, end, batches, losses."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch):
+        self.fit = training.fit
+        monkeypatch.setattr(heads.training, "fit", self)
+
+    def __call__(self, parameters, losses, batches, learning_rate, pauses):
+        self.start = [parameter.numpy() for parameter in parameters]
+        self.batches, self.parameters = batches, parameters
+        self.first_loss = float(np.sum(losses(parameters, batches[0])))
+        yield from self.fit(parameters, losses, batches, learning_rate, pauses)
+
+
+def keras_twin(start: list[np.ndarray], activation: str):
+    """Build one replicate's network in plain Keras."""
+    import keras
+
+    units = [bias.shape[0] for bias in start[1::2]]
+    model = keras.Sequential(
+        [keras.Input((start[0].shape[0],))]
+        + [
+            keras.layers.Dense(
+                count,
+                activation="softmax" if last else activation,
+                kernel_regularizer=keras.regularizers.L2(SETTINGS["l2"]),
+            )
+            for count, last in zip(units, [False] * (len(units) - 1) + [True], strict=True)
+        ]
+    )
+    model.compile(
+        keras.optimizers.Adam(SETTINGS["learning_rate"]),
+        "sparse_categorical_crossentropy",
+        run_eagerly=True,
+    )
+    model.set_weights(start)
+    return model
+
+
+def scores_of(model, data: Replicates, rows: np.ndarray) -> tuple[float, float]:
+    probabilities = model(data.features[rows]).numpy().astype(float)
+    truth = data.labels[rows]
+    loss = -np.log(probabilities[np.arange(len(rows)), truth]).mean()
+    return (probabilities.argmax(axis=1) == truth).mean(), loss
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "elu"])
+def test_a_training_run_is_the_one_of_keras(activation: str, monkeypatch: pytest.MonkeyPatch):
+    data, spy = make_data(), Spy(monkeypatch)
+    settings = SETTINGS | {"activation": activation}
+    _, history = heads.train(data, **settings, evaluate_every_epoch=True)
+
+    assert spy.batches.shape == (4 * 5, 3, 5)  # 23 images: five batches an epoch, the last of 3
+    first_losses = []
+    for replicate in range(3):
+        model = keras_twin([array[replicate] for array in spy.start], activation)
+        losses = []
+        for update, batch in enumerate(spy.batches[:, replicate], start=1):
+            rows = batch[batch >= 0]
+            assert len(rows) == (3 if update % 5 == 0 else 5)
+            losses.append(model.train_on_batch(data.features[rows], data.labels[rows]))
+            if update % 5 == 0:
+                epoch = history[
+                    (history["replicate"] == replicate) & (history["updates"] == update)
+                ]
+                expected = [
+                    *scores_of(model, data, data.samples[replicate]),
+                    *scores_of(model, data, data.validation),
+                ]
+                np.testing.assert_allclose(epoch[SCORES].to_numpy()[0], expected, rtol=1e-4)
+                model.reset_metrics()
+        first_losses.append(losses[0])
+        for ours, theirs in zip(spy.parameters, model.get_weights(), strict=True):
+            np.testing.assert_allclose(ours.numpy()[replicate], theirs, rtol=1e-3, atol=2e-5)
+            assert np.abs(theirs).max() > 0.01
+    np.testing.assert_allclose(spy.first_loss, sum(first_losses), rtol=1e-5)
+
+
+def test_each_epochs_batches_are_the_replicates_own_sample(monkeypatch: pytest.MonkeyPatch):
+    data, spy = make_data(), Spy(monkeypatch)
+    heads.train(data, **SETTINGS)
+    for replicate in range(3):
+        for epoch in spy.batches[:, replicate].reshape(4, -1):
+            assert sorted(epoch[epoch >= 0]) == sorted(data.samples[replicate])
+
+
+def test_a_replicate_trained_alone_is_the_one_trained_beside_others(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    data, spy = make_data(), Spy(monkeypatch)
+    together, _ = heads.train(data, **SETTINGS)
+    beside = [parameter.numpy()[0] for parameter in spy.parameters]
+    alone, _ = heads.train(data._replace(samples=data.samples[:1]), **SETTINGS)
+    for one, other in zip(beside, spy.parameters, strict=True):
+        np.testing.assert_allclose(one, other.numpy()[0], rtol=1e-3, atol=1e-5)
+    pd.testing.assert_frame_equal(together.iloc[:1], alone, rtol=1e-4)
+
+
+def test_training_is_the_same_bit_for_bit_each_time():
+    one, other = (heads.train(make_data(), **SETTINGS) for _ in range(2))
+    for rows, again in zip(one, other, strict=True):
+        pd.testing.assert_frame_equal(rows, again, check_exact=True)
+
+
+def test_how_often_a_run_is_evaluated_and_in_what_chunks_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    settings = SETTINGS | {"epochs": 30}
+    rare, rare_history = heads.train(make_data(), **settings)
+    monkeypatch.setattr(heads, "CHUNK", 7)
+    often, often_history = heads.train(make_data(), **settings, evaluate_every_epoch=True)
+    pd.testing.assert_frame_equal(rare, often, rtol=1e-6)
+    assert sorted(set(rare_history["epoch"])) == training.evaluation_epochs(30, 30)
+    assert sorted(set(often_history["epoch"])) == list(range(1, 31))
+    common = often_history[often_history["epoch"].isin(rare_history["epoch"])]
+    pd.testing.assert_frame_equal(
+        rare_history.reset_index(drop=True), common.reset_index(drop=True), rtol=1e-6
+    )
+
+
+def test_a_run_is_one_row_that_agrees_with_its_history():
+    data = make_data()
+    runs, history = heads.train(data, **SETTINGS | {"min_updates": 50})
+    assert runs["epochs"].tolist() == [10] * 3  # five updates an epoch
+    assert runs["updates"].tolist() == [50] * 3
+    assert runs["replicate"].tolist() == [0, 1, 2]
+    assert runs["training_samples"].tolist() == [23] * 3
+    assert runs["seed"].tolist() == [run_seed(2018, "toy", "0.1", n) for n in range(3)]
+    assert set(runs["layers"]) == {"8-5"}
+    assert set(runs["activation"]) == {"elu"}
+    assert set(runs["learning_rate"]) == {0.01}
+    assert 4 in set(history["epoch"])  # the figure after `epochs` is there as well
+    assert not history.duplicated(["replicate", "epoch"]).any()
+    last = history[history["epoch"] == 10].rename(columns={"epoch": "epochs"})
+    pd.testing.assert_frame_equal(runs[list(last)], last.reset_index(drop=True))
+    selecting = data.selection.mean()
+    for rows in (runs, history):
+        np.testing.assert_allclose(
+            rows["validation_accuracy"],
+            selecting * rows["selection_accuracy"] + (1 - selecting) * rows["reporting_accuracy"],
+        )
+        for half, images in (("selection", 11), ("reporting", 20)):
+            correct = rows[f"{half}_accuracy"] * images
+            np.testing.assert_allclose(correct, correct.round(), atol=1e-9)
+
+
+def test_methods_and_configurations_are_compared_on_the_same_seeds(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    data, spy = make_data(), Spy(monkeypatch)
+    batches, starts = [], []
+    for names, activation in (("0.1", "elu"), ("0.1", "sigmoid"), ("0.01", "elu")):
+        changed = {"seed_names": (2018, "toy", names), "activation": activation, "epochs": 1}
+        heads.train(data, **SETTINGS | changed)
+        batches.append(spy.batches.tobytes())
+        starts.append(spy.start[0])
+    assert batches[0] == batches[1] != batches[2]
+    np.testing.assert_array_equal(starts[0], starts[1])
+    assert (starts[0] != starts[2]).any()
+    assert (starts[0][0] != starts[0][1]).any()  # replicates start differently, too
+
+
+def test_what_can_be_separated_is_learned_whole():
+    data = make_data(2, 60, distance=4, validation=60)
+    runs, _ = heads.train(data, **SETTINGS | {"min_updates": 400, "l2": 0})
+    assert runs["train_accuracy"].tolist() == [1, 1]
+    assert runs["validation_accuracy"].tolist() == [1, 1]
+    assert (runs["train_loss"] < 0.05).all()
+
+
+def test_permuted_labels_bring_chance_and_true_ones_do_not():
+    settings = SETTINGS | {"batch_size": 50, "min_updates": 300, "l2": 1e-4}
+    sizes = {"replicates": 8, "images": 210, "classes": 7, "validation": 1400}
+    runs, _ = heads.train(make_data(**sizes, permuted=True), **settings)
+    _, low, high = mean_interval(runs["validation_accuracy"], level=0.99)
+    assert low < 1 / 7 < high < 0.2
+    assert (runs["train_accuracy"] > 0.3).all()  # it did learn its own labels
+    runs, _ = heads.train(make_data(**sizes), **settings)
+    assert (runs["validation_accuracy"] > 0.8).all()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    paths = {name: tmp_path / f"{name}.parquet" for name in ("features", "samples", "halves")}
+    rng = np.random.default_rng(0)
+    index = pd.DataFrame(
+        {
+            "image_id": [f"image-{row}" for row in range(90)],
+            "split": np.repeat([store.TRAINING, store.VALIDATION], [60, 30]),
+            "label": np.arange(90) % 3,
+        }
+    )
+    values = rng.normal(size=(90, 12)).astype(np.float32)
+    about = {"precision": "bfloat16"}
+    store.write_arrays(paths["features"], "features", (12,), "<f4", [(index, values)], about)
+    store.write_rows(draw_samples(index, 0.5, "toy", 2, 2018), paths["samples"])
+    store.write_rows(validation_halves(index, "toy", 2018), paths["halves"])
+    return paths
+
+
+def train_files(files: dict[str, Path], folder: Path) -> None:
+    heads.train_files(
+        **files,
+        runs=folder / "runs.parquet",
+        history=folder / "history.parquet",
+        dataset="toy",
+        backbone="vgg16",
+        size="0.5",
+        study_seed=2018,
+        settings={name: value for name, value in SETTINGS.items() if name != "seed_names"},
+    )
+
+
+def test_rows_say_what_they_are_of_and_two_runs_write_the_same_bytes(files, tmp_path: Path):
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+        train_files(files, folder)
+    for name in ("runs.parquet", "history.parquet"):
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
+        rows = store.read_rows(folders[0] / name)
+        names = {
+            "dataset": "toy",
+            "backbone": "vgg16",
+            "precision": "bfloat16",
+            "method": "transfer",
+            "size": 0.5,
+        }
+        assert rows[list(names)].drop_duplicates().to_dict("records") == [names]
+    runs = store.read_rows(folders[0] / "runs.parquet")
+    assert len(runs) == 2
+    wanted = "layers activation learning_rate replicate epochs seed train_accuracy train_loss"
+    wanted += " validation_accuracy validation_loss selection_accuracy reporting_accuracy"
+    assert set(wanted.split()) <= set(runs)
+
+
+def test_a_corrupt_input_is_refused_before_anything_is_written(files, tmp_path: Path):
+    files["samples"].write_bytes(files["samples"].read_bytes()[:-20])
+    (tmp_path / "out").mkdir()
+    with pytest.raises(store.StoreError, match=r"samples\.parquet"):
+        train_files(files, tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())

@@ -1,0 +1,342 @@
+"""Promises of seeds, splits and samples: stratified, nested, disjoint and independent of order."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transfer_gain import store
+from transfer_gain.sampling import (
+    draw_samples,
+    draw_split,
+    generator,
+    read_replicates,
+    run_seed,
+    seed_sequence,
+    shuffled_batches,
+    validation_halves,
+)
+from transfer_gain.sources import Item, SourceError
+
+quick = settings(deadline=None, max_examples=60)
+# seed_sequence(2018, "clothes", "0.001", 0, "run"), as every published number was made with it.
+KNOWN_WORDS = (3742339853, 3368540053, 604677430, 2146336117)
+KNOWN_RUN_SEED = 7233884683321723270
+class_counts = st.lists(st.integers(1, 60), min_size=1, max_size=5)
+fractions = st.sampled_from([1, 0.5, 0.3, 0.1, 0.01])
+
+
+def make_items(per_class: list[int], split: str | None = None) -> list[Item]:
+    """Items of several classes, mixed."""
+    labels = np.repeat(np.arange(len(per_class)), per_class)
+    labels = np.random.default_rng(0).permutation(labels)
+    return [Item(f"{split}-{row}", int(label), split) for row, label in enumerate(labels)]
+
+
+def make_index(training: list[int], validation: list[int] = ()) -> pd.DataFrame:
+    """An index of images, mixed."""
+    rows = [
+        (f"{split}-{label}-{row}", split, label)
+        for split, counts in ((store.TRAINING, training), (store.VALIDATION, validation))
+        for label, count in enumerate(counts)
+        for row in range(count)
+    ]
+    index = pd.DataFrame(rows, columns=["image_id", "split", "label"])
+    return index.sample(frac=1, random_state=1, ignore_index=True)
+
+
+def ids_of(samples: pd.DataFrame, replicate: int) -> set[str]:
+    return set(samples["image_id"][samples["replicate"] == replicate])
+
+
+def words(*names: str | int) -> tuple[int, ...]:
+    return tuple(seed_sequence(*names).generate_state(4))
+
+
+# --- seeds
+
+
+def test_a_seed_depends_on_every_name_and_on_where_each_ends():
+    cases = [
+        (0, "clothes", "0.1", 3, "run"),
+        (1, "clothes", "0.1", 3, "run"),
+        (0, "avatars", "0.1", 3, "run"),
+        (0, "clothes", "0.01", 3, "run"),
+        (0, "clothes", "0.1", 4, "run"),
+        (0, "clothes", "0.1", 3, "sample"),
+        (0, "clothes", "0.1", 3),
+        (0, "0.1", "clothes", 3, "run"),
+        (0, "clothes", "0.13", "run"),
+        (0, "clothes0.1", 3, "run"),
+    ]
+    assert len({words(*case) for case in cases}) == len(cases)
+
+
+def test_a_seed_is_the_same_whatever_was_drawn_before():
+    cases = [(2018, "clothes", replicate, "sample") for replicate in range(5)]
+    forwards = {case: generator(*case).random(3).tolist() for case in cases}
+    backwards = {case: generator(*case).random(3).tolist() for case in reversed(cases)}
+    assert forwards == backwards
+    assert len({tuple(drawn) for drawn in forwards.values()}) == len(cases)
+
+
+def test_a_seed_is_the_same_on_every_machine_and_in_every_release():
+    assert words(2018, "clothes", "0.001", 0, "run") == KNOWN_WORDS
+    assert run_seed(2018, "clothes", "0.001", 0) == KNOWN_RUN_SEED
+
+
+def test_a_run_seed_fits_a_signed_column_and_differs_between_runs():
+    seeds = {run_seed(2018, "clothes", size, n) for size in ("1", "0.1") for n in range(50)}
+    assert len(seeds) == 100
+    assert all(0 <= seed < 2**63 for seed in seeds)
+    assert max(seeds) > 2**53  # all bits are used
+
+
+# --- splits
+
+
+@quick
+@given(st.data(), class_counts, st.booleans())
+def test_a_split_is_disjoint_and_has_the_exact_counts(data, per_class, has_split):
+    available = min(per_class)
+    if has_split:
+        items = make_items(per_class, "training") + make_items(per_class, "validation")
+        training, validation = (data.draw(st.integers(0, available)) for _ in range(2))
+    else:
+        items = make_items(per_class)
+        training = data.draw(st.integers(0, available))
+        validation = data.draw(st.integers(0, available - training))
+    names = [f"class {label}" for label in range(len(per_class))]
+    chosen = draw_split(items, names, training, validation, np.random.default_rng(1))
+    found = Counter((split, item.label) for item, split in chosen)
+    expected = {
+        (split, label): count
+        for split, count in (("training", training), ("validation", validation))
+        for label in range(len(per_class))
+        if count
+    }
+    assert found == expected
+    assert len({item.image_id for item, _ in chosen}) == len(chosen)
+    assert all(item.split in (None, split) for item, split in chosen)
+    order = {item: position for position, item in enumerate(items)}
+    assert [order[item] for item, _ in chosen] == sorted(order[item] for item, _ in chosen)
+
+
+def test_a_split_is_drawn_and_not_the_first_images():
+    items = make_items([100])
+    draws = [
+        tuple(
+            item.image_id
+            for item, split in draw_split(items, ["a"], 10, 10, np.random.default_rng(seed))
+            if split == "training"
+        )
+        for seed in (0, 0, 1)
+    ]
+    assert draws[0] == draws[1] != draws[2]
+    assert draws[0] != tuple(item.image_id for item in items[:10])
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        (make_items([9, 4]), "class coat: found 4 training images, expected 5"),
+        (make_items([9, 7]), "class coat: found 2 validation images, expected 3"),
+        (
+            make_items([9, 4], "training") + make_items([9, 9], "validation"),
+            "class coat: found 4 training images, expected 5",
+        ),
+        (
+            make_items([9, 9], "training") + make_items([9, 0], "validation"),
+            "class coat: found 0 validation images, expected 3",
+        ),
+        (make_items([9]), "class coat: found 0 training images, expected 5"),
+    ],
+)
+def test_too_few_images_are_refused_by_class(items: list[Item], message: str):
+    with pytest.raises(SourceError, match=f"^{message}$"):
+        draw_split(items, ["dress", "coat"], 5, 3, np.random.default_rng(0))
+
+
+# --- samples
+
+
+@quick
+@given(class_counts, fractions, st.integers(1, 4), st.integers(0, 2**40))
+def test_samples_are_stratified_of_training_images_without_repeats(
+    per_class, fraction, replicates, seed
+):
+    index = make_index(per_class, [3] * len(per_class))
+    samples = draw_samples(index, fraction, "clothes", replicates, seed)
+    assert list(samples) == ["replicate", "image_id", "label"]
+    counts = Counter(zip(samples["replicate"], samples["label"], strict=True))
+    whole_images = {label: int(np.floor(fraction * n + 0.5)) for label, n in enumerate(per_class)}
+    assert counts == {
+        (replicate, label): count
+        for replicate in range(replicates)
+        for label, count in whole_images.items()
+        if count
+    }
+    label_of = index.set_index("image_id")["label"]
+    assert (label_of[samples["image_id"]].to_numpy() == samples["label"]).all()
+    assert not samples.duplicated(["replicate", "image_id"]).any()
+    assert samples["image_id"].str.startswith("training").all()
+    assert samples["replicate"].is_monotonic_increasing
+
+
+@quick
+@given(class_counts, fractions, fractions, st.integers(0, 2**40))
+def test_a_smaller_sample_lies_inside_the_larger_one_of_its_replicate(per_class, one, other, seed):
+    index = make_index(per_class)
+    small, large = (
+        draw_samples(index, fraction, "clothes", 3, seed) for fraction in sorted((one, other))
+    )
+    for replicate in range(3):
+        assert ids_of(small, replicate) <= ids_of(large, replicate)
+
+
+@quick
+@given(class_counts, fractions, st.integers(1, 4), st.integers(1, 4))
+def test_more_replicates_leave_the_samples_there_were(per_class, fraction, fewer, more):
+    index = make_index(per_class)
+    before = draw_samples(index, fraction, "clothes", fewer, 2018)
+    after = draw_samples(index, fraction, "clothes", fewer + more, 2018)
+    pd.testing.assert_frame_equal(after.iloc[: len(before)], before)
+
+
+def test_replicates_datasets_and_seeds_draw_different_samples():
+    index = make_index([60, 60])
+    samples = draw_samples(index, 0.1, "clothes", 5, 2018)
+    drawn = [ids_of(samples, replicate) for replicate in range(5)]
+    drawn.append(ids_of(draw_samples(index, 0.1, "avatars", 1, 2018), 0))
+    drawn.append(ids_of(draw_samples(index, 0.1, "clothes", 1, 2019), 0))
+    assert len(set(map(frozenset, drawn))) == 7
+
+
+def test_every_image_is_as_likely_as_another():
+    index = make_index([20])
+    samples = draw_samples(index, 0.25, "clothes", 500, 2018)
+    # Of 500 samples an image is in 125, standard deviation 9.7; five of those either way.
+    assert samples["image_id"].value_counts().between(76, 174).all()
+    assert samples["image_id"].nunique() == 20
+
+
+def test_the_reports_counts():
+    index = make_index([6000] * 7, [1000] * 7)
+    for fraction, count in ((0.1, 600), (0.01, 60), (0.001, 6)):
+        samples = draw_samples(index, fraction, "clothes", 2, 2018)
+        assert set(samples.groupby(["replicate", "label"]).size()) == {count}
+        assert len(samples) == 2 * 7 * count
+
+
+# --- validation halves
+
+
+@quick
+@given(class_counts, st.integers(0, 2**40))
+def test_halves_hold_every_validation_image_once_and_half_of_each_class(per_class, seed):
+    index = make_index([2] * len(per_class), per_class)
+    halves = validation_halves(index, "clothes", seed)
+    validation = index[index["split"] == store.VALIDATION]
+    assert halves["image_id"].tolist() == validation["image_id"].tolist()
+    assert set(halves["half"]) <= {"selection", "reporting"}
+    selection = validation["label"][(halves["half"] == "selection").to_numpy()].value_counts()
+    for label, count in enumerate(per_class):
+        assert selection.get(label, 0) == count // 2
+
+
+def test_halves_are_drawn_anew_by_dataset_and_seed():
+    index = make_index([1], [40])
+    halves = [
+        tuple(validation_halves(index, dataset, seed)["half"])
+        for dataset, seed in (("clothes", 1), ("clothes", 1), ("clothes", 2), ("avatars", 1))
+    ]
+    assert halves[0] == halves[1]
+    assert len(set(halves)) == 3
+
+
+# --- batches
+
+
+@quick
+@given(st.integers(1, 60), st.integers(1, 70), st.integers(1, 4))
+def test_every_image_is_seen_once_an_epoch(images, batch_size, epochs):
+    batches = shuffled_batches(images, batch_size, epochs, np.random.default_rng(0))
+    steps = -(-images // min(batch_size, images))
+    assert batches.dtype == np.int32
+    assert batches.shape == (epochs * steps, min(batch_size, images))
+    for epoch in batches.reshape(epochs, steps, -1):
+        assert sorted(epoch[epoch >= 0]) == list(range(images))
+        assert (epoch[:-1] >= 0).all()
+        last = epoch[-1]
+        assert last[0] >= 0
+        assert (np.diff(last < 0) >= 0).all()  # filler comes after all images
+        assert (last[last < 0] == -1).all()
+
+
+def test_epochs_are_shuffled_anew():
+    batches = shuffled_batches(50, 50, 4, np.random.default_rng(0))
+    assert len({tuple(epoch) for epoch in batches}) == 4
+
+
+# --- what training reads
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    """Features, samples and halves of a small dataset; features tell which image they are of."""
+    paths = {name: tmp_path / f"{name}.parquet" for name in ("features", "samples", "halves")}
+    index = make_index([20, 20, 20], [7, 7, 7])
+    values = np.random.default_rng(5).normal(size=(len(index), 4)).astype(np.float32)
+    batches = [
+        (index[start : start + 16], values[start : start + 16]) for start in range(0, 81, 16)
+    ]
+    store.write_arrays(paths["features"], "features", (4,), "<f4", batches, {})
+    store.write_rows(draw_samples(index, 0.25, "clothes", 4, 2018), paths["samples"])
+    store.write_rows(validation_halves(index, "clothes", 2018), paths["halves"])
+    return paths
+
+
+def test_replicates_have_exactly_the_features_of_their_samples(files: dict[str, Path]):
+    index = store.read_index(files["features"])
+    arrays = store.read_arrays(files["features"])
+    of_image = dict(zip(index["image_id"], zip(arrays, index["label"], strict=True), strict=True))
+    samples, halves = store.read_rows(files["samples"]), store.read_rows(files["halves"])
+    data = read_replicates(**files)
+    assert data.samples.shape == (4, 15)
+    assert data.classes == 3
+    for replicate, rows in enumerate(data.samples):
+        of_replicate = samples[samples["replicate"] == replicate]
+        for row, image, label in zip(
+            rows, of_replicate["image_id"], of_replicate["label"], strict=True
+        ):
+            np.testing.assert_array_equal(data.features[row], of_image[image][0])
+            assert data.labels[row] == of_image[image][1] == label
+    assert len(data.validation) == 21
+    for row, selects, image, half in zip(
+        data.validation, data.selection, halves["image_id"], halves["half"], strict=True
+    ):
+        np.testing.assert_array_equal(data.features[row], of_image[image][0])
+        assert data.labels[row] == of_image[image][1]
+        assert selects == (half == "selection")
+
+
+def test_only_images_that_are_used_are_read(files: dict[str, Path]):
+    used = store.read_rows(files["samples"])["image_id"].nunique()
+    data = read_replicates(**files)
+    assert len(data.features) == len(data.labels) == used + 21 < 81
+    assert set(data.samples.ravel()).isdisjoint(data.validation)
+
+
+@pytest.mark.parametrize("file", ["samples", "halves"])
+def test_an_unknown_image_is_refused_by_name(files: dict[str, Path], file: str):
+    rows = store.read_rows(files[file])
+    rows.loc[2, "image_id"] = "stranger"
+    store.write_rows(rows, files[file])
+    with pytest.raises(
+        store.StoreError, match=rf"{file}\.parquet: found image stranger.*features\.parquet"
+    ):
+        read_replicates(**files)

@@ -1,0 +1,334 @@
+"""Promises of the store: what goes in comes out, whole and unchanged, or is refused by name."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transfer_gain import store
+from transfer_gain.store import StoreError
+
+METADATA = {"classes": ["kurta", "été"], "precision": "float32"}
+READERS = {
+    "read_metadata": store.read_metadata,
+    "read_index": store.read_index,
+    "read_arrays": store.read_arrays,
+    "iterate_arrays": lambda path: list(store.iterate_arrays(path, 7)),
+}
+RUNS = pd.DataFrame(
+    {
+        "layers": ["100-50", "100"],
+        "learning_rate": [0.1 + 0.2, 1e-05],
+        "replicate": np.array([0, 1], np.int32),
+        "validation_accuracy": [1 / 3, 0.75],
+    }
+)
+
+
+def make_index(rows: int) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "image_id": [f"image {row}" for row in range(rows)],
+            "split": [("training", "validation")[row % 3 == 0] for row in range(rows)],
+            "label": np.arange(rows, dtype=np.int32) % 7,
+        }
+    )
+
+
+def make_arrays(rows: int, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Random bits, so that every value of the type, NaN and infinity included, turns up."""
+    rng = np.random.default_rng(rows)
+    count = rows * int(np.prod(shape)) * np.dtype(dtype).itemsize
+    return np.frombuffer(rng.bytes(count), dtype).reshape(rows, *shape)
+
+
+def batches_of(
+    index: pd.DataFrame, arrays: np.ndarray, size: int
+) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+    for start in range(0, len(index), size):
+        yield index.iloc[start : start + size], arrays[start : start + size]
+
+
+def write(path: Path, rows: int = 40, shape=(2, 3), dtype: str = "|u1", size: int = 16) -> Path:
+    pairs = batches_of(make_index(rows), make_arrays(rows, shape, dtype), size)
+    store.write_arrays(path, "pixels", shape, dtype, pairs, METADATA)
+    return path
+
+
+def read_everything(path: Path) -> tuple:
+    return store.read_metadata(path), store.read_index(path), store.read_arrays(path)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    data=st.data(),
+    rows=st.integers(0, 40),
+    shape=st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple),
+    dtype=st.sampled_from(["|u1", "<f4"]),
+    written_by=st.integers(1, 50),
+    read_by=st.integers(1, 50),
+)
+def test_any_arrays_come_back_bit_for_bit(data, rows, shape, dtype, written_by, read_by):
+    index, arrays = make_index(rows), make_arrays(rows, shape, dtype)
+    chosen = data.draw(st.lists(st.integers(0, rows - 1), max_size=60) if rows else st.just([]))
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(Path(folder, "file.parquet"), rows, shape, dtype, written_by)
+        everything = store.read_arrays(path)
+        some = store.read_arrays(path, np.array(chosen, np.int64))
+        read_index = store.read_index(path)
+        parts = list(store.iterate_arrays(path, read_by))
+        metadata = store.read_metadata(path)
+    assert metadata == {"column": "pixels", "shape": list(shape), "dtype": dtype, **METADATA}
+    assert everything.dtype == np.dtype(dtype)
+    assert (everything.shape, everything.tobytes()) == (arrays.shape, arrays.tobytes())
+    assert (some.shape, some.tobytes()) == (arrays[chosen].shape, arrays[chosen].tobytes())
+    assert read_index.to_dict("list") == index.to_dict("list")
+    assert read_index["label"].dtype == np.int32
+    assert [len(array) for _, array in parts] == [
+        min(read_by, rows - start) for start in range(0, rows, read_by)
+    ]
+    assert b"".join(array.tobytes() for _, array in parts) == arrays.tobytes()
+    assert [name for part, _ in parts for name in part["image_id"]] == list(index["image_id"])
+
+
+def test_a_batch_larger_than_a_row_group_is_read_across_groups(tmp_path: Path):
+    rows = 2 * store.ROWS_IN_GROUP + 5
+    path = write(tmp_path / "file.parquet", rows, (3,), "<f4", size=rows)
+    assert pq.ParquetFile(path).num_row_groups == 3
+    chosen = np.array([rows - 1, 0, store.ROWS_IN_GROUP, store.ROWS_IN_GROUP - 1, 0])
+    expected = make_arrays(rows, (3,), "<f4")[chosen]
+    assert store.read_arrays(path, chosen).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("rows", [[-1], [0, 40], [10**9]])
+def test_a_row_outside_the_file_is_refused(tmp_path: Path, rows: list[int]):
+    path = write(tmp_path / "file.parquet")
+    with pytest.raises(IndexError, match=r"file\.parquet"):
+        store.read_arrays(path, np.array(rows))
+
+
+def test_two_writes_give_the_same_bytes(tmp_path: Path):
+    arrays = [write(tmp_path / name).read_bytes() for name in ("a.parquet", "b.parquet")]
+    rows = []
+    for name in ("c.parquet", "d.parquet"):
+        store.write_rows(RUNS, tmp_path / name)
+        rows.append((tmp_path / name).read_bytes())
+    assert arrays[0] == arrays[1]
+    assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("older", [True, False])
+def test_an_interrupted_write_leaves_nothing_but_the_older_file(
+    tmp_path: Path, interruption: type[BaseException], older: bool
+):
+    path = tmp_path / "file.parquet"
+    before = write(path, rows=5).read_bytes() if older else None
+
+    def interrupted():
+        pairs = batches_of(make_index(40), make_arrays(40, (2, 3), "|u1"), 16)
+        yield next(pairs)
+        assert names(tmp_path) != (["file.parquet"] if older else [])  # it had begun
+        raise interruption
+
+    with pytest.raises(interruption):
+        store.write_arrays(path, "pixels", (2, 3), "|u1", interrupted(), METADATA)
+    assert names(tmp_path) == (["file.parquet"] if older else [])
+    if older:
+        assert path.read_bytes() == before
+
+
+def test_a_file_has_its_name_only_when_it_is_whole(tmp_path: Path):
+    path = tmp_path / "file.txt"
+    with store.written_whole(path) as temporary:
+        temporary.write_text("half")
+        assert not path.exists()
+        assert temporary.parent == tmp_path  # the same disk, so that renaming is atomic
+        temporary.write_text("whole")
+    assert path.read_text() == "whole"
+    assert names(tmp_path) == ["file.txt"]
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PAR1", b"image_id,label\n1,2\n", bytes(5000)],
+    ids=["empty", "magic only", "text", "zeros"],
+)
+def test_what_is_no_parquet_is_refused_by_name(tmp_path: Path, reader: str, content: bytes):
+    path = tmp_path / "clothes.parquet"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match=r"clothes\.parquet: found .*expected"):
+        READERS[reader](path)
+    with pytest.raises(StoreError, match=r"clothes\.parquet: found .*expected"):
+        store.read_rows(path)
+
+
+def test_a_file_cut_off_anywhere_is_refused_by_name(tmp_path: Path):
+    whole = write(tmp_path / "file.parquet", rows=4).read_bytes()
+    path = tmp_path / "cut.parquet"
+    for length in {*range(0, len(whole), 13), *range(len(whole) - 12, len(whole))}:
+        path.write_bytes(whole[:length])
+        for reader in (*READERS.values(), store.read_rows):
+            with pytest.raises(StoreError, match=r"cut\.parquet"):
+                reader(path)
+
+
+def test_a_flipped_bit_in_any_array_is_refused_by_name(tmp_path: Path):
+    path = write(tmp_path / "file.parquet", size=10)
+    whole = path.read_bytes()
+    metadata = pq.ParquetFile(path).metadata
+    assert metadata.num_row_groups == 4
+    for group in range(metadata.num_row_groups):
+        column = metadata.row_group(group).column(3)
+        # The page is the end of the chunk: its header, which comes first, has no checksum.
+        end = column.data_page_offset + column.total_compressed_size
+        for position in range(end - 60, end):
+            damaged = bytearray(whole)
+            damaged[position] ^= 1 << position % 8
+            path.write_bytes(damaged)
+            with pytest.raises(StoreError, match=r"file\.parquet"):
+                store.read_arrays(path)
+            with pytest.raises(StoreError, match=r"file\.parquet"):
+                list(store.iterate_arrays(path, 100))
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="page headers and the footer have no checksum: what pyarrow makes of them passes",
+)
+def test_a_flipped_bit_anywhere_is_harmless_or_refused_by_name(tmp_path: Path):
+    path = write(tmp_path / "file.parquet", rows=8, size=4)
+    whole, (metadata, index, arrays) = path.read_bytes(), read_everything(path)
+    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    for position in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << position % 8
+        path.write_bytes(damaged)
+        try:
+            found = read_everything(path)
+        except StoreError as error:
+            assert "file.parquet" in str(error)
+        else:
+            if position < footer:
+                assert found[0] == metadata
+                assert found[1].equals(index)
+                np.testing.assert_array_equal(found[2], arrays)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_parquet_of_another_schema_is_refused_by_name(tmp_path: Path, reader: str):
+    foreign = {
+        "rows.parquet": lambda path: store.write_rows(RUNS, path),
+        "pandas.parquet": lambda path: RUNS.to_parquet(path),
+    }
+    for name, make in foreign.items():
+        make(tmp_path / name)
+        with pytest.raises(StoreError, match=rf"{name}: found .*expected"):
+            READERS[reader](tmp_path / name)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_columns_that_disagree_with_the_description_are_refused(tmp_path: Path, reader: str):
+    whole = pq.read_table(write(tmp_path / "file.parquet"))
+    path = tmp_path / "altered.parquet"
+    for columns in (["image_id", "split", "pixels"], ["split", "image_id", "label", "pixels"]):
+        pq.write_table(whole.select(columns), path)
+        with pytest.raises(StoreError, match=r"altered\.parquet: found columns .*'image_id'"):
+            READERS[reader](path)
+
+
+def test_a_missing_file_is_not_called_corrupt(tmp_path: Path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.parquet"):
+        store.read_index(tmp_path / "nowhere.parquet")
+
+
+def test_rows_come_back_in_order_with_their_types(tmp_path: Path):
+    more = RUNS.assign(replicate=np.array([2, 3], np.int32), validation_accuracy=[np.nan, 0.5])
+    paths = [tmp_path / "b.parquet", tmp_path / "a.parquet"]
+    for rows, path in zip((RUNS, more), paths, strict=True):
+        store.write_rows(rows.set_index(np.array([5, 5])), path)
+    pd.testing.assert_frame_equal(store.read_rows(paths[0]), RUNS)
+    pd.testing.assert_frame_equal(store.read_rows(str(paths[0])), RUNS)
+    pd.testing.assert_frame_equal(
+        store.read_rows(iter(paths)), pd.concat([RUNS, more], ignore_index=True)
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        RUNS.drop(columns="layers"),
+        RUNS.assign(extra=1),
+        RUNS[RUNS.columns[::-1]],
+        pytest.param(
+            RUNS.astype({"replicate": float}),
+            marks=pytest.mark.xfail(
+                strict=True, raises=pa.ArrowInvalid, reason="types are not compared"
+            ),
+        ),
+    ],
+    ids=["fewer", "more", "other order", "other type"],
+)
+def test_rows_of_differing_columns_are_refused_by_name(tmp_path: Path, other: pd.DataFrame):
+    store.write_rows(RUNS, tmp_path / "first.parquet")
+    store.write_rows(other, tmp_path / "second.parquet")
+    with pytest.raises(StoreError, match=r"second\.parquet: found columns .*first\.parquet"):
+        store.read_rows([tmp_path / "first.parquet", tmp_path / "second.parquet"])
+
+
+def test_damaged_rows_are_refused_by_name(tmp_path: Path):
+    path = tmp_path / "runs.parquet"
+    store.write_rows(RUNS, path)
+    column = pq.ParquetFile(path).metadata.row_group(0).column(3)
+    damaged = bytearray(path.read_bytes())
+    damaged[column.dictionary_page_offset + column.total_compressed_size - 1] ^= 1
+    path.write_bytes(damaged)
+    with pytest.raises(StoreError, match=r"runs\.parquet"):
+        store.read_rows(path)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.floats(allow_nan=True), min_size=1, max_size=20))
+def test_a_table_keeps_its_full_precision_in_both_formats(values: list[float]):
+    table = pd.DataFrame({"size": np.arange(len(values)) / 7, "mean": values})
+    with tempfile.TemporaryDirectory() as folder:
+        csv, parquet = Path(folder, "table.csv"), Path(folder, "table.parquet")
+        store.write_table(table, csv, parquet)
+        read = pd.read_csv(csv)
+        pd.testing.assert_frame_equal(read, table, check_exact=True)
+        pd.testing.assert_frame_equal(store.read_rows(parquet), table, check_exact=True)
+        assert names(Path(folder)) == ["table.csv", "table.parquet"]
+
+
+def test_a_table_is_one_header_row_and_no_index_and_empty_where_nothing_is_known(tmp_path: Path):
+    table = pd.DataFrame(
+        {"dataset": ["clothes", "faces"], "ci_low": [np.nan, 0.25], "published": [None, "yes"]},
+        index=[4, 4],
+    )
+    store.write_table(table, tmp_path / "table.csv", tmp_path / "table.parquet")
+    assert (tmp_path / "table.csv").read_text() == (
+        "dataset,ci_low,published\nclothes,,\nfaces,0.25,yes\n"
+    )
+    store.write_table(table.iloc[:0], tmp_path / "table.csv", tmp_path / "table.parquet")
+    assert (tmp_path / "table.csv").read_text() == "dataset,ci_low,published\n"
+    assert list(store.read_rows(tmp_path / "table.parquet")) == list(table)
+
+
+def test_names_become_the_first_columns_of_every_row():
+    rows = store.with_names(RUNS.set_index(np.array([7, 7])), {"dataset": "clothes", "size": 0.1})
+    assert list(rows) == ["dataset", "size", *RUNS]
+    assert rows["dataset"].tolist() == ["clothes", "clothes"]
+    assert rows["layers"].tolist() == RUNS["layers"].tolist()
+    assert list(store.with_names(RUNS.iloc[:0], {"dataset": "clothes"})) == ["dataset", *RUNS]

@@ -1,0 +1,206 @@
+"""Promises of the tables: counted from files, and the report's figures only beside its own data."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from test_selection import make_runs
+from transfer_gain import selection, store, tables
+from transfer_gain.statistics import mean_interval
+
+PUBLISHED = Path(__file__).parents[1] / "workflow" / "published_2018.yaml"
+REPORT = yaml.safe_load(PUBLISHED.read_text())
+
+
+def published(table: str, sources: dict[str, str]) -> pd.DataFrame:
+    return tables.read_published(PUBLISHED, table, sources)
+
+
+# --- the report's own figures
+
+
+def rows_of(table: str) -> list[tuple]:
+    return [tuple(row.values()) for row in REPORT[table]]
+
+
+def test_tables_1_and_2_are_as_printed():
+    counts = [(1, 42000, 6000), (0.1, 4200, 600), (0.01, 420, 60), (0.001, 42, 6)]
+    assert rows_of("sizes") == [
+        (dataset, *count, validation, validation // 7)
+        for dataset, validation in (("clothes", 7000), ("expressions", 6300))
+        for count in counts
+    ]
+
+
+def test_table_3_is_as_printed():
+    assert rows_of("best_heads") == [
+        ("clothes", 0.001, 0.64, 2, "sigmoid", 0.01),
+        ("expressions", 0.001, 0.31, 3, "elu", 0.001),
+    ]
+
+
+def test_table_4_is_as_printed():
+    assert rows_of("accuracy") == [
+        ("clothes", 0.01, 0.50, 0.76, 0.75),
+        ("clothes", 1, 0.51, 0.76, 0.78),
+        ("expressions", 0.01, 0.32, 0.44, 0.50),
+        ("expressions", 1, 0.34, 0.49, 0.50),
+    ]
+
+
+def test_table_5_is_as_printed():
+    assert rows_of("gains") == [
+        ("clothes", 0.01, "baseline", 1.5, 0.25),
+        ("clothes", 0.01, "augmentation", 0.99, -0.01),
+        ("clothes", 1, "baseline", 1.52, 0.27),
+        ("clothes", 1, "augmentation", 1.02, 0.02),
+        ("expressions", 0.01, "baseline", 1.56, 0.18),
+        ("expressions", 0.01, "augmentation", 1.13, 0.06),
+        ("expressions", 1, "baseline", 1.47, 0.16),
+        ("expressions", 1, "augmentation", 1.02, 0.01),
+    ]
+
+
+def test_table_4_gives_table_5():
+    accuracy = {(row["dataset"], row["size"]): row for row in REPORT["accuracy"]}
+    for gain in REPORT["gains"]:
+        row = accuracy[gain["dataset"], gain["size"]]
+        transfer, reference = row["transfer"], row[gain["reference"]]
+        assert math.isclose(gain["relative_gain"], transfer / reference, abs_tol=0.01)
+        assert math.isclose(gain["absolute_gain"], transfer - reference, abs_tol=1e-9)
+
+
+@pytest.mark.parametrize("table", ["sizes", "best_heads", "accuracy", "gains"])
+def test_only_the_reports_own_data_have_published_values(table: str):
+    ours = {
+        "garments": "fashion-mnist",
+        "clothes": "avatars",
+        "expressions": "avatars",
+        "peeps": "peeps",
+        "faces": "ferg",
+        "jaffe": "jaffe",
+    }
+    rows = published(table, ours)
+    assert list(rows) == list(REPORT[table][0])
+    for name, theirs in (("garments", "clothes"), ("faces", "expressions")):
+        expected = [row | {"dataset": name} for row in REPORT[table] if row["dataset"] == theirs]
+        assert rows[rows["dataset"] == name].to_dict("records") == expected
+    assert set(rows["dataset"]) == {"garments", "faces"}
+    none = published(table, {"clothes": "avatars"})
+    assert none.empty
+    assert list(none) == list(REPORT[table][0])
+
+
+# --- sizes
+
+
+def test_sizes_are_counted_from_rows():
+    index = pd.DataFrame(
+        {
+            "split": [store.TRAINING] * 50 + [store.VALIDATION] * 9,
+            "label": [0] * 25 + [1] * 25 + [0] * 5 + [1] * 4,
+        }
+    )
+    samples = pd.DataFrame({"replicate": [0] * 7 + [1] * 7, "label": [0, 0, 0, 0, 1, 1, 1] * 2})
+    table = tables.sizes(index, samples, "clothes", 0.13)
+    assert table.to_dict("records") == [
+        {
+            "dataset": "clothes",
+            "size": 0.13,
+            "training_samples": 7,
+            "training_per_class": 3,
+            "validation_samples": 9,
+            "validation_per_class": 4,
+            "replicates": 2,
+        }
+    ]
+
+
+# --- best heads
+
+
+def make_case() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Runs and selections of two datasets and two sizes."""
+    runs, selections = [], []
+    for seed, (dataset, size) in enumerate(
+        [("clothes", 0.001), ("clothes", 1.0), ("avatars", 0.001), ("avatars", 1.0)]
+    ):
+        names = {"dataset": dataset, "backbone": "vgg16", "size": size}
+        of_size = make_runs(3 if size < 1 else 1, seed)
+        runs.append(store.with_names(of_size, names))
+        selections.append(store.with_names(selection.select_heads(of_size), names))
+    return pd.concat(runs), pd.concat(selections)
+
+
+SOURCES = {"clothes": "fashion-mnist", "avatars": "avatars"}
+
+
+def test_best_heads_have_the_mean_and_interval_of_their_own_runs():
+    runs, selections = make_case()
+    table = tables.best_heads(runs, selections, published("best_heads", SOURCES))
+    assert len(table) == 8
+    start = ["dataset", "backbone", "size", "protocol", *selection.CONFIGURATION]
+    assert list(table)[:8] == [*start, "validation_accuracy"]
+    for _, row in table.iterrows():
+        column = {"report": "validation_accuracy", "held-out": "reporting_accuracy"}
+        same = [*start[:3], *selection.CONFIGURATION]
+        values = runs[(runs[same] == row[same].to_numpy()).all(axis=1)][column[row["protocol"]]]
+        assert len(values) == row["replicates"] == (3 if row["size"] < 1 else 1)
+        np.testing.assert_allclose(
+            row[["validation_accuracy", "ci_low", "ci_high"]].astype(float), mean_interval(values)
+        )
+        assert row["configurations"] == 18
+    pd.testing.assert_frame_equal(
+        table[start].reset_index(drop=True), selections[start].reset_index(drop=True)
+    )
+
+
+def test_published_heads_stand_beside_the_reports_protocol_data_and_size_alone():
+    table = tables.best_heads(*make_case(), published("best_heads", SOURCES))
+    columns = [name for name in table if name.startswith("published_")]
+    assert {name.removeprefix("published_") for name in columns} == {
+        "validation_accuracy",
+        "hidden_layers",
+        "activation",
+        "learning_rate",
+    }
+    beside = table[table[columns].notna().any(axis=1)]
+    assert beside[["dataset", "size", "protocol"]].values.tolist() == [["clothes", 0.001, "report"]]
+    assert beside.iloc[0][
+        [f"published_{name}" for name in ("validation_accuracy", "activation")]
+    ].tolist() == [0.64, "sigmoid"]
+
+
+def test_a_study_of_other_data_has_the_columns_and_no_published_value():
+    of_avatars = [rows[rows["dataset"] == "avatars"] for rows in make_case()]
+    table = tables.best_heads(*of_avatars, published("best_heads", {"avatars": "avatars"}))
+    columns = [name for name in table if name.startswith("published_")]
+    assert len(columns) == 4
+    assert table[columns].isna().all(axis=None)
+    assert len(table) == 4
+
+
+# --- cost
+
+
+def test_cost_takes_each_jobs_benchmark(tmp_path: Path):
+    header = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+    paths = []
+    for number in (1, 2):
+        paths.append(tmp_path / f"{number}.tsv")
+        row = f"{number}.5\t0:00:01\t{100 * number}\t9\t9\t9\t9\t9\t9\t{number}.25\n"
+        paths[-1].write_text(header + row)
+    jobs = [("train_head", "clothes", "0.1", "transfer"), ("fetch", "", "", "")]
+    assert tables.cost(jobs, paths).to_dict("list") == {
+        "rule": ["train_head", "fetch"],
+        "dataset": ["clothes", ""],
+        "size": ["0.1", ""],
+        "method": ["transfer", ""],
+        "seconds": [1.5, 2.5],
+        "cpu_seconds": [1.25, 2.25],
+        "max_rss_mb": [100, 200],
+    }

@@ -1,0 +1,94 @@
+"""Promises of the training loop: schedule, initialisation and Adam as it is written."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transfer_gain import training
+
+
+@given(st.integers(1, 500), st.integers(0, 5000), st.integers(1, 1000))
+def test_a_run_is_no_shorter_than_its_epochs_and_updates_and_no_longer(epochs, updates, batches):
+    length = training.training_epochs(epochs, updates, batches)
+    assert length >= epochs
+    assert length * batches >= updates
+    assert length == epochs or (length - 1) * batches < updates
+
+
+@pytest.mark.parametrize(
+    ("images", "min_updates", "expected"),
+    [(42, 1000, 1000), (420, 1000, 112), (4200, 1000, 20), (42000, 1000, 20), (42, 0, 20)],
+)
+def test_the_length_of_the_studies_runs(images: int, min_updates: int, expected: int):
+    assert training.training_epochs(20, min_updates, math.ceil(images / 50)) == expected
+
+
+@given(st.integers(1, 3000), st.integers(1, 300), st.integers(1, 60))
+def test_a_run_is_evaluated_at_its_end_at_the_landmark_and_not_often(epochs, landmark, evaluations):
+    schedule = training.evaluation_epochs(epochs, landmark, evaluations)
+    assert schedule == sorted(set(schedule))
+    assert schedule[0] >= 1
+    assert schedule[-1] == epochs
+    assert min(landmark, epochs) in schedule
+    assert len(schedule) <= evaluations + 1
+    # Evenly: no stretch without an evaluation is longer than the even one, rounded.
+    assert max(np.diff([0, *schedule])) <= math.ceil(epochs / evaluations) + 1
+
+
+def test_evaluations_stay_within_the_designs_fifty():
+    assert all(len(training.evaluation_epochs(epochs, 20)) <= 50 for epochs in range(1, 2000))
+    assert training.evaluation_epochs(20, 20) == list(range(1, 21))
+
+
+@pytest.mark.parametrize(("fan_in", "fan_out"), [(2048, 100), (100, 50), (25, 7), (1, 1)])
+def test_glorot_is_uniform_within_its_bounds(fan_in: int, fan_out: int):
+    rng = np.random.default_rng(1)
+    draws = [training.glorot_uniform(rng, fan_in, fan_out) for _ in range(-(-20_000 // fan_in))]
+    assert draws[0].shape == (fan_in, fan_out)
+    assert draws[0].dtype == np.float32
+    limit = math.sqrt(6 / (fan_in + fan_out))
+    values = np.concatenate([draw.ravel() for draw in draws])
+    assert np.abs(values).max() <= np.float32(limit)
+    shares = np.histogram(values / limit, bins=4, range=(-1, 1))[0] / len(values)
+    np.testing.assert_allclose(shares, 0.25, atol=0.02)
+    assert (draws[0] != draws[1]).any()
+
+
+def adam(gradients: list[float], learning_rate: float) -> float:
+    """Return where Adam goes from 0 (Kingma & Ba 2015, its section 2's efficient order)."""
+    value = mean = square = 0.0
+    for update, gradient in enumerate(gradients, start=1):
+        mean = 0.9 * mean + 0.1 * gradient
+        square = 0.999 * square + 0.001 * gradient**2
+        rate = learning_rate * math.sqrt(1 - 0.999**update) / (1 - 0.9**update)
+        value -= rate * mean / (math.sqrt(square) + 1e-7)
+    return value
+
+
+def test_adam_by_hand_with_pauses_for_the_caller(tensorflow):
+    tf = tensorflow
+    gradients = np.array([[1, -2], [0.5, 0], [-3, 1e-6], [2, 4], [0.1, 0.2]], np.float32)
+    batches = np.arange(5, dtype=np.int32)[:, None, None].repeat(2, axis=1)  # (updates, 2, 1)
+
+    def run(pauses: list[int]) -> list[list[float]]:
+        (parameter,) = parameters = [tf.Variable(tf.zeros(2))]
+
+        def losses(parameters, batch):  # its gradient is the row that the batch names
+            return parameters[0] * tf.gather(tf.constant(gradients), batch[0, 0])
+
+        seen = []
+        for pause, done in zip(
+            pauses, training.fit(parameters, losses, batches, 0.01, pauses), strict=True
+        ):
+            assert done == pause
+            seen.append(parameter.numpy().tolist())
+        return seen
+
+    often, once = run([1, 2, 3, 4, 5]), run([5])
+    for updates, values in enumerate(often, start=1):
+        expected = [adam([float(g) for g in column[:updates]], 0.01) for column in gradients.T]
+        np.testing.assert_allclose(values, expected, rtol=2e-4)
+    assert once == often[-1:]

@@ -1,0 +1,249 @@
+"""The rules, run for real by Snakemake in a copy of the checkout whose scripts only touch files."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from transfer_gain.code import PACKAGE
+
+ROOT = Path(__file__).parents[1]
+STUB = "from pathlib import Path\nfor file in snakemake.output:\n    Path(file).touch()\n"
+STUDY = {
+    "results": "made/here",
+    "sizes": [{"fraction": 1, "replicates": 1}, {"fraction": 0.1, "replicates": 2}],
+    "heads": {"layers": [[10]], "activations": ["elu"], "learning_rates": [0.01, 0.001]},
+    "long_runs": {"sizes": [0.1], "epochs": 3},
+}
+
+
+def copy_checkout(folder: Path) -> Path:
+    """Copy what belongs to the checkout, and beside it a TensorFlow that tells who imports it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+    for name in filter(lambda name: (ROOT / name).is_file(), listed):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name)
+    for name in ("tensorflow", "keras"):
+        spy = folder / "spies" / f"{name}.py"
+        spy.parent.mkdir(exist_ok=True)
+        spy.write_text(f"from pathlib import Path\nPath({str(folder)!r}, 'caught').touch()\n")
+    return folder
+
+
+def python(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a copy of the checkout, without settings of the user's."""
+    environment = {key: value for key, value in os.environ.items() if "SNAKEMAKE" not in key}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=checkout,
+        env=environment | {"PYTHONPATH": str(checkout / "spies"), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def snakemake(checkout: Path, *arguments: str, study: dict | None = None):
+    """Run Snakemake in a copy of the checkout, with a study of its own where one is given."""
+    if study is not None:
+        (checkout / "study.yaml").write_text(yaml.safe_dump(study))
+        arguments = (*arguments, "--configfile", "study.yaml")
+    return python(checkout, "-m", "snakemake", *arguments)
+
+
+def planned(checkout: Path, *arguments: str, study: dict | None = None) -> set[str]:
+    """Return the jobs that a dry run lists, each as its rule and its wildcards' values."""
+    done = snakemake(checkout, "--dry-run", *arguments, study=study)
+    assert done.returncode == 0, done.stdout + done.stderr
+    jobs = set()
+    for block in re.split(r"^(?:local)?(?=rule )", done.stdout + done.stderr, flags=re.MULTILINE):
+        if output := re.match(r"rule (\w+):(?:\n    .*)*?\n    output: ", block):
+            found = re.search(r"^    wildcards: (.*)", block, re.MULTILINE)
+            values = re.findall(r"=([^,\n]+)", found[1]) if found else []
+            jobs.add(" ".join([output[1], *values]))
+    assert jobs or "Nothing to be done" in done.stdout + done.stderr
+    return jobs
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory) -> tuple[Path, set[Path]]:
+    """A copy of the checkout in which the study was made once, and the files that this made."""
+    checkout = copy_checkout(tmp_path_factory.mktemp("checkout"))
+    for script in checkout.glob("workflow/scripts/*.py"):
+        script.write_text(STUB)
+    before = {*checkout.rglob("*"), checkout / "study.yaml"}
+    done = snakemake(checkout, "--cores", "2", study=STUDY)
+    assert done.returncode == 0, done.stdout + done.stderr
+    new = {file for file in checkout.rglob("*") if file.is_file() and file not in before}
+    return checkout, {file.relative_to(checkout) for file in new}
+
+
+@pytest.fixture
+def made(first_run) -> Path:
+    """A copy of the checkout in which the study was made once."""
+    return first_run[0]
+
+
+# --- What a change of the config computes ---
+
+SELECTIONS = {"select_heads clothes vgg16 1", "select_heads clothes vgg16 0.1"}
+LONG_RUNS = {
+    f"train_selected_head clothes vgg16 0.1 {protocol} 3" for protocol in ("report", "held-out")
+}
+LONG_RUNS_FIGURE = {"plot_long_runs clothes vgg16"}
+ROWS = {"gather_rows runs", "gather_rows history", "tabulate_cost"}
+FIGURES = {"plot_grid clothes vgg16", "plot_learning_rates clothes vgg16"}
+# Whatever depends on a selection is listed with it: what it will choose is not known beforehand.
+AGGREGATES = FIGURES | ROWS | LONG_RUNS | LONG_RUNS_FIGURE | {"tabulate_best_heads"}
+
+CHANGES = {
+    "the same in other words": (
+        {"sizes": [{"fraction": 1.0, "replicates": 1}, {"fraction": 0.10, "replicates": 2}]},
+        set(),
+    ),
+    "a learning rate more": (
+        {"heads": STUDY["heads"] | {"learning_rates": [0.01, 0.001, 0.5]}},
+        {f"train_head clothes vgg16 {size} 10 elu 0.5 20" for size in ("1", "0.1")}
+        | SELECTIONS
+        | AGGREGATES,
+    ),
+    "a learning rate less": (
+        {"heads": STUDY["heads"] | {"learning_rates": [0.01]}},
+        SELECTIONS | AGGREGATES,
+    ),
+    "more replicates of a size": (
+        {"sizes": [{"fraction": 1, "replicates": 1}, {"fraction": 0.1, "replicates": 3}]},
+        {f"train_head clothes vgg16 0.1 10 elu {rate} 20" for rate in ("0.01", "0.001")}
+        | {"draw_samples clothes 0.1", "select_heads clothes vgg16 0.1", "tabulate_sizes"}
+        | AGGREGATES,
+    ),
+    "longer long runs": (
+        {"long_runs": {"sizes": [0.1], "epochs": 4}},
+        {job.replace(" 3", " 4") for job in LONG_RUNS} | LONG_RUNS_FIGURE | ROWS,
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "expected"), CHANGES.values(), ids=CHANGES)
+def test_a_change_computes_what_is_new_and_what_sums_it_up(change, expected, made):
+    assert planned(made, study=STUDY | change) == expected
+
+
+def test_another_dataset_leaves_the_first_one_s_results_alone(made):
+    datasets = {name: {"source": "fashion-mnist"} for name in ("clothes", "shoes")}
+    jobs = planned(made, study=STUDY | {"datasets": datasets})
+    summaries = {job for job in jobs if "shoes" not in job}
+    assert summaries == ROWS | {"tabulate_sizes", "tabulate_best_heads"}
+    assert {"make_images shoes", "train_head shoes vgg16 0.1 10 elu 0.01 20"} <= jobs
+
+
+def test_a_second_run_has_nothing_to_do(made):
+    done = snakemake(made, "--cores", "2", study=STUDY)
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_editing_how_figures_are_drawn_redraws_them_and_trains_nothing(made, tmp_path):
+    checkout = shutil.copytree(made, tmp_path / "checkout")
+    with (checkout / "workflow/transfer_gain/figures.py").open("a") as file:
+        file.write("# edited\n")
+    figures = FIGURES | LONG_RUNS_FIGURE | {"plot_samples clothes"}
+    assert planned(checkout, study=STUDY) == figures
+
+
+# --- Where it lies, and what it may use ---
+
+
+def test_all_that_is_made_lies_in_the_results_folder_or_among_the_downloads(first_run):
+    _, files = first_run
+    for folder in (STUDY["results"], "resources", ".snakemake"):
+        inside = {file for file in files if file.is_relative_to(folder)}
+        assert inside, folder
+        files = files - inside
+    assert files == set()
+
+
+@pytest.fixture(scope="module")
+def rules(first_run):
+    """What Snakemake knows of the rules and of the machine's resources, as JSON of its own."""
+    checkout, _ = first_run
+    (checkout / "inspected.smk").write_text(
+        'include: "Snakefile"\n'
+        "import json\n"
+        "from types import SimpleNamespace\n"
+        "clothes = SimpleNamespace(dataset='clothes')\n"
+        "def code(rule):\n"
+        "    files = getattr(rule.input, 'code', [])\n"
+        "    return files(clothes) if callable(files) else [*map(str, files)]\n"
+        "print(json.dumps({\n"
+        "    'gpu': str(workflow.global_resources.get('gpu')),\n"
+        "    'rules': {rule.name: [rule.script, code(rule)] for rule in workflow.rules\n"
+        "              if rule.script},\n"
+        "}))\n"
+    )
+    done = snakemake(checkout, "--snakefile", "inspected.smk", "--list-rules", study=STUDY)
+    assert done.returncode == 0, done.stderr
+    return json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
+
+
+def test_without_saying_so_one_accelerator_is_there(rules):
+    assert re.search(r"\b1\b", rules["gpu"])
+
+
+def test_editing_a_module_that_a_script_imports_reruns_its_rule(rules):
+    for rule, (script, code) in rules["rules"].items():
+        imported = set()
+        for node in ast.walk(
+            ast.parse((ROOT / "workflow/scripts" / Path(script).name).read_text())
+        ):
+            if isinstance(node, ast.ImportFrom) and node.module == "transfer_gain":
+                imported |= {f"{alias.name}.py" for alias in node.names}
+        imported -= {"job.py"}  # the log around a job changes nothing of what it makes
+        assert imported <= {Path(file).name for file in code}, rule
+        assert all((ROOT / file).is_relative_to(PACKAGE) for file in code), rule
+
+
+def test_no_dry_run_waits_for_tensorflow(made):
+    planned(made, study=STUDY | {"results": "anew"})
+    assert not (made / "caught").exists()
+    python(made, "-c", "import tensorflow")
+    assert (made / "caught").exists()  # so it would have been seen
+    (made / "caught").unlink()
+
+
+# --- Which config is taken, and what a bad one does ---
+
+
+def test_a_bad_config_ends_it_with_one_line_before_any_job(tmp_path):
+    checkout = copy_checkout(tmp_path)
+    done = snakemake(checkout, "--cores", "1", study={"heads": {"learning_rates": [0.1, 0]}})
+    said = done.stdout + done.stderr
+    assert done.returncode == 1
+    (line,) = (line for line in said.splitlines() if "heads.learning_rates[1]" in line)
+    assert line.endswith("heads.learning_rates[1]: found 0, allowed: greater than 0")
+    assert "Traceback" not in said
+    assert not re.search(r"^(local)?rule |Job stats", said, re.MULTILINE)
+
+
+def test_a_study_that_is_given_stands_alone(tmp_path):
+    checkout = copy_checkout(tmp_path)
+    (checkout / "config.yaml").write_text("seed: not a number\n")
+    file = "workflow/studies/smoke.yaml"
+    jobs = planned(checkout, "--configfile", file)
+    study = yaml.safe_load((ROOT / file).read_text())
+    heads = [job.split() for job in jobs if job.startswith("train_head ")]
+    assert {float(head[6]) for head in heads} == set(study["heads"]["learning_rates"])
+    assert {float(head[3]) for head in heads} == {size["fraction"] for size in study["sizes"]}
