@@ -45,8 +45,8 @@ def imports(file: Path) -> set[str]:
         (["selection", "store"], {"selection", "store"}),
         (["figures"], {"figures", "selection", "statistics", "store"}),
         (["tables"], {"tables", "selection", "statistics", "store"}),
-        (["images"], {"images", "sampling", "store"}),
-        (["heads"], {"heads", "training", "devices", "sampling", "store"}),
+        (["images"], {"images", "sampling", "seeds", "store"}),
+        (["heads"], {"heads", "training", "devices", "sampling", "seeds", "store"}),
         (["sources.fashion_mnist"], {"sources.fashion_mnist", "sources.fetch"}),
         (
             ["sources.jaffe"],  # at two removes: expressions, archives and pictures

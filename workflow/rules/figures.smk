@@ -5,10 +5,11 @@ FIGURES = [
     *expand(
         "{name}_{dataset}_{backbone}",
         name=HEAD_FIGURES,
-        dataset=study.datasets,
+        dataset=TRANSFER,
         backbone=study.backbones,
     ),
     *expand("samples_{dataset}", dataset=study.datasets),
+    "accuracy",
 ]
 SELECTIONS = expand(rules.select_heads.output, size=SIZES, allow_missing=True)
 
@@ -98,3 +99,20 @@ rule plot_samples:
         per_class=10,
     script:
         "../scripts/plot_samples.py"
+
+
+rule plot_accuracy:
+    input:
+        best=f"{paths.table('best_heads')}.parquet",
+        sizes=f"{paths.table('sizes')}.parquet",
+        code=files_behind("figures"),
+    output:
+        **figure_files("accuracy", "accuracy"),
+    log:
+        paths.log(paths.figure("accuracy")),
+    benchmark:
+        paths.benchmark(paths.figure("accuracy"))
+    conda:
+        "../../envs/environment.yaml"
+    script:
+        "../scripts/plot_accuracy.py"

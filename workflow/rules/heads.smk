@@ -40,7 +40,7 @@ rule select_heads:
             wildcards.backbone,
             wildcards.size,
         ),
-        code=files_behind("selection"),
+        code=files_behind("selection", "store"),
     output:
         paths.selection,
     log:

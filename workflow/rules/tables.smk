@@ -2,7 +2,7 @@
 
 PUBLISHED = os.path.relpath(Path(workflow.basedir, "workflow", "published_2018.yaml"))
 SOURCES = {name: dataset.source for name, dataset in study.datasets.items()}
-TABLES = ["sizes", "runs", "history", "best_heads", "cost"]
+TABLES = ["sizes", "skipped", "runs", "history", "best_heads", "cost"]
 
 
 rule tables:
@@ -17,7 +17,7 @@ rule tables:
 rule tabulate_sizes:
     input:
         images=expand(paths.images, dataset=study.datasets),
-        samples=expand(paths.samples, dataset=study.datasets, size=SIZES),
+        samples=expand(paths.samples, dataset=TRANSFER, size=SIZES),
         code=files_behind("tables"),
     output:
         **table_files("sizes"),
@@ -29,9 +29,27 @@ rule tabulate_sizes:
         "../../envs/environment.yaml"
     params:
         datasets=list(study.datasets),
-        sizes=SIZES,
+        samples=list(product(TRANSFER, SIZES)),
     script:
         "../scripts/tabulate_sizes.py"
+
+
+rule tabulate_skipped:
+    input:
+        images=expand(paths.images, dataset=study.datasets),
+        code=files_behind("tables"),
+    output:
+        **table_files("skipped"),
+    log:
+        paths.log(paths.table("skipped")),
+    benchmark:
+        paths.benchmark(paths.table("skipped"))
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        datasets=list(study.datasets),
+    script:
+        "../scripts/tabulate_skipped.py"
 
 
 rule gather_rows:
@@ -58,7 +76,7 @@ rule tabulate_best_heads:
         runs=expand_heads(rules.train_head.output.runs),
         selections=expand(
             paths.selection,
-            dataset=study.datasets,
+            dataset=TRANSFER,
             backbone=study.backbones,
             size=SIZES,
         ),
@@ -76,9 +94,7 @@ rule tabulate_best_heads:
         sources=SOURCES,
         names=[
             {"dataset": dataset, "backbone": backbone, "size": float(size)}
-            for dataset, backbone, size in product(
-                study.datasets, study.backbones, SIZES
-            )
+            for dataset, backbone, size in product(TRANSFER, study.backbones, SIZES)
         ],
     script:
         "../scripts/tabulate_best_heads.py"

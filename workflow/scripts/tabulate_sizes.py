@@ -1,16 +1,15 @@
-import itertools
-
 import pandas as pd
 
 from transfer_gain import job, store, tables
 
 with job.logged(snakemake.log[0]):
-    indices = dict(zip(snakemake.params.datasets, snakemake.input.images, strict=True))
-    cases = itertools.product(snakemake.params.datasets, snakemake.params.sizes)
-    rows = [
-        tables.sizes(
-            store.read_index(indices[dataset]), store.read_rows(path), dataset, float(size)
-        )
-        for (dataset, size), path in zip(cases, snakemake.input.samples, strict=True)
-    ]
+    samples = dict(zip(snakemake.params.samples, snakemake.input.samples, strict=True))
+    rows = []
+    for dataset, path in zip(snakemake.params.datasets, snakemake.input.images, strict=True):
+        index = store.read_index(path)
+        drawn = {size: samples[name, size] for name, size in samples if name == dataset}
+        rows += [
+            tables.sizes(index, store.read_rows(file), dataset, float(size))
+            for size, file in drawn.items()
+        ] or [tables.sizes(index, None, dataset, 1.0)]
     store.write_table(pd.concat(rows), snakemake.output.csv, snakemake.output.parquet)

@@ -1,6 +1,7 @@
 """Frozen networks of keras.applications, cut at a layer: images in, features out."""
 
 import logging
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ import numpy as np
 
 from . import devices, store
 from .devices import tf
-from .sources import vgg16_weights
+from .sources import vgg16_tensors
 
 import keras  # isort: skip  (after TensorFlow is set up)
 
@@ -26,37 +27,61 @@ class BackboneError(ValueError):
 
 
 def build(
-    architecture: str, weights: Path | str, layer: str, input_size: int, precision: str
+    architecture: str,
+    weights: Path | str | None,
+    layer: str,
+    input_size: int,
+    precision: str,
+    seed: int = 0,
 ) -> keras.Model:
     """Build a frozen network from its input to one of its layers.
 
     Args:
         architecture: a name in `keras.applications`.
-        weights: file of its ImageNet weights.
-        layer: name of the layer to cut at.
+        weights: file of its weights without the top: ours of VGG16 (.npz) or Keras' (.h5,
+            .weights.h5); None for random ones.
+        layer: name of the layer to cut at; "last" for the one before the top.
         input_size: side of its input in pixels.
         precision: "float32" or "bfloat16", of weights and arithmetic.
+        seed: of random weights.
 
     Raises:
-        BackboneError: the network has no such layer.
+        BackboneError: the network has no such layer, or the weights are not the network's.
         SourceError: the weights' file is corrupt.
     """
+    keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(precision)
     network = getattr(keras.applications, architecture)(
         include_top=False, weights=None, input_shape=(input_size, input_size, 3)
     )
     names = [each.name for each in network.layers]
-    if layer not in names:
+    if layer != "last" and layer not in names:
         raise BackboneError(
-            f"layer: found '{layer}', allowed for {architecture}: {', '.join(names)}"
+            f"layer: found '{layer}', allowed for {architecture}: last, {', '.join(names)}"
         )
-    tensors = vgg16_weights.load(weights)
-    for each in network.layers:
-        if each.weights:
-            each.set_weights([tensors[f"{each.name}/kernel"], tensors[f"{each.name}/bias"]])
-    model = keras.Model(network.input, network.get_layer(layer).output)
+    if weights is not None:
+        _set_weights(network, Path(weights))
+    cut = network.layers[-1] if layer == "last" else network.get_layer(layer)
+    model = keras.Model(network.input, cut.output)
     model.trainable = False
     return model
+
+
+def _set_weights(network: keras.Model, path: Path) -> None:
+    """Load a file of weights into a network."""
+    if path.suffix == ".npz":
+        tensors = vgg16_tensors.load(path)
+        for layer in network.layers:
+            if layer.weights:
+                layer.set_weights([tensors[f"{layer.name}/{part}"] for part in ("kernel", "bias")])
+        return
+    try:
+        network.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise BackboneError(
+            f"{path}: found {str(error).splitlines()[0]}; expected the weights of {network.name} "
+            "without its top, as Keras saves them"
+        ) from error
 
 
 def extractor(model: keras.Model, architecture: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -67,8 +92,8 @@ def extractor(model: keras.Model, architecture: str) -> Callable[[np.ndarray], n
     features). Any number of threads may call it at once.
     """
     size = model.input_shape[1]
-    # keras.applications.VGG16 is a function of the module keras.applications.vgg16, and so on.
-    preprocess = _module(architecture).preprocess_input
+    network = getattr(keras.applications, architecture)
+    preprocess = sys.modules[network.__module__].preprocess_input
 
     @tf.function(reduce_retracing=True)
     def features(images: tf.Tensor) -> tf.Tensor:
@@ -85,7 +110,7 @@ def extractor(model: keras.Model, architecture: str) -> Callable[[np.ndarray], n
 
 def extract(
     images: Path | str,
-    weights: Path | str,
+    weights: Path | str | None,
     output: Path | str,
     *,
     architecture: str,
@@ -93,6 +118,7 @@ def extract(
     input_size: int,
     precision: str,
     threads: int,
+    seed: int = 0,
 ) -> None:
     """Write the features of every image of a file, holding only some batches at a time.
 
@@ -100,13 +126,14 @@ def extract(
 
     Args:
         images: a file of images.
-        weights: file of the network's weights.
+        weights: see `build`.
         output: file of features to write; `precision` as resolved is in its metadata.
         architecture: see `build`.
         layer: see `build`.
         input_size: see `build`.
         precision: "float32", "bfloat16" or "auto" (see `devices.fastest_precision`).
         threads: batches computed side by side.
+        seed: see `build`.
 
     Raises:
         StoreError: the images are corrupt.
@@ -114,7 +141,7 @@ def extract(
     """
     resolved = devices.fastest_precision() if precision == "auto" else precision
     log.info("precision: %s (asked for: %s)", resolved, precision)
-    model = build(architecture, weights, layer, input_size, resolved)
+    model = build(architecture, weights, layer, input_size, resolved, seed)
     compute = extractor(model, architecture)
     total = len(store.read_index(images))
     width = int(np.prod(model.output_shape[1:]))
@@ -143,6 +170,7 @@ def extract(
             "layer": layer,
             "input_size": input_size,
             "precision": resolved,
+            "random_weights": weights is None,
         },
     )
 
@@ -159,11 +187,19 @@ def _ordered(function: Callable, items: Iterable, threads: int) -> Iterator:
             yield pending.popleft().result()
 
 
-def _module(architecture: str):
-    """Return the module of keras.applications that defines an architecture."""
-    network = getattr(keras.applications, architecture)
-    return next(
-        module
-        for module in vars(keras.applications).values()
-        if hasattr(module, "preprocess_input") and getattr(module, architecture, None) is network
-    )
+def fetch_weights(architecture: str, output: Path | str) -> None:
+    """Download a network's ImageNet weights through Keras, which verifies them, and save them.
+
+    Raises:
+        BackboneError: the download failed; the message says what to do by hand.
+    """
+    try:
+        network = getattr(keras.applications, architecture)(include_top=False, weights="imagenet")
+    except Exception as error:  # Keras raises a bare Exception where a download fails
+        raise BackboneError(
+            f"the ImageNet weights of {architecture}: {error}. Download the file of that address "
+            "(*_notop.h5) on another machine and set the backbone's `weights:` to its path"
+        ) from error
+    partial = Path(output).with_name(f"partial.{Path(output).name}")  # Keras wants the ending
+    network.save_weights(partial)
+    partial.replace(output)

@@ -23,9 +23,14 @@ def files_behind(*modules: str) -> list[str]:
 
     Args:
         modules: names below the package, such as "heads" or "sources.folder".
+
+    Raises:
+        ModuleNotFoundError: the package has no such module.
     """
     found: set[Path] = set()
     waiting = [_file(PACKAGE.joinpath(*module.split("."))) for module in modules]
+    if None in waiting:
+        raise ModuleNotFoundError(f"no module {modules[waiting.index(None)]} in {PACKAGE}")
     while waiting:
         file = waiting.pop()
         if file and file not in found:

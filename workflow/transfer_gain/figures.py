@@ -173,6 +173,48 @@ def plot_grid(runs: pd.DataFrame, chance: float) -> Figure:
     return figure
 
 
+def plot_accuracy(best: pd.DataFrame, sizes: pd.DataFrame) -> Figure:
+    """Plot the selected heads' accuracy against labels, a line a dataset and backbone.
+
+    Args:
+        best: rows of table `best_heads`; those of protocol "report" are shown.
+        sizes: rows of table `sizes`.
+    """
+    rows = best[best["protocol"] == "report"].merge(sizes, on=["dataset", "size"])
+    datasets, backbones = rows["dataset"].unique(), rows["backbone"].unique()
+    markers = dict(zip(backbones, "os^DvP*X" * len(backbones), strict=False))
+    with _style():
+        figure, axes = plt.subplots(figsize=(6.4, 4))
+        for dataset, color in zip(datasets, _colors(len(datasets)), strict=True):
+            for backbone in backbones:
+                line = rows[(rows["dataset"] == dataset) & (rows["backbone"] == backbone)]
+                line = line.sort_values("training_per_class")
+                accuracy = line["validation_accuracy"]
+                axes.errorbar(
+                    line["training_per_class"],
+                    accuracy,
+                    yerr=[accuracy - line["ci_low"], line["ci_high"] - accuracy],
+                    color=color,
+                    marker=markers[backbone],
+                    linestyle="-" if backbone == backbones[0] else "--",
+                    capsize=3,
+                    label=f"{dataset}, {backbone}",
+                )
+        axes.set(
+            xscale="log",
+            ylim=(0, 1),
+            xlabel="training images per class",
+            ylabel="validation accuracy",
+            title="Best head at each size",
+        )
+        ticks = sorted(rows["training_per_class"].unique())
+        axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+        axes.minorticks_off()
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+        _footnote(figure, "mean over replicates; bars: 95 % interval (Student's t), if replicated")
+    return figure
+
+
 def plot_samples(
     index: pd.DataFrame, pixels: np.ndarray, classes: Sequence[str], dataset: str
 ) -> Figure:

@@ -11,7 +11,8 @@ import pandas as pd
 
 from . import store, training
 from .devices import tf
-from .sampling import Replicates, read_replicates, run_seed, shuffled_batches
+from .sampling import Replicates, read_replicates, shuffled_batches
+from .seeds import run_seed
 from .training import Parameters
 
 # Rows scored at a time, to bound memory.

@@ -1,7 +1,10 @@
 """From a source to a Parquet file of images, all of one size and split."""
 
 import logging
+import multiprocessing
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +12,8 @@ import pandas as pd
 from PIL import Image
 
 from . import store
-from .sampling import draw_split, generator
+from .sampling import draw_split
+from .seeds import generator
 from .sources import Item, Source
 
 BATCH = 512
@@ -22,10 +26,12 @@ def write_images(
     output: Path | str,
     *,
     dataset: str,
-    training_per_class: int,
-    validation_per_class: int,
+    training_per_class: int | None,
+    validation_per_class: int | None,
     image_size: int,
     study_seed: int,
+    by_group: bool = False,
+    processes: int = 1,
 ) -> None:
     """Draw a dataset's training and validation images and write them, gray and of one size.
 
@@ -33,10 +39,12 @@ def write_images(
         source: the dataset.
         output: file to write: image_id, split, label and pixels, uint8 (size, size, 1).
         dataset: its name, for the seed.
-        training_per_class: images of each class to train on.
-        validation_per_class: images of each class to validate on.
+        training_per_class: see `draw_split`.
+        validation_per_class: see `draw_split`.
         image_size: side in pixels.
         study_seed: the study's seed.
+        by_group: see `draw_split`.
+        processes: how many draw the images, if the source can be read in several.
 
     Raises:
         SourceError: a class has too few images, or one cannot be read.
@@ -47,14 +55,15 @@ def write_images(
         training_per_class,
         validation_per_class,
         generator(study_seed, dataset, "split"),
+        by_group,
     )
     store.write_arrays(
         output,
         "pixels",
         (image_size, image_size, 1),
         "|u1",
-        _batches(source, chosen, image_size),
-        {"classes": list(source.classes)},
+        _batches(source, chosen, image_size, processes if source.forkable else 1),
+        {"classes": list(source.classes), "skipped": source.skipped},
     )
 
 
@@ -70,16 +79,43 @@ def to_gray(picture: np.ndarray, size: int) -> np.ndarray:
 
 
 def _batches(
-    source: Source, chosen: Sequence[tuple[Item, str]], size: int
+    source: Source, chosen: Sequence[tuple[Item, str]], size: int, processes: int
 ) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
-    for start in range(0, len(chosen), BATCH):
-        batch = chosen[start : start + BATCH]
-        index = pd.DataFrame(
-            {
-                "image_id": [item.image_id for item, _ in batch],
-                "split": [split for _, split in batch],
-                "label": [item.label for item, _ in batch],
-            }
-        )
-        yield index, np.stack([to_gray(source.read(item), size) for item, _ in batch])
-        log.info("%d of %d images", start + len(batch), len(chosen))
+    items = [item for item, _ in chosen]
+    index = pd.DataFrame(
+        {
+            "image_id": [item.image_id for item in items],
+            "split": [split for _, split in chosen],
+            "label": [item.label for item in items],
+        }
+    )
+    for start, pictures in zip(
+        range(0, len(items), BATCH), _pictures(source, items, size, processes), strict=True
+    ):
+        yield index[start : start + BATCH], pictures
+        log.info("%d of %d images", start + len(pictures), len(items))
+
+
+def _pictures(
+    source: Source, items: Sequence[Item], size: int, processes: int
+) -> Iterator[np.ndarray]:
+    """Yield a batch of pictures after the other, uint8 (images, size, size, 1)."""
+    batches = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
+    if processes == 1:
+        _keep(source)
+        yield from map(_read, batches, repeat(size))
+        return
+    # Forked, each process has the source with all its items, which would take long to pickle.
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(processes, context, _keep, (source,)) as pool:
+        yield from pool.map(_read, batches, repeat(size))
+
+
+def _keep(source: Source) -> None:
+    """Set the source that this process reads from."""
+    global _source
+    _source = source
+
+
+def _read(items: Sequence[Item], size: int) -> np.ndarray:
+    return np.stack([to_gray(_source.read(item), size) for item in items])

@@ -84,9 +84,11 @@ def _nested(key: str, schema: Mapping[str, Any]) -> Iterator[Section]:
     yield Section(title, f"{description}\n\nEach `source` has keys of its own.", {})
     for variant in entry["allOf"]:
         source = variant["if"]["properties"]["source"]
-        keys = _properties(_resolved(variant["then"]))
+        own = _resolved(variant["then"])
+        keys = _properties(own)
         keys["source"] |= source
-        yield Section(f"{title} with `source: {source['const']}`", "Its keys:", keys, required)
+        needed = (*required, *own.get("required", ()))
+        yield Section(f"{title} with `source: {source['const']}`", "Its keys:", keys, needed)
 
 
 def _properties(schema: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -122,8 +124,15 @@ def _value(schema: Mapping[str, Any]) -> str:
         for keyword, sign in (("exclusiveMinimum", ">"), ("minimum", "≥"), ("maximum", "≤"))
         if keyword in schema
     ]
-    kind = {"integer": "whole number", "number": "number", "string": "text"}[schema["type"]]
-    return " ".join([kind, ", ".join(bounds)]).strip()
+    names = {
+        "integer": "whole number",
+        "number": "number",
+        "string": "text",
+        "boolean": "true or false",
+    }
+    kinds = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+    kind = " ".join([names[kinds[0]], ", ".join(bounds)]).strip()
+    return f"{kind}, or null" if "null" in kinds else kind
 
 
 def _code(value: Any) -> str:

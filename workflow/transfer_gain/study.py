@@ -17,6 +17,10 @@ import yaml
 
 SCHEMA_FILE = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 PROTOCOLS = ("report", "held-out")
+EXPRESSIONS = 7  # classes of avatars, FERG-DB, peeps and JAFFE
+
+# Sides in pixels below which keras.applications builds no network; 32 for all others.
+SMALLEST_INPUT = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
 
 
 class ConfigError(ValueError):
@@ -25,19 +29,22 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset's settings; `options` are those that only its source has."""
+    """A dataset's settings; `options` are those that only some sources have."""
 
     name: str
     source: str
-    training_per_class: int
-    validation_per_class: int
+    training_per_class: int | None
+    validation_per_class: int | None
     image_size: int
+    transfer: bool
     options: Mapping[str, Any]
 
     @property
     def class_count(self) -> int | None:
-        """Number of classes where the config says it, else None."""
-        return len(self.options["classes"]) if "classes" in self.options else None
+        """Number of classes, None where only the user's folder tells."""
+        if self.source == "folder":
+            return None
+        return len(self.options["classes"]) if "classes" in self.options else EXPRESSIONS
 
 
 @dataclass(frozen=True)
@@ -112,6 +119,7 @@ class Paths:
         )
     )
     vgg16_weights = "resources/weights/vgg16-imagenet.npz"
+    weights = "resources/weights/{architecture}.weights.h5"
 
     @property
     def images(self) -> str:
@@ -174,8 +182,9 @@ class Paths:
 
     def _beside(self, made: str, folder: str, ending: str) -> str:
         """Return the path of a job's own file, named after what the job makes."""
-        name = made.removeprefix(f"{self.results}/").removesuffix(".parquet").removesuffix(".csv")
-        return f"{self.results}/{folder}/{name}.{ending}"
+        top = self.results if made.startswith(f"{self.results}/") else "resources"
+        name = made.removeprefix(f"{top}/").removesuffix(".parquet").removesuffix(".csv")
+        return f"{top}/{folder}/{name}.{ending}"
 
 
 @dataclass(frozen=True)
@@ -284,14 +293,18 @@ _FillingValidator = jsonschema.validators.extend(
 
 _TYPES = {
     "array": "a list",
+    "boolean": "true or false",
     "integer": "a whole number",
     # YAML reads 1e-4 as text, for want of a point.
     "number": "a finite number, such as 0.0001 (not 1e-4)",
+    "null": "null",
     "object": "keys with values",
     "string": "text",
 }
 _ALLOWED = {
-    "type": _TYPES.__getitem__,
+    "type": lambda kinds: " or ".join(
+        _TYPES[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds)
+    ),
     "enum": lambda values: "one of " + ", ".join(map(str, values)),
     "minimum": lambda bound: f"at least {bound}",
     "maximum": lambda bound: f"at most {bound}",
@@ -314,7 +327,8 @@ def _one_line(error: jsonschema.ValidationError) -> str:
         return f"{key}: found unknown key {found!r}{hint}, allowed: {', '.join(known)}"
     if error.validator == "required":
         missing = next(name for name in error.validator_value if name not in error.instance)
-        return f"{key}: found no key '{missing}', which is required"
+        what = error.schema["properties"].get(missing, {}).get("description")
+        return f"{key}: found no key '{missing}', which is required" + (f": {what}" if what else "")
     if error.validator == "pattern":
         return f"{key}: found {error.instance!r}, allowed: {error.schema['title']}"
     allowed = _ALLOWED[error.validator](error.validator_value)
@@ -323,7 +337,7 @@ def _one_line(error: jsonschema.ValidationError) -> str:
 
 def _typed(config: dict[str, Any]) -> Study:
     """Build the study from a config that fits the schema."""
-    common = ("source", "training_per_class", "validation_per_class", "image_size")
+    common = ("source", "training_per_class", "validation_per_class", "image_size", "transfer")
     datasets = {
         name: Dataset(
             name=name,
@@ -370,19 +384,53 @@ def _check_values(study: Study) -> None:
                 f"long_runs.sizes[{index}]: found {number(fraction)}, allowed: one of the sizes' "
                 f"fractions {', '.join(map(number, fractions))}"
             )
-    for dataset in study.datasets.values():
-        for index, fraction in enumerate(fractions):
-            if fraction * dataset.training_per_class < 0.5:  # rounds to no image
-                raise ConfigError(
-                    f"sizes[{index}].fraction: found {number(fraction)}, which leaves the classes "
-                    f"of {dataset.name} without a sample, allowed: at least one of their "
-                    f"{dataset.training_per_class} training images each"
-                )
-        if dataset.class_count is None:
-            continue
-        images = dataset.training_per_class * dataset.class_count
-        if study.heads.batch_size > images:
+    for backbone in study.backbones.values():
+        smallest = SMALLEST_INPUT.get(backbone.architecture, 32)
+        if backbone.input_size < smallest:
             raise ConfigError(
-                f"heads.batch_size: found {study.heads.batch_size}, allowed: at most the "
-                f"{images} training images of {dataset.name}"
+                f"backbones.{backbone.name}.input_size: found {backbone.input_size}, allowed: at "
+                f"least {smallest} for {backbone.architecture}"
             )
+        if backbone.weights not in ("imagenet", "none") and not Path(backbone.weights).is_file():
+            raise ConfigError(
+                f"backbones.{backbone.name}.weights: found '{backbone.weights}', which is no file, "
+                "allowed: imagenet, none or the path of a file of weights"
+            )
+    if not any(dataset.transfer for dataset in study.datasets.values()):
+        raise ConfigError("datasets: found none with transfer: true, allowed: at least one")
+    for dataset in study.datasets.values():
+        _check_dataset(study, dataset, fractions)
+
+
+def _check_dataset(study: Study, dataset: Dataset, fractions: list[float]) -> None:
+    """Refuse a dataset that is not there, or too small for the study."""
+    path = dataset.options.get("path")
+    if path is not None and not Path(path).exists():
+        what = schema()["$defs"][dataset.source]["properties"]["path"]["description"]
+        raise ConfigError(
+            f"datasets.{dataset.name}.path: found nothing at '{path}', allowed: {what}"
+        )
+    if not dataset.transfer:
+        return
+    if dataset.validation_per_class == 0:
+        raise ConfigError(
+            f"datasets.{dataset.name}.validation_per_class: found 0, allowed: at least 2 where "
+            "transfer is true"
+        )
+    if dataset.training_per_class is None:
+        return
+    for index, fraction in enumerate(fractions):
+        if fraction * dataset.training_per_class < 0.5:  # rounds to no image
+            raise ConfigError(
+                f"sizes[{index}].fraction: found {number(fraction)}, which leaves the classes "
+                f"of {dataset.name} without a sample, allowed: at least one of their "
+                f"{dataset.training_per_class} training images each"
+            )
+    if dataset.class_count is None:
+        return
+    images = dataset.training_per_class * dataset.class_count
+    if study.heads.batch_size > images:
+        raise ConfigError(
+            f"heads.batch_size: found {study.heads.batch_size}, allowed: at most the "
+            f"{images} training images of {dataset.name}"
+        )

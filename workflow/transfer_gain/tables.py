@@ -31,20 +31,26 @@ def read_published(path: Path | str, table: str, sources: Mapping[str, str]) -> 
     return pd.DataFrame(rows, columns=list(published[table][0]))
 
 
-def sizes(index: pd.DataFrame, samples: pd.DataFrame, dataset: str, size: float) -> pd.DataFrame:
+def sizes(
+    index: pd.DataFrame, samples: pd.DataFrame | None, dataset: str, size: float
+) -> pd.DataFrame:
     """Count one size's images as they are in the files (the report's Tables 1 and 2).
 
     Args:
         index: rows of the dataset's images (image_id, split, label).
-        samples: rows of the size's samples (replicate, image_id, label).
+        samples: rows of the size's samples (replicate, image_id, label); None where none are drawn,
+            and all training images are counted.
         dataset: its name.
         size: the fraction.
 
     Returns:
-        One row. Where classes (or replicates) differ in number, per class is the smallest.
+        One row. Where classes differ in number, per class is the smallest.
     """
+    if samples is None:
+        samples = index[index["split"] == store.TRAINING].assign(replicate=0)
     sampled = samples.groupby("replicate").size()
     validation = index[index["split"] == store.VALIDATION]
+    per_class = validation.groupby("label").size().reindex(index["label"].unique(), fill_value=0)
     return pd.DataFrame(
         {
             "dataset": [dataset],
@@ -52,10 +58,23 @@ def sizes(index: pd.DataFrame, samples: pd.DataFrame, dataset: str, size: float)
             "training_samples": [sampled.min()],
             "training_per_class": [samples.groupby(["replicate", "label"]).size().min()],
             "validation_samples": [len(validation)],
-            "validation_per_class": [validation.groupby("label").size().min()],
+            "validation_per_class": [per_class.min()],
             "replicates": [len(sampled)],
         }
     )
+
+
+def skipped(skipped: Mapping[str, Sequence[tuple[str, str]]]) -> pd.DataFrame:
+    """List the files of each dataset that were left out, and why.
+
+    Args:
+        skipped: (path, reason) of what each dataset left out.
+
+    Returns:
+        Columns dataset, path, reason.
+    """
+    rows = [(dataset, *each) for dataset, left_out in skipped.items() for each in left_out]
+    return pd.DataFrame(rows, columns=["dataset", "path", "reason"], dtype="str")
 
 
 def best_heads(

@@ -12,7 +12,7 @@ from .devices import tf
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 
 # Scoring 7,000 validation images costs more than training on 42, so a run is scored only so often.
-EVALUATIONS = 20
+EVALUATIONS = 10
 
 Parameters = Sequence[tf.Variable]
 

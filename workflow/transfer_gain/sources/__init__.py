@@ -25,10 +25,19 @@ class Item(NamedTuple):
 
 
 class Source(Protocol):
-    """A dataset's images, listed cheaply and read one at a time."""
+    """A dataset's images, listed cheaply and read one at a time.
+
+    Attributes:
+        classes: names by label.
+        items: what can be read.
+        skipped: (path, reason) of what the user's files hold and was left out.
+        forkable: whether forked processes may read at once, which a shared open file forbids.
+    """
 
     classes: tuple[str, ...]
     items: Sequence[Item]
+    skipped: Sequence[tuple[str, str]]
+    forkable: bool
 
     def read(self, item: Item) -> np.ndarray:
         """Return an item's picture: uint8, (height, width) if gray or (height, width, 3)."""

@@ -34,6 +34,8 @@ class Expressions:
     """What is expected and where it is requested from, for errors."""
 
     classes = EXPRESSIONS
+    skipped = ()
+    forkable = False
 
     def __init__(self, path: Path | str):
         """List the images of a folder, zip or tar, whatever folders lie above them.

@@ -6,7 +6,6 @@ seeded by names alone, so that a picture never depends on which others are drawn
 or in which process. The identity's stream does not see the class.
 """
 
-import hashlib
 import io
 import json
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ import resvg_py
 from dicebear import Avatar, Style
 from PIL import Image
 
+from transfer_gain.seeds import generator
 from transfer_gain.sources import Item, SourceError
 
 Choices = Mapping[str, str]  # an option's name to the values that it may take, between spaces
@@ -107,6 +107,8 @@ BACKGROUNDS = "#ffffff #eeeeee #dddddd #cccccc #bbbbbb"
 class _Faces:
     """What both sources share; a subclass names its style, its people and its expressions."""
 
+    skipped = ()
+    forkable = True
     dataset: str
     style: str
     expressions: dict[str, Choices]
@@ -139,17 +141,17 @@ class _Faces:
 
     def pose(self, item: Item) -> dict[str, str | float]:
         """Return background, mirroring, zoom, rotation (degrees) and shift (percent of frame)."""
-        generator = self._generator(item.image_id, "pose")
-        drawn = _draw(generator, {"flip": "none horizontal", "backgroundColor": BACKGROUNDS})
+        rng = self._generator(item.image_id, "pose")
+        drawn = _draw(rng, {"flip": "none horizontal", "backgroundColor": BACKGROUNDS})
         across, down = self.centre
         if drawn["flip"] == "horizontal":
             across = -across
-        zoom = generator.uniform(*self.zoom)
+        zoom = rng.uniform(*self.zoom)
         place = {
             "scale": zoom,
-            "rotate": generator.uniform(-20, 20),
-            "translateX": generator.uniform(-7, 7) - zoom * across,
-            "translateY": generator.uniform(-5, 5) - zoom * down,
+            "rotate": rng.uniform(-20, 20),
+            "translateX": rng.uniform(-7, 7) - zoom * across,
+            "translateY": rng.uniform(-5, 5) - zoom * down,
         }
         # Rounded, because processors differ in the last bit.
         return {**drawn, **{name: round(value, 3) for name, value in place.items()}}
@@ -166,10 +168,7 @@ class _Faces:
         return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
 
     def _generator(self, *names: str) -> np.random.Generator:
-        """Return a random stream of its own for these names, the same on every machine."""
-        text = "\x1f".join((self.dataset, *names)).encode()
-        words = np.frombuffer(hashlib.sha256(text).digest(), "<u4")
-        return np.random.default_rng(np.random.SeedSequence([self.seed, *map(int, words)]))
+        return generator(self.seed, self.dataset, *names)
 
 
 class Avatars(_Faces):
@@ -233,8 +232,8 @@ class Peeps(_Faces):
     centre = (6, 2)
 
 
-def _draw(generator: np.random.Generator, choices: Choices) -> dict[str, str]:
-    return {name: str(generator.choice(values.split())) for name, values in choices.items()}
+def _draw(rng: np.random.Generator, choices: Choices) -> dict[str, str]:
+    return {name: str(rng.choice(values.split())) for name, values in choices.items()}
 
 
 @cache

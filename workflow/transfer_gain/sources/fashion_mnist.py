@@ -84,6 +84,9 @@ class FashionMnist:
         items: in file order, training before validation; ids like "train-00042", "t10k-00042".
     """
 
+    skipped = ()
+    forkable = True
+
     def __init__(self, folder: Path, classes: Sequence[str]):
         """Read the four IDX files in `folder`.
 

@@ -1,6 +1,9 @@
 """FERG-DB: 55,767 images of six drawn characters with seven expressions, on request only."""
 
 import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from transfer_gain.sources.expressions import EXPRESSIONS, Expressions
 
@@ -20,3 +23,8 @@ class Ferg(Expressions):
         "FERG-DB is given on request by the University of Washington: "
         "https://grail.cs.washington.edu/projects/deepexpr/ferg-2d-db.html"
     )
+
+
+def open_source(files: Sequence[Path], settings: Mapping[str, Any], seed: int) -> Ferg:
+    """Open the folder or archive that a dataset's settings name; see `sources`."""
+    return Ferg(settings["options"]["path"])

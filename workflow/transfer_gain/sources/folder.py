@@ -2,9 +2,10 @@
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from posixpath import basename, dirname, splitext
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -52,6 +53,8 @@ class Folder:
         items: training before validation if there is a split, by name within.
         skipped: (path, reason) of what is left out, sorted.
     """
+
+    forkable = False
 
     def __init__(self, path: Path | str, on_bad_image: Literal["error", "skip"] = "error"):
         """List and check the images.
@@ -154,3 +157,8 @@ def _find_classes(folders: set[str]) -> tuple[str, dict[str, _Place]]:
     else:
         places = {folder: _Place(None, basename(folder)) for folder in splits}
     return root and f"{root}/", places
+
+
+def open_source(files: Sequence[Path], settings: Mapping[str, Any], seed: int) -> Folder:
+    """Open the folder or archive that a dataset's settings name; see `sources`."""
+    return Folder(settings["options"]["path"], settings["options"]["on_bad_image"])

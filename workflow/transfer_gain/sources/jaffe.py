@@ -1,6 +1,9 @@
 """JAFFE: 213 photographs of ten Japanese women with seven expressions, on request only."""
 
 import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from transfer_gain.sources.expressions import Expressions
 
@@ -14,3 +17,8 @@ class Jaffe(Expressions):
     )
     layout = "files such as KA.AN1.39.tiff (person, expression, number), in a folder, zip or tar"
     request = "JAFFE is given on request through Zenodo: https://doi.org/10.5281/zenodo.3451524"
+
+
+def open_source(files: Sequence[Path], settings: Mapping[str, Any], seed: int) -> Jaffe:
+    """Open the folder or archive that a dataset's settings name; see `sources`."""
+    return Jaffe(settings["options"]["path"])

