@@ -12,7 +12,7 @@ import pytest
 
 from transfer_gain import backbones, devices, store
 from transfer_gain.backbones import BackboneError
-from transfer_gain.sources import SourceError, vgg16_weights
+from transfer_gain.sources import SourceError, vgg16_tensors
 
 pytestmark = pytest.mark.usefixtures("tensorflow", "float32")
 
@@ -84,7 +84,7 @@ def relative(found: np.ndarray, expected: np.ndarray) -> float:
 def hand_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """VGG16 whose block 1 passes blue, green and red on as channels 0, 1, 2, plus 1, 2 and 3."""
     tensors, channels = {}, 3
-    for layer in vgg16_weights.LAYERS:
+    for layer in vgg16_tensors.LAYERS:
         units = 64 * 2 ** (min(int(layer[5]), 4) - 1)
         kernel = np.zeros((3, 3, channels, units), np.float32)
         kernel[1, 1, [0, 1, 2], [0, 1, 2]] = 1
@@ -93,7 +93,7 @@ def hand_set(monkeypatch: pytest.MonkeyPatch) -> None:
         channels = units
     tensors["block1_conv1/bias"][:3] = [1, 2, 3]
     tensors["block1_conv2/kernel"][1, 1, 2, 63] = 10  # and ten times red as the last channel
-    monkeypatch.setattr(vgg16_weights, "load", lambda path: tensors)
+    monkeypatch.setattr(vgg16_tensors, "load", lambda path: tensors)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -101,7 +101,7 @@ def test_features_by_hand(hand_set, tmp_path: Path, channels: int):
     pixels = picture_rows(backbones.BATCH + 3, 32, channels)
     path = write_images(tmp_path / "images.parquet", pixels)
     settings = VGG16 | {"layer": "block1_pool", "input_size": 32}
-    backbones.extract(path, "no file", tmp_path / "features.parquet", **settings)
+    backbones.extract(path, "none.npz", tmp_path / "features.parquet", **settings)
     found = store.read_arrays(tmp_path / "features.parquet")
 
     rgb = np.broadcast_to(pixels.astype(float), (*pixels.shape[:3], 3))
@@ -133,7 +133,7 @@ def test_features_are_those_of_plain_keras(images: Path, features: Path, vgg16_w
         for layer in model.layers:
             if layer.weights:
                 layer.set_weights([tensors[f"{layer.name}/{part}"] for part in ("kernel", "bias")])
-    assert model.count_params() == vgg16_weights.PARAMETERS
+    assert model.count_params() == vgg16_tensors.PARAMETERS
     pixels = store.read_arrays(images).astype(np.float32).repeat(3, axis=3)
     prepared = keras.applications.vgg16.preprocess_input(pixels)
     expected = model.predict(prepared, verbose=0).reshape(ROWS, -1)
@@ -152,6 +152,7 @@ def test_features_keep_the_images_names_and_say_how_they_were_made(images: Path,
     expected = {name: VGG16[name] for name in ("architecture", "layer", "input_size", "precision")}
     assert about.items() >= {"column": "features", "shape": [2048], **expected}.items()
     assert about["classes"] == list("abcdefg")
+    assert about["random_weights"] is False
 
 
 ONE_THREAD = """
@@ -189,7 +190,7 @@ def test_auto_is_resolved_in_the_metadata(
     monkeypatch.setattr(devices, "fastest_precision", lambda: resolved)
     images = write_images(tmp_path / "images.parquet", picture_rows(2, 32))
     settings = VGG16 | {"layer": "block1_pool", "input_size": 32, "precision": "auto"}
-    backbones.extract(images, "no file", tmp_path / "features.parquet", **settings)
+    backbones.extract(images, "none.npz", tmp_path / "features.parquet", **settings)
     assert store.read_metadata(tmp_path / "features.parquet")["precision"] == resolved
 
 
@@ -206,14 +207,40 @@ def test_layers_and_input_sizes_have_their_widths(
 ):
     images = write_images(tmp_path / "images.parquet", picture_rows(3, 64))
     settings = VGG16 | {"layer": layer, "input_size": input_size}
-    backbones.extract(images, "no file", tmp_path / "features.parquet", **settings)
+    backbones.extract(images, "none.npz", tmp_path / "features.parquet", **settings)
     assert store.read_arrays(tmp_path / "features.parquet").shape == (3, width)
     assert store.read_metadata(tmp_path / "features.parquet")["shape"] == [width]
 
 
 def test_an_unknown_layer_is_refused_with_those_there_are():
     with pytest.raises(BackboneError, match=r"'block9_pool'.*VGG16: .*block1_conv1.*block5_pool"):
-        backbones.build("VGG16", "no file", "block9_pool", 64, "float32")
+        backbones.build("VGG16", "none.npz", "block9_pool", 64, "float32")
+
+
+def test_random_weights_are_told_apart_and_their_seed_decides(tmp_path: Path):
+    images = write_images(tmp_path / "images.parquet", picture_rows(3, 32))
+    settings = VGG16 | {"layer": "block2_pool", "input_size": 32}
+    files = []
+    for number, seed in enumerate((1, 1, 2)):
+        files.append(tmp_path / f"{number}.parquet")
+        backbones.extract(images, None, files[-1], **settings, seed=seed)
+        assert store.read_metadata(files[-1])["random_weights"] is True
+    contents = [file.read_bytes() for file in files]
+    assert contents[0] == contents[1] != contents[2]
+
+
+def test_the_last_layer_is_the_one_before_the_top():
+    model = backbones.build("VGG16", None, "last", 32, "float32")
+    assert model.layers[-1].name == "block5_pool"
+    assert not model.trainable_weights  # frozen
+
+
+@pytest.mark.filterwarnings("ignore:Skipping nested container")  # of Keras, before it gives up
+def test_weights_of_another_network_are_refused_by_name(tmp_path: Path):
+    path = tmp_path / "other.weights.h5"
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save_weights(path)
+    with pytest.raises(BackboneError, match=r"other\.weights\.h5.*expected the weights of vgg16"):
+        backbones.build("VGG16", path, "last", 32, "float32")
 
 
 def test_corrupt_weights_and_images_are_refused_by_name_and_leave_nothing(
@@ -225,7 +252,7 @@ def test_corrupt_weights_and_images_are_refused_by_name_and_leave_nothing(
     settings = VGG16 | {"layer": "block1_pool", "input_size": 32}
     images.write_bytes(content[:400] + bytes(50) + content[450:])
     with pytest.raises(store.StoreError, match=r"images\.parquet"):
-        backbones.extract(images, "no file", output, **settings)
+        backbones.extract(images, "none.npz", output, **settings)
     images.write_bytes(content)
     monkeypatch.undo()
     weights = tmp_path / "vgg16.npz"

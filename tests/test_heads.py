@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from transfer_gain import heads, store, training
-from transfer_gain.sampling import Replicates, draw_samples, run_seed, validation_halves
+from transfer_gain.sampling import Replicates, draw_samples, validation_halves
+from transfer_gain.seeds import run_seed
 from transfer_gain.statistics import mean_interval
 
 pytestmark = pytest.mark.usefixtures("tensorflow")

@@ -18,6 +18,7 @@ HEADS = [
     for rate in (0.01, 0.001, 0.0001)
 ]
 ACCURACIES = ["validation_accuracy", "selection_accuracy", "reporting_accuracy"]
+LOSSES = ["validation_loss", "selection_loss"]
 
 
 def make_runs(replicates: int = 3, seed: int = 0, steps: int = 1024) -> pd.DataFrame:
@@ -25,7 +26,8 @@ def make_runs(replicates: int = 3, seed: int = 0, steps: int = 1024) -> pd.DataF
     rng = np.random.default_rng(seed)
     rows = [
         dict(zip(selection.CONFIGURATION, head, strict=True))
-        | {"replicate": replicate, "validation_loss": rng.integers(1, 2 * steps) / steps}
+        | {"replicate": replicate}
+        | {name: rng.integers(1, 2 * steps) / steps for name in LOSSES}
         | {name: rng.integers(1, steps) / steps for name in ACCURACIES}
         for head in HEADS
         for replicate in range(replicates)
@@ -48,7 +50,7 @@ def set_head(runs: pd.DataFrame, head: tuple, **columns: float | list[float]) ->
         runs.loc[rows, name] = value
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(st.integers(0, 10**6), st.integers(1, 4), st.sampled_from([2, 8, 1024]))
 def test_the_best_has_the_highest_mean_then_the_lowest_loss_then_stands_first(
     seed, replicates, steps
@@ -58,11 +60,11 @@ def test_the_best_has_the_highest_mean_then_the_lowest_loss_then_stands_first(
     assert selected["protocol"].tolist() == ["report", "held-out"]
     assert selected["configurations"].tolist() == [18, 18]
     # The rule again, in plain Python and exact fractions.
-    columns = [*ACCURACIES, "validation_loss"]
+    columns = [*ACCURACIES, *LOSSES]
     of_head = runs[columns].to_numpy().reshape(18, replicates, len(columns))
     means = [dict(zip(columns, map(mean, head.T), strict=True)) for head in of_head]
-    for column, row in zip(ACCURACIES, selected.to_dict("records"), strict=False):
-        best = min(range(18), key=lambda i: (-means[i][column], means[i]["validation_loss"], i))
+    for column, loss, row in zip(ACCURACIES, LOSSES, selected.to_dict("records"), strict=False):
+        best = min(range(18), key=lambda i: (-means[i][column], means[i][loss], i))
         assert tuple(row[name] for name in selection.CONFIGURATION) == HEADS[best]
         assert row["selected_by"] == column
         assert row["accuracy"] == pytest.approx(float(means[best][column]))
@@ -71,12 +73,12 @@ def test_the_best_has_the_highest_mean_then_the_lowest_loss_then_stands_first(
 def test_ties_go_to_the_lower_loss_and_then_to_the_config():
     runs = make_runs()
     runs[ACCURACIES] = 0.5
-    runs["validation_loss"] = 1.0
+    runs[LOSSES] = 1.0
     for protocol in selection.PROTOCOLS:
         assert chosen(selection.select_heads(runs), protocol) == HEADS[0]
         backwards = runs.iloc[::-1]
         assert chosen(selection.select_heads(backwards), protocol) == HEADS[-1]
-    set_head(runs, HEADS[11], validation_loss=[0.7, 1.0, 1.0])
+    set_head(runs, HEADS[11], **{loss: [0.7, 1.0, 1.0] for loss in LOSSES})
     for protocol in selection.PROTOCOLS:
         assert chosen(selection.select_heads(runs), protocol) == HEADS[11]
     set_head(runs, HEADS[4], validation_accuracy=[0.5, 0.5, 0.51], validation_loss=9)
@@ -84,7 +86,6 @@ def test_ties_go_to_the_lower_loss_and_then_to_the_config():
     assert chosen(selection.select_heads(runs), "held-out") == HEADS[11]
 
 
-@pytest.mark.xfail(strict=True, reason="the last bit of a mean decides between equal ones")
 def test_as_many_correct_images_are_a_tie():
     runs = make_runs()
     runs[ACCURACIES] = 0.5
@@ -92,7 +93,8 @@ def test_as_many_correct_images_are_a_tie():
     for head, correct in tied.items():
         accuracies = [count / 7000 for count in correct]
         set_head(runs, HEADS[head], **dict.fromkeys(ACCURACIES, accuracies), validation_loss=1)
-    set_head(runs, HEADS[11], validation_loss=0.5)
+        set_head(runs, HEADS[head], selection_loss=1)
+    set_head(runs, HEADS[11], **dict.fromkeys(LOSSES, 0.5))
     for protocol in selection.PROTOCOLS:
         assert chosen(selection.select_heads(runs), protocol) == HEADS[11]
 
@@ -102,8 +104,11 @@ def test_as_many_correct_images_are_a_tie():
 def test_the_reporting_half_never_selects(seed):
     runs = make_runs(seed=seed)
     before = selection.select_heads(runs)
-    runs["reporting_accuracy"] = np.random.default_rng(seed + 1).uniform(0, 1, len(runs))
-    pd.testing.assert_frame_equal(selection.select_heads(runs), before)
+    rng = np.random.default_rng(seed + 1)
+    for column in ("reporting_accuracy", "validation_accuracy", "validation_loss"):
+        runs[column] = rng.uniform(0, 1, len(runs))
+    after = selection.select_heads(runs)
+    pd.testing.assert_frame_equal(after.iloc[1:], before.iloc[1:])  # the held-out protocol
     selects, reports = selection.PROTOCOLS["held-out"]
     assert (selects, reports) == ("selection_accuracy", "reporting_accuracy")
 

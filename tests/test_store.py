@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -185,7 +184,8 @@ def test_a_file_cut_off_anywhere_is_refused_by_name(tmp_path: Path):
                 reader(path)
 
 
-def test_a_flipped_bit_in_any_array_is_refused_by_name(tmp_path: Path):
+def test_a_flipped_bit_in_any_array_is_refused_by_name(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(store, "ROWS_IN_GROUP", 10)
     path = write(tmp_path / "file.parquet", size=10)
     whole = path.read_bytes()
     metadata = pq.ParquetFile(path).metadata
@@ -204,10 +204,6 @@ def test_a_flipped_bit_in_any_array_is_refused_by_name(tmp_path: Path):
                 list(store.iterate_arrays(path, 100))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="page headers and the footer have no checksum: what pyarrow makes of them passes",
-)
 def test_a_flipped_bit_anywhere_is_harmless_or_refused_by_name(tmp_path: Path):
     path = write(tmp_path / "file.parquet", rows=8, size=4)
     whole, (metadata, index, arrays) = path.read_bytes(), read_everything(path)
@@ -245,7 +241,7 @@ def test_columns_that_disagree_with_the_description_are_refused(tmp_path: Path, 
     path = tmp_path / "altered.parquet"
     for columns in (["image_id", "split", "pixels"], ["split", "image_id", "label", "pixels"]):
         pq.write_table(whole.select(columns), path)
-        with pytest.raises(StoreError, match=r"altered\.parquet: found columns .*'image_id'"):
+        with pytest.raises(StoreError, match=r"altered\.parquet: found columns .*image_id"):
             READERS[reader](path)
 
 
@@ -272,12 +268,7 @@ def test_rows_come_back_in_order_with_their_types(tmp_path: Path):
         RUNS.drop(columns="layers"),
         RUNS.assign(extra=1),
         RUNS[RUNS.columns[::-1]],
-        pytest.param(
-            RUNS.astype({"replicate": float}),
-            marks=pytest.mark.xfail(
-                strict=True, raises=pa.ArrowInvalid, reason="types are not compared"
-            ),
-        ),
+        RUNS.astype({"replicate": float}),
     ],
     ids=["fewer", "more", "other order", "other type"],
 )

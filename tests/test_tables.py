@@ -120,6 +120,15 @@ def test_sizes_are_counted_from_rows():
     ]
 
 
+def test_without_samples_all_training_images_are_counted():
+    index = pd.DataFrame(
+        {"split": [store.TRAINING] * 5 + [store.VALIDATION] * 2, "label": [0, 0, 0, 1, 1, 0, 0]}
+    )
+    (row,) = tables.sizes(index, None, "toy", 1.0).to_dict("records")
+    assert (row["training_samples"], row["training_per_class"]) == (5, 2)
+    assert (row["validation_samples"], row["validation_per_class"]) == (2, 0)  # none of class 1
+
+
 # --- best heads
 
 

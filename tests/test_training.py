@@ -40,7 +40,7 @@ def test_a_run_is_evaluated_at_its_end_at_the_landmark_and_not_often(epochs, lan
 
 def test_evaluations_stay_within_the_designs_fifty():
     assert all(len(training.evaluation_epochs(epochs, 20)) <= 50 for epochs in range(1, 2000))
-    assert training.evaluation_epochs(20, 20) == list(range(1, 21))
+    assert training.evaluation_epochs(20, 20, evaluations=20) == list(range(1, 21))
 
 
 @pytest.mark.parametrize(("fan_in", "fan_out"), [(2048, 100), (100, 50), (25, 7), (1, 1)])

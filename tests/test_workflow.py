@@ -107,7 +107,8 @@ LONG_RUNS_FIGURE = {"plot_long_runs clothes vgg16"}
 ROWS = {"gather_rows runs", "gather_rows history", "tabulate_cost"}
 FIGURES = {"plot_grid clothes vgg16", "plot_learning_rates clothes vgg16"}
 # Whatever depends on a selection is listed with it: what it will choose is not known beforehand.
-AGGREGATES = FIGURES | ROWS | LONG_RUNS | LONG_RUNS_FIGURE | {"tabulate_best_heads"}
+BEST = {"tabulate_best_heads", "plot_accuracy"}
+AGGREGATES = FIGURES | ROWS | LONG_RUNS | LONG_RUNS_FIGURE | BEST
 
 CHANGES = {
     "the same in other words": (
@@ -146,7 +147,7 @@ def test_another_dataset_leaves_the_first_one_s_results_alone(made):
     datasets = {name: {"source": "fashion-mnist"} for name in ("clothes", "shoes")}
     jobs = planned(made, study=STUDY | {"datasets": datasets})
     summaries = {job for job in jobs if "shoes" not in job}
-    assert summaries == ROWS | {"tabulate_sizes", "tabulate_best_heads"}
+    assert summaries == ROWS | BEST | {"tabulate_sizes", "tabulate_skipped"}
     assert {"make_images shoes", "train_head shoes vgg16 0.1 10 elu 0.01 20"} <= jobs
 
 
@@ -160,7 +161,7 @@ def test_editing_how_figures_are_drawn_redraws_them_and_trains_nothing(made, tmp
     checkout = shutil.copytree(made, tmp_path / "checkout")
     with (checkout / "workflow/transfer_gain/figures.py").open("a") as file:
         file.write("# edited\n")
-    figures = FIGURES | LONG_RUNS_FIGURE | {"plot_samples clothes"}
+    figures = FIGURES | LONG_RUNS_FIGURE | {"plot_samples clothes", "plot_accuracy"}
     assert planned(checkout, study=STUDY) == figures
 
 

@@ -38,7 +38,9 @@ rule plot_learning_rates:
         "../../envs/environment.yaml"
     params:
         sizes=[float(size) for size in SIZES],
-        source=lambda wildcards: {wildcards.dataset: SOURCES[wildcards.dataset]},
+        sources=lambda wildcards: {
+            name: source for name, source in SOURCES.items() if name == wildcards.dataset
+        },
     script:
         "../scripts/plot_learning_rates.py"
 

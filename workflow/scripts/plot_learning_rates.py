@@ -8,7 +8,7 @@ with job.logged(snakemake.log[0]):
         for path, size in zip(snakemake.input.selections, snakemake.params.sizes, strict=True)
     )
     published = tables.read_published(
-        snakemake.input.published, "best_heads", snakemake.params.source
+        snakemake.input.published, "best_heads", snakemake.params.sources
     )
     figure = figures.plot_learning_rates(
         store.read_rows(snakemake.input.runs),

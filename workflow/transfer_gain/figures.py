@@ -21,8 +21,11 @@ BAND = "line: mean over replicates; band: 95 % interval (Student's t)"
 
 
 def save(figure: Figure, *paths: Path | str) -> None:
-    """Write a figure to files, in the formats of their endings, the same bytes every time."""
-    with matplotlib.rc_context({"svg.hashsalt": "transfer-gain"}):
+    """Write a figure to files, in the formats of their endings, the same bytes every time.
+
+    Text stays text in SVG, for readers and search.
+    """
+    with matplotlib.rc_context({"svg.hashsalt": "transfer-gain", "svg.fonttype": "none"}):
         for path in paths:
             ending = Path(path).suffix.removeprefix(".")
             metadata = {"Date": None} if ending == "svg" else {}
@@ -57,7 +60,9 @@ def plot_learning_rates(
         published: the report's Table 3 for this dataset; may be empty.
         chance: accuracy of a guess.
     """
-    same = runs[(runs[["layers", "activation"]] == list(chosen[["layers", "activation"]])).all(1)]
+    same = runs[
+        (runs[["layers", "activation"]] == list(chosen[["layers", "activation"]])).all(axis=1)
+    ]
     sizes = sorted(same["size"].unique())
     with _style():
         figure, axes = plt.subplots(figsize=(6.4, 4))
@@ -126,12 +131,11 @@ def plot_long_runs(history: pd.DataFrame) -> Figure:
                 f"lowest at epoch {lowest}\n{describe(first)}, rate {first['learning_rate']:g}",
                 xlabel="epoch",
                 xlim=(0, rows["epoch"].max()),
-                ylim=(0, None),
             )
-        row[0][0].set_ylabel("cross-entropy (nats)")
+        row[0][0].set(ylabel="cross-entropy (nats)", ylim=(0, None))
         handles, labels = row[0][0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="center left", bbox_to_anchor=(1.0, 0.5))
-        figure.suptitle(f"{_subject(history)}: loss of the selected heads", y=1.02)
+        figure.suptitle(f"{_subject(history)}: loss of the selected heads")
         figure.tight_layout()
         _footnote(figure, BAND)
     return figure
@@ -161,15 +165,14 @@ def plot_grid(runs: pd.DataFrame, chance: float) -> Figure:
             annot=True,
             fmt=".3f",
             linewidths=0.5,
-            cbar_kws={"label": f"validation accuracy (chance {chance:.3f})"},
+            cbar_kws={"label": "validation accuracy"},
             ax=axes,
         )
         axes.set(
-            title=f"{_subject(runs)}: every head at every size",
-            xlabel="share of the training images",
-            ylabel="hidden layers, activation, learning rate",
+            title=f"{_subject(runs)}: mean accuracy over replicates\n"
+            "rows: hidden layers, activation, learning rate",
+            xlabel=f"share of the training images (chance: {chance:.3f})",
         )
-        _footnote(figure, "mean over replicates")
     return figure
 
 
@@ -268,8 +271,8 @@ def _count(number: int, noun: str) -> str:
 
 
 def _colors(count: int) -> list:
-    """Return colours that colour-blind readers can tell apart."""
-    return sns.color_palette("colorblind", count)
+    """Return colours that colour-blind readers can tell apart; more than ten differ in shade."""
+    return sns.color_palette("colorblind" if count <= 10 else "cividis", count)
 
 
 def _footnote(figure: Figure, text: str) -> None:
@@ -278,10 +281,10 @@ def _footnote(figure: Figure, text: str) -> None:
 
 @contextmanager
 def _style() -> Iterator[None]:
-    """Draw as for a printed column: thin grid, text that stays text in SVG."""
+    """Draw as for a printed column."""
     with (
         sns.axes_style("whitegrid"),
         sns.plotting_context("paper"),
-        matplotlib.rc_context({"svg.fonttype": "none", "axes.titlesize": "medium"}),
+        matplotlib.rc_context({"axes.titlesize": "medium"}),
     ):
         yield

@@ -134,6 +134,7 @@ def train(
             "train_loss": train_loss.mean(axis=1, dtype=np.float64),
             "validation_accuracy": correct.mean(axis=1),
             "validation_loss": loss.mean(axis=1, dtype=np.float64),
+            "selection_loss": loss[:, data.selection].mean(axis=1, dtype=np.float64),
             "selection_accuracy": correct[:, data.selection].mean(axis=1),
             "reporting_accuracy": correct[:, ~data.selection].mean(axis=1),
         }

@@ -11,6 +11,7 @@ PROTOCOLS = {
     "report": ("validation_accuracy", "validation_accuracy"),
     "held-out": ("selection_accuracy", "reporting_accuracy"),
 }
+TIE_BREAKERS = {"report": "validation_loss", "held-out": "selection_loss"}
 CONFIGURATION = ["layers", "activation", "learning_rate"]
 
 
@@ -18,7 +19,7 @@ def select_heads(runs: pd.DataFrame) -> pd.DataFrame:
     """Select the best of the configurations of one dataset, backbone and size.
 
     The best has the highest mean accuracy over replicates; of equal ones the one with the lower
-    mean validation loss, then the one that stands first in the config.
+    mean loss on the same images, then the one that stands first in the config.
 
     Args:
         runs: rows of all configurations, in the config's order.
@@ -30,8 +31,9 @@ def select_heads(runs: pd.DataFrame) -> pd.DataFrame:
     means = runs.groupby(CONFIGURATION, sort=False).mean(numeric_only=True).reset_index()
     rows = []
     for protocol, (selects, _) in PROTOCOLS.items():
-        ranked = means.sort_values(
-            [selects, "validation_loss"], ascending=[False, True], kind="stable"
+        # Rounded, since equal numbers of correct images can differ in the last bit of their mean.
+        ranked = means.assign(**{selects: means[selects].round(12)}).sort_values(
+            [selects, TIE_BREAKERS[protocol]], ascending=[False, True], kind="stable"
         )
         best = ranked.iloc[0]
         rows.append(

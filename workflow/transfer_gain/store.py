@@ -69,13 +69,20 @@ def write_arrays(
             write_page_checksum=True,
         ) as writer,
     ):
+        waiting: list[pa.Table] = []
         for index, array in batches:
             values = np.ascontiguousarray(array, dtype=dtype)
             binary = pa.FixedSizeBinaryArray.from_buffers(
                 pa.binary(item_bytes), len(values), [None, pa.py_buffer(values)]
             )
             columns = [pa.array(index[name], type=kind) for name, kind in INDEX.items()]
-            writer.write_table(pa.table([*columns, binary], schema=schema), ROWS_IN_GROUP)
+            waiting.append(pa.table([*columns, binary], schema=schema))
+            # Each call of write_table begins a row group.
+            if sum(map(len, waiting)) >= ROWS_IN_GROUP:
+                writer.write_table(pa.concat_tables(waiting), ROWS_IN_GROUP)
+                waiting = []
+        if waiting:
+            writer.write_table(pa.concat_tables(waiting), ROWS_IN_GROUP)
 
 
 def read_metadata(path: Path | str) -> dict[str, Any]:
@@ -126,6 +133,10 @@ def read_arrays(path: Path | str, rows: np.ndarray | None = None) -> np.ndarray:
         for group in np.unique(group_of_row):
             wanted = np.flatnonzero(group_of_row == group)
             values = _values(file.read_row_group(group, columns=[about["column"]]), about)
+            if len(values) != sizes[group]:
+                raise StoreError(
+                    f"{path}: found {len(values)} rows in group {group}, expected {sizes[group]}"
+                )
             result[wanted] = values[rows[wanted] - starts[group]]
         return result
 
@@ -166,10 +177,10 @@ def read_rows(paths: Path | str | Iterable[Path | str]) -> pd.DataFrame:
     for path in paths:
         with _opened(path) as file:
             table = file.read()
-        if tables and table.column_names != tables[0].column_names:
+        if tables and not table.schema.equals(tables[0].schema):
             raise StoreError(
-                f"{path}: found columns {table.column_names}, expected {tables[0].column_names} "
-                f"as in {paths[0]}"
+                f"{path}: found columns {_columns(table.schema)}, expected "
+                f"{_columns(tables[0].schema)} as in {paths[0]}"
             )
         tables.append(table)
     return pa.concat_tables(tables).to_pandas()
@@ -188,7 +199,7 @@ def _opened(path: Path | str) -> Iterator[pq.ParquetFile]:
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             yield file
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, FileNotFoundError):
             raise
         raise StoreError(
@@ -206,14 +217,22 @@ def _about(path: Path | str, file: pq.ParquetFile) -> dict[str, Any]:
     """Return a file's own description, having checked that its columns agree with it."""
     try:
         about = json.loads(file.schema_arrow.metadata[b"transfer_gain"])
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        item_bytes = int(np.prod(about["shape"])) * np.dtype(about["dtype"]).itemsize
+        expected = pa.schema([*INDEX.items(), (about["column"], pa.binary(item_bytes))])
+    except (KeyError, TypeError, ValueError) as error:
         raise StoreError(
-            f"{path}: found no description of its arrays, expected this workflow's"
+            f"{path}: found no description of its arrays, expected a file of this workflow"
         ) from error
-    expected = [*INDEX, about["column"]]
-    if file.schema_arrow.names != expected:
-        raise StoreError(f"{path}: found columns {file.schema_arrow.names}, expected {expected}")
+    if not file.schema_arrow.equals(expected):
+        raise StoreError(
+            f"{path}: found columns {_columns(file.schema_arrow)}, expected {_columns(expected)}"
+        )
     return about
+
+
+def _columns(schema: pa.Schema) -> str:
+    """Return a schema's columns with their types, in one line."""
+    return ", ".join(f"{field.name} ({field.type})" for field in schema)
 
 
 def _values(table: pa.Table, about: Mapping[str, Any]) -> np.ndarray:
