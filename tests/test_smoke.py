@@ -1,52 +1,28 @@
 """The smoke study, end to end: real Fashion-MNIST images, real VGG16 weights, real rules."""
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-CHECKOUT = Path(__file__).parents[1]
-STUDY = "workflow/studies/smoke.yaml"
+from checkout import copy_checkout, snakemake, spies_on_tensorflow
+
+STUDY = Path("workflow/studies/smoke.yaml")
 
 pytestmark = pytest.mark.slow
 
 
-def copy_checkout(folder: Path) -> Path:
-    """Copy the files that git knows (or would add) to an empty folder."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=CHECKOUT,
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (CHECKOUT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(CHECKOUT / name, folder / name)
-    return folder
-
-
-def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    """Run the smoke study's Snakemake in a folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "snakemake", "--configfile", STUDY, *arguments],
-        cwd=folder,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-    )
+def run(folder: Path, *arguments: str, **environment: str):
+    """Run the smoke study in a folder."""
+    return snakemake(folder, *arguments, study=STUDY, timeout=1800, **environment)
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder in which the smoke study has run on two cores."""
     folder = copy_checkout(tmp_path_factory.mktemp("two-cores"))
-    done = snakemake(folder, "--cores", "2")
+    done = run(folder, "--cores", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
@@ -94,17 +70,17 @@ def test_every_job_left_a_log_and_a_benchmark(results: Path):
         assert (results / "benchmarks" / f"{job}.tsv").stat().st_size > 0
 
 
-def test_a_second_run_has_nothing_to_do_and_does_not_import_tensorflow(study: Path, tmp_path: Path):
-    (tmp_path / "tensorflow.py").write_text("raise RuntimeError('TensorFlow was imported')")
-    again = snakemake(study, "--cores", "2", PYTHONPATH=str(tmp_path))
+def test_a_second_run_has_nothing_to_do_and_does_not_import_tensorflow(study: Path):
+    again = run(study, "--cores", "2", PYTHONPATH=str(spies_on_tensorflow(study)))
     assert again.returncode == 0, again.stderr
     assert "Nothing to be done" in again.stderr + again.stdout
+    assert not (study / "caught").exists()
 
 
 def test_one_core_gives_the_same_bytes_as_two(study: Path, results: Path, tmp_path: Path):
     folder = copy_checkout(tmp_path)
     shutil.copytree(study / "resources", folder / "resources")
-    done = snakemake(folder, "--cores", "1")
+    done = run(folder, "--cores", "1")
     assert done.returncode == 0, done.stdout + done.stderr
     kinds = ("tables/*.csv", "tables/*.parquet", "figures/*", "features/**/*.parquet")
     compared = [

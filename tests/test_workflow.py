@@ -2,19 +2,17 @@
 
 import ast
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+import checkout as in_checkout
+from checkout import ROOT, copy_checkout
 from transfer_gain.code import PACKAGE
 
-ROOT = Path(__file__).parents[1]
 STUB = "from pathlib import Path\nfor file in snakemake.output:\n    Path(file).touch()\n"
 STUDY = {
     "results": "made/here",
@@ -24,44 +22,10 @@ STUDY = {
 }
 
 
-def copy_checkout(folder: Path) -> Path:
-    """Copy what belongs to the checkout, and beside it a TensorFlow that tells who imports it."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.splitlines()
-    for name in filter(lambda name: (ROOT / name).is_file(), listed):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, folder / name)
-    for name in ("tensorflow", "keras"):
-        spy = folder / "spies" / f"{name}.py"
-        spy.parent.mkdir(exist_ok=True)
-        spy.write_text(f"from pathlib import Path\nPath({str(folder)!r}, 'caught').touch()\n")
-    return folder
-
-
-def python(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Python in a copy of the checkout, without settings of the user's."""
-    environment = {key: value for key, value in os.environ.items() if "SNAKEMAKE" not in key}
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=checkout,
-        env=environment | {"PYTHONPATH": str(checkout / "spies"), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-
-def snakemake(checkout: Path, *arguments: str, study: dict | None = None):
-    """Run Snakemake in a copy of the checkout, with a study of its own where one is given."""
-    if study is not None:
-        (checkout / "study.yaml").write_text(yaml.safe_dump(study))
-        arguments = (*arguments, "--configfile", "study.yaml")
-    return python(checkout, "-m", "snakemake", *arguments)
+def snakemake(folder: Path, *arguments: str, study: dict | None = None):
+    """Run Snakemake with spies in the place of TensorFlow."""
+    spies = in_checkout.spies_on_tensorflow(folder)
+    return in_checkout.snakemake(folder, *arguments, study=study, PYTHONPATH=str(spies))
 
 
 def planned(checkout: Path, *arguments: str, study: dict | None = None) -> set[str]:
@@ -220,7 +184,8 @@ def test_editing_a_module_that_a_script_imports_reruns_its_rule(rules):
 def test_no_dry_run_waits_for_tensorflow(made):
     planned(made, study=STUDY | {"results": "anew"})
     assert not (made / "caught").exists()
-    python(made, "-c", "import tensorflow")
+    spies = in_checkout.spies_on_tensorflow(made)
+    in_checkout.python(made, "-c", "import tensorflow", PYTHONPATH=str(spies))
     assert (made / "caught").exists()  # so it would have been seen
     (made / "caught").unlink()
 

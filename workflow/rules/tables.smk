@@ -113,6 +113,8 @@ rule tabulate_cost:
         **table_files("cost"),
     log:
         paths.log(paths.table("cost")),
+    benchmark:
+        paths.benchmark(paths.table("cost"))
     conda:
         "../../envs/environment.yaml"
     params:

@@ -1,0 +1,124 @@
+"""Drawn faces, a folder of one's own and other backbones, end to end through the real rules."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from checkout import copy_checkout, snakemake
+
+pytestmark = pytest.mark.slow
+
+STUDY = {
+    "datasets": {
+        "avatars": {
+            "source": "avatars",
+            "training_per_class": 10,
+            "validation_per_class": 4,
+            "validation": "by-character",
+        },
+        "peeps": {"source": "peeps", "training_per_class": 5},
+        "mine": {"source": "folder", "path": "mine", "on_bad_image": "skip"},
+    },
+    "backbones": {
+        "random": {"architecture": "VGG16", "weights": "none", "layer": "block4_pool"},
+        "mobile": {"architecture": "MobileNetV2", "weights": "none", "input_size": 96},
+    },
+    "sizes": [{"fraction": 1, "replicates": 2}],
+    "heads": {
+        "layers": [[10]],
+        "activations": ["elu"],
+        "learning_rates": [0.001],
+        "batch_size": 10,
+        "min_updates": 40,
+    },
+    "long_runs": {"sizes": []},
+}
+
+
+def make_own_images(folder: Path) -> None:
+    """Make stripes and checks of many sizes and modes, and files that are no images."""
+    rng = np.random.default_rng(0)
+    for name in ("checks", "stripes"):
+        (folder / name).mkdir(parents=True)
+        for number in range(24):
+            height, width = rng.integers(20, 90, 2)
+            rows, columns = np.indices((height, width)) // rng.integers(3, 7)
+            pattern = (rows + columns if name == "checks" else rows) % 2 * 200
+            picture = (pattern + rng.integers(0, 50, (height, width))).astype(np.uint8)
+            mode, ending = [("L", "png"), ("RGB", "jpg"), ("RGBA", "png")][number % 3]
+            Image.fromarray(picture).convert(mode).save(folder / name / f"{number}.{ending}")
+    (folder / "checks" / "notes.txt").write_text("not an image")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which the study was made."""
+    folder = copy_checkout(tmp_path_factory.mktemp("own-images"))
+    make_own_images(folder / "mine")
+    done = snakemake(folder, "--cores", "2", study=STUDY, timeout=1800)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tables(study: Path) -> dict[str, pd.DataFrame]:
+    """Return the tables by name."""
+    return {path.stem: pd.read_csv(path) for path in study.glob("results/tables/*.csv")}
+
+
+def test_every_dataset_and_backbone_is_in_the_results(tables):
+    best = tables["best_heads"].query("protocol == 'report'")
+    assert set(zip(best["dataset"], best["backbone"], strict=True)) == {
+        (dataset, backbone) for dataset in ("avatars", "mine") for backbone in STUDY["backbones"]
+    }
+    assert best.filter(like="published").isna().all(axis=None)
+
+
+def test_the_sizes_are_counted(tables):
+    sizes = tables["sizes"].set_index("dataset")
+    counts = ["training_per_class", "validation_per_class"]
+    assert sizes.loc["avatars", counts].tolist() == [10, 4]
+    assert sizes.loc["mine", counts].tolist() == [18, 6]
+    assert sizes.loc["peeps", ["training_samples", *counts]].tolist() == [35, 5, 0]
+
+
+def test_what_is_no_image_is_listed(tables):
+    (row,) = tables["skipped"].to_dict("records")
+    assert (row["dataset"], row["path"]) == ("mine", "checks/notes.txt")
+
+
+def test_stripes_are_told_from_checks(tables):
+    best = tables["best_heads"].query("dataset == 'mine' and protocol == 'report'")
+    assert best["validation_accuracy"].max() > 0.8
+
+
+def test_each_dataset_has_a_contact_sheet(study: Path):
+    names = {path.name for path in study.glob("results/figures/samples_*.png")}
+    assert names == {f"samples_{name}.png" for name in STUDY["datasets"]}
+
+
+def test_a_changed_image_deep_in_the_folder_is_noticed(study: Path):
+    (study / "mine" / "checks" / "0.png").write_bytes(
+        (study / "mine" / "checks" / "3.png").read_bytes()
+    )
+    done = snakemake(study, "--cores", "1", "--dry-run", "--quiet", "rules", study=STUDY)
+    assert "make_images" in done.stdout + done.stderr
+    done = snakemake(study, "--cores", "1", "--dry-run", study=STUDY)
+    assert "dataset=avatars" not in done.stdout + done.stderr
+
+
+def test_a_bad_image_ends_the_run_by_name_where_it_is_asked_for(tmp_path: Path):
+    folder = copy_checkout(tmp_path)
+    make_own_images(folder / "mine")
+    strict = {"source": "folder", "path": "mine"}
+    done = snakemake(
+        folder, "--cores", "1", "results/images/mine.parquet",
+        study=STUDY | {"datasets": {"mine": strict}},
+    )  # fmt: skip
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert "checks/notes.txt" in said
+    assert "Traceback" not in (folder / "results/logs/images/mine.log").read_text()
