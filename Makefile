@@ -31,6 +31,6 @@ $(ENV)/%.installed: envs/%
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { \
 	  echo "$$($(PYTHON) --version) found, Python 3.11, 3.12 or 3.13 expected: make PYTHON=..." >&2; \
 	  exit 1; }
-	$(PYTHON) -m venv $(ENV)
+	$(PYTHON) -m venv --clear $(ENV)
 	$(ENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@

@@ -77,6 +77,14 @@ def test_every_dataset_and_backbone_is_in_the_results(tables):
     assert best.filter(like="published").isna().all(axis=None)
 
 
+def test_no_character_is_trained_on_and_validated_on(study: Path):
+    rows = pd.read_parquet(study / "results/images/avatars.parquet", columns=["image_id", "split"])
+    character = rows["image_id"].str[-5:].astype(int) % 6
+    characters = character.groupby(rows["split"]).agg(set)
+    assert len(characters["validation"]) == 1
+    assert not characters["training"] & characters["validation"]
+
+
 def test_the_sizes_are_counted(tables):
     sizes = tables["sizes"].set_index("dataset")
     counts = ["training_per_class", "validation_per_class"]

@@ -214,11 +214,17 @@ def test_groups_held_out_validate_and_never_train():
 # --- samples
 
 
+def leaving_one(fraction: float, per_class: list[int]) -> float:
+    """Return a fraction, or a larger one that leaves each class an image."""
+    return min(1.0, max(fraction, 0.51 / min(per_class)))
+
+
 @quick
 @given(class_counts, fractions, st.integers(1, 4), st.integers(0, 2**40))
 def test_samples_are_stratified_of_training_images_without_repeats(
     per_class, fraction, replicates, seed
 ):
+    fraction = leaving_one(fraction, per_class)
     index = make_index(per_class, [3] * len(per_class))
     samples = draw_samples(index, fraction, "clothes", replicates, seed)
     assert list(samples) == ["replicate", "image_id", "label"]
@@ -228,7 +234,6 @@ def test_samples_are_stratified_of_training_images_without_repeats(
         (replicate, label): count
         for replicate in range(replicates)
         for label, count in whole_images.items()
-        if count
     }
     label_of = index.set_index("image_id")["label"]
     assert (label_of[samples["image_id"]].to_numpy() == samples["label"]).all()
@@ -242,7 +247,8 @@ def test_samples_are_stratified_of_training_images_without_repeats(
 def test_a_smaller_sample_lies_inside_the_larger_one_of_its_replicate(per_class, one, other, seed):
     index = make_index(per_class)
     small, large = (
-        draw_samples(index, fraction, "clothes", 3, seed) for fraction in sorted((one, other))
+        draw_samples(index, leaving_one(fraction, per_class), "clothes", 3, seed)
+        for fraction in sorted((one, other))
     )
     for replicate in range(3):
         assert ids_of(small, replicate) <= ids_of(large, replicate)
@@ -251,10 +257,16 @@ def test_a_smaller_sample_lies_inside_the_larger_one_of_its_replicate(per_class,
 @quick
 @given(class_counts, fractions, st.integers(1, 4), st.integers(1, 4))
 def test_more_replicates_leave_the_samples_there_were(per_class, fraction, fewer, more):
+    fraction = leaving_one(fraction, per_class)
     index = make_index(per_class)
     before = draw_samples(index, fraction, "clothes", fewer, 2018)
     after = draw_samples(index, fraction, "clothes", fewer + more, 2018)
     pd.testing.assert_frame_equal(after.iloc[: len(before)], before)
+
+
+def test_a_class_that_a_size_leaves_without_an_image_is_refused():
+    with pytest.raises(SourceError, match=r"clothes: found 40 training images of class 1, .* 0.01"):
+        draw_samples(make_index([60, 40]), 0.01, "clothes", 1, 2018)
 
 
 def test_replicates_datasets_and_seeds_draw_different_samples():

@@ -64,10 +64,29 @@ def test_every_figure_is_there_in_both_formats(results: Path):
 
 
 def test_every_job_left_a_log_and_a_benchmark(results: Path):
-    for made in results.glob("heads/**/runs.parquet"):
-        job = made.parent.relative_to(results)
-        assert (results / "logs" / f"{job}.log").stat().st_size > 0
-        assert (results / "benchmarks" / f"{job}.tsv").stat().st_size > 0
+    folders = {
+        made.parent for made in results.glob("*/**/runs.parquet") if "tables" not in str(made)
+    }
+    assert len(folders) == 4 * 3 + 2 * 2
+    files = [*results.glob("*s/*.parquet"), *results.glob("*s/**/size=*.*"), *folders]
+    files += results.glob("figures/*.svg")
+    for made in files:
+        job = made.relative_to(results)
+        job = job.with_suffix("") if made.suffix in (".parquet", ".csv", ".svg") else job
+        if job.parts[0] in ("logs", "benchmarks"):
+            continue
+        assert (results / "logs" / f"{job}.log").exists(), job
+        assert (results / "benchmarks" / f"{job}.tsv").stat().st_size > 0, job
+
+
+def test_a_run_of_the_grid_and_a_long_run_are_told_apart(results: Path):
+    runs = pd.read_csv(results / "tables" / "runs.csv")
+    names = ["dataset", "backbone", "size", "run", "protocol", "layers", "activation"]
+    assert not runs.duplicated([*names, "learning_rate", "replicate"]).any()
+    assert runs.groupby("run")["protocol"].unique().map(set).to_dict() == {
+        "grid": {"both"},
+        "long": {"report", "held-out"},
+    }
 
 
 def test_a_second_run_has_nothing_to_do_and_does_not_import_tensorflow(study: Path):

@@ -148,9 +148,13 @@ def make_case() -> tuple[pd.DataFrame, pd.DataFrame]:
 SOURCES = {"clothes": "fashion-mnist", "avatars": "avatars"}
 
 
+def published_transfer(sources: dict[str, str]) -> pd.DataFrame:
+    return tables.read_published_transfer(PUBLISHED, sources, ["vgg16"])
+
+
 def test_best_heads_have_the_mean_and_interval_of_their_own_runs():
     runs, selections = make_case()
-    table = tables.best_heads(runs, selections, published("best_heads", SOURCES))
+    table = tables.best_heads(runs, selections, published_transfer(SOURCES))
     assert len(table) == 8
     start = ["dataset", "backbone", "size", "protocol", *selection.CONFIGURATION]
     assert list(table)[:8] == [*start, "validation_accuracy"]
@@ -169,7 +173,7 @@ def test_best_heads_have_the_mean_and_interval_of_their_own_runs():
 
 
 def test_published_heads_stand_beside_the_reports_protocol_data_and_size_alone():
-    table = tables.best_heads(*make_case(), published("best_heads", SOURCES))
+    table = tables.best_heads(*make_case(), published_transfer(SOURCES))
     columns = [name for name in table if name.startswith("published_")]
     assert {name.removeprefix("published_") for name in columns} == {
         "validation_accuracy",
@@ -178,15 +182,23 @@ def test_published_heads_stand_beside_the_reports_protocol_data_and_size_alone()
         "learning_rate",
     }
     beside = table[table[columns].notna().any(axis=1)]
-    assert beside[["dataset", "size", "protocol"]].values.tolist() == [["clothes", 0.001, "report"]]
-    assert beside.iloc[0][
-        [f"published_{name}" for name in ("validation_accuracy", "activation")]
-    ].tolist() == [0.64, "sigmoid"]
+    assert beside[["dataset", "size", "protocol"]].values.tolist() == [
+        ["clothes", 0.001, "report"],
+        ["clothes", 1.0, "report"],
+    ]
+    assert beside["published_validation_accuracy"].tolist() == [0.64, 0.78]
+    assert beside["published_activation"].iloc[0] == "sigmoid"
+
+
+def test_the_reports_figures_stand_beside_no_other_backbone():
+    runs, selections = (rows.assign(backbone="other") for rows in make_case())
+    table = tables.best_heads(runs, selections, published_transfer(SOURCES))
+    assert table.filter(like="published_").isna().all(axis=None)
 
 
 def test_a_study_of_other_data_has_the_columns_and_no_published_value():
     of_avatars = [rows[rows["dataset"] == "avatars"] for rows in make_case()]
-    table = tables.best_heads(*of_avatars, published("best_heads", {"avatars": "avatars"}))
+    table = tables.best_heads(*of_avatars, published_transfer({"avatars": "avatars"}))
     columns = [name for name in table if name.startswith("published_")]
     assert len(columns) == 4
     assert table[columns].isna().all(axis=None)
@@ -203,13 +215,19 @@ def test_cost_takes_each_jobs_benchmark(tmp_path: Path):
         paths.append(tmp_path / f"{number}.tsv")
         row = f"{number}.5\t0:00:01\t{100 * number}\t9\t9\t9\t9\t9\t9\t{number}.25\n"
         paths[-1].write_text(header + row)
-    jobs = [("train_head", "clothes", "0.1", "transfer"), ("fetch", "", "", "")]
+    jobs = [("train_head", "clothes", "vgg16", "0.1", "transfer"), ("fetch", "", "", "", "")]
     assert tables.cost(jobs, paths).to_dict("list") == {
         "rule": ["train_head", "fetch"],
         "dataset": ["clothes", ""],
+        "backbone": ["vgg16", ""],
         "size": ["0.1", ""],
         "method": ["transfer", ""],
         "seconds": [1.5, 2.5],
         "cpu_seconds": [1.25, 2.25],
         "max_rss_mb": [100, 200],
     }
+
+
+def test_a_job_that_was_not_measured_has_an_empty_cost(tmp_path: Path):
+    table = tables.cost([("make_images", "clothes", "", "", "")], [tmp_path / "none.tsv"])
+    assert table[["seconds", "cpu_seconds", "max_rss_mb"]].isna().all(axis=None)

@@ -1,4 +1,5 @@
 # The study that the config describes, and what every rule needs to know about it.
+import hashlib
 import os
 import re
 import sys
@@ -48,17 +49,17 @@ def source_files(dataset):
 
 
 def listing(dataset):
-    """Return path, size and time of each file in a user's folder.
+    """Return a digest of path, size and time of each file in a user's folder.
 
     Snakemake looks at the folder's own time, which a change deep inside leaves alone.
     """
-    files = sorted(
-        file
-        for folder in source_files(dataset)
-        for file in Path(folder).rglob("*")
-        if file.is_file()
-    )
-    return [(str(file), file.stat().st_size, file.stat().st_mtime) for file in files]
+    digest = hashlib.sha256()
+    for folder in map(Path, source_files(dataset)):
+        for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+            stat = file.stat()
+            state = (str(file.relative_to(folder)), stat.st_size, stat.st_mtime_ns)
+            digest.update(repr(state).encode())
+    return digest.hexdigest()
 
 
 def weights_file(backbone):
@@ -121,34 +122,22 @@ def table_files(name):
 
 
 def job_benchmarks():
-    """Return (rule, dataset, size, method) and benchmark of every job that costs something."""
-    for dataset in TRANSFER:
-        make, extract = paths.benchmark(paths.images), paths.benchmark(paths.features)
-        train, train_long = paths.benchmark(paths.head), paths.benchmark(paths.long_run)
-        jobs = [("make_images", "", "", expand(make, dataset=dataset))]
-        jobs += [
-            (
-                "extract_features",
-                "",
-                "transfer",
-                expand(extract, dataset=dataset, backbone=study.backbones),
-            )
-        ]
-        jobs += [
-            ("train_head", size, "transfer", expand_heads(train, dataset, size=size))
-            for size in SIZES
-        ]
-        jobs += [
-            (
-                "train_selected_head",
-                size,
-                "transfer",
-                expand_long_runs(train_long, dataset, size=size),
-            )
-            for size in LONG_SIZES
-        ]
-        for rule, size, method, files in jobs:
-            yield from (((rule, dataset, size, method), file) for file in files)
+    """Return (rule, dataset, backbone, size, method) and benchmark of each job that takes long."""
+    extract, train, train_long = (
+        paths.benchmark(made) for made in (paths.features, paths.head, paths.long_run)
+    )
+    for dataset in study.datasets:
+        for file in expand(paths.benchmark(paths.images), dataset=dataset):
+            yield ("make_images", dataset, "", "", ""), file
+    for dataset, backbone in product(TRANSFER, study.backbones):
+        for file in expand(extract, dataset=dataset, backbone=backbone):
+            yield ("extract_features", dataset, backbone, "", "transfer"), file
+        for size in SIZES:
+            for file in expand_heads(train, dataset, backbone, size):
+                yield ("train_head", dataset, backbone, size, "transfer"), file
+        for size in LONG_SIZES:
+            for file in expand_long_runs(train_long, dataset, backbone, size):
+                yield ("train_selected_head", dataset, backbone, size, "transfer"), file
 
 
 def figure_files(name, caption):
@@ -159,7 +148,7 @@ def figure_files(name, caption):
             caption=f"../report/{caption}.rst",
             category="Figures",
             labels={"figure": caption}
-            | ({"dataset": "{dataset}"} if "{dataset}" in name else {}),
+            | {axis: f"{{{axis}}}" for axis in ("dataset", "backbone") if axis in name},
         ),
         "png": paths.figure(f"{name}.png"),
     }

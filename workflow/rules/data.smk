@@ -1,9 +1,8 @@
-# Downloads, images, and which of them are trained on.
+# Downloads, images, and which of them are trained on. What is downloaded is verified by digest, so
+# that no change of code calls for another download.
 
 
 rule fetch_fashion_mnist:
-    input:
-        code=files_behind("sources.fashion_mnist"),
     output:
         paths.fashion_mnist,
     log:
@@ -20,8 +19,6 @@ rule fetch_fashion_mnist:
 
 
 rule fetch_vgg16_weights:
-    input:
-        code=files_behind("sources.vgg16_weights"),
     output:
         paths.vgg16_weights,
     log:

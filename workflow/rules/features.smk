@@ -27,8 +27,6 @@ rule extract_features:
 
 
 rule fetch_weights:
-    input:
-        code=files_behind("backbones"),
     output:
         paths.weights,
     log:
@@ -38,5 +36,7 @@ rule fetch_weights:
     localrule: True
     conda:
         "../../envs/environment.yaml"
+    params:
+        architecture=lambda wildcards: wildcards.architecture,
     script:
         "../scripts/fetch_weights.py"

@@ -39,7 +39,9 @@ rule plot_learning_rates:
     params:
         sizes=[float(size) for size in SIZES],
         sources=lambda wildcards: {
-            name: source for name, source in SOURCES.items() if name == wildcards.dataset
+            name: source
+            for name, source in SOURCES.items()
+            if name == wildcards.dataset and wildcards.backbone in PUBLISHED_BACKBONES
         },
     script:
         "../scripts/plot_learning_rates.py"

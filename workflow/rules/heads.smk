@@ -1,4 +1,4 @@
-# Heads on the features: the grid, the selection by protocol, and the selected ones for longer.
+# Heads on the features: the grid, the selection by protocol, and the selected ones once more.
 
 
 rule train_head:
@@ -18,7 +18,8 @@ rule train_head:
         "../../envs/environment.yaml"
     resources:
         gpu=0,
-        mem_mb=lambda wildcards: 1500 + int(2500 * float(wildcards.size)),
+        mem_mb=lambda wildcards, attempt: attempt
+        * (1500 + int(2500 * float(wildcards.size))),
     params:
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS
@@ -71,7 +72,8 @@ rule train_selected_head:
         "../../envs/environment.yaml"
     resources:
         gpu=0,
-        mem_mb=lambda wildcards: 1500 + int(2500 * float(wildcards.size)),
+        mem_mb=lambda wildcards, attempt: attempt
+        * (1500 + int(2500 * float(wildcards.size))),
     params:
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS

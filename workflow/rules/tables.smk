@@ -1,12 +1,15 @@
 # Tables of the report: each aggregates rows of the files that the config lists, never a glob.
 
 PUBLISHED = os.path.relpath(Path(workflow.basedir, "workflow", "published_2018.yaml"))
-# The report's figures stand beside ours where the data are the same, in number too.
+# The report's figures stand beside ours only where images and network are the report's.
 SOURCES = {
     name: dataset.source
     for name, dataset in study.datasets.items()
-    if (dataset.training_per_class, dataset.class_count) == (6000, 7)
+    if dataset.is_the_reports
 }
+PUBLISHED_BACKBONES = [
+    name for name, backbone in study.backbones.items() if backbone.is_the_reports
+]
 TABLES = ["sizes", "skipped", "runs", "history", "best_heads", "cost"]
 
 
@@ -23,6 +26,7 @@ rule tabulate_sizes:
     input:
         images=expand(paths.images, dataset=study.datasets),
         samples=expand(paths.samples, dataset=TRANSFER, size=SIZES),
+        published=PUBLISHED,
         code=files_behind("tables"),
     output:
         **table_files("sizes"),
@@ -35,6 +39,7 @@ rule tabulate_sizes:
     params:
         datasets=list(study.datasets),
         samples=list(product(TRANSFER, SIZES)),
+        sources=SOURCES,
     script:
         "../scripts/tabulate_sizes.py"
 
@@ -97,6 +102,7 @@ rule tabulate_best_heads:
         "../../envs/environment.yaml"
     params:
         sources=SOURCES,
+        published_backbones=PUBLISHED_BACKBONES,
         names=[
             {"dataset": dataset, "backbone": backbone, "size": float(size)}
             for dataset, backbone, size in product(TRANSFER, study.backbones, SIZES)

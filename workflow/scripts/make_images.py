@@ -11,4 +11,6 @@ with job.logged(snakemake.log[0]):
         validation_per_class=settings["validation_per_class"],
         image_size=settings["image_size"],
         study_seed=snakemake.params.seed,
+        by_group=settings["options"].get("validation") == "by-character",
+        processes=snakemake.threads,
     )

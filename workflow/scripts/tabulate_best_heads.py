@@ -7,8 +7,10 @@ with job.logged(snakemake.log[0]):
         store.with_names(selection.read(path), names)
         for path, names in zip(snakemake.input.selections, snakemake.params.names, strict=True)
     )
-    published = tables.read_published(
-        snakemake.input.published, "best_heads", snakemake.params.sources
+    published = tables.read_published_transfer(
+        snakemake.input.published,
+        snakemake.params.sources,
+        snakemake.params.published_backbones,
     )
     table = tables.best_heads(store.read_rows(snakemake.input.runs), selections, published)
     store.write_table(table, snakemake.output.csv, snakemake.output.parquet)

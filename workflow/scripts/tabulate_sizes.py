@@ -12,4 +12,6 @@ with job.logged(snakemake.log[0]):
             tables.sizes(index, store.read_rows(file), dataset, float(size))
             for size, file in drawn.items()
         ] or [tables.sizes(index, None, dataset, 1.0)]
-    store.write_table(pd.concat(rows), snakemake.output.csv, snakemake.output.parquet)
+    published = tables.read_published(snakemake.input.published, "sizes", snakemake.params.sources)
+    table = tables.beside(pd.concat(rows), published, ["dataset", "size"])
+    store.write_table(table, snakemake.output.csv, snakemake.output.parquet)

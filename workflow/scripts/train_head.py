@@ -16,4 +16,6 @@ with job.logged(snakemake.log[0]):
         size=snakemake.wildcards.size,
         study_seed=snakemake.params.seed,
         settings=snakemake.params.settings,
+        run="grid",
+        protocol="both",
     )

@@ -17,4 +17,6 @@ with job.logged(snakemake.log[0]):
         size=snakemake.wildcards.size,
         study_seed=snakemake.params.seed,
         settings={**snakemake.params.settings, **selected},
+        run="long",
+        protocol=snakemake.wildcards.protocol,
     )

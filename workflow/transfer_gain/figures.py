@@ -203,6 +203,16 @@ def plot_accuracy(best: pd.DataFrame, sizes: pd.DataFrame) -> Figure:
                     capsize=3,
                     label=f"{dataset}, {backbone}",
                 )
+                published = line.dropna(subset="published_validation_accuracy")
+                if len(published):
+                    axes.plot(
+                        published["training_per_class"],
+                        published["published_validation_accuracy"],
+                        "D",
+                        color=color,
+                        fillstyle="none",
+                        label=f"{dataset}, 2018 report",
+                    )
         axes.set(
             xscale="log",
             ylim=(0, 1),

@@ -113,10 +113,9 @@ def train(
         entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(
             tf.gather(labels, rows), logits(parameters, tf.gather(features, rows), activate)
         )
-        # l2_loss is half the sum of squares.
-        penalty = tf.add_n([tf.nn.l2_loss(kernel) for kernel in parameters[::2]])
+        squares = [tf.reduce_sum(tf.square(kernel), axis=(1, 2)) for kernel in parameters[::2]]
         mean = tf.reduce_sum(entropy * weights, axis=1) / tf.reduce_sum(weights, axis=1)
-        return mean + 2.0 * l2 * penalty / replicates
+        return mean + l2 * tf.add_n(squares)
 
     @tf.function(reduce_retracing=True)
     def score(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -186,6 +185,8 @@ def train_files(
     size: str,
     study_seed: int,
     settings: Mapping[str, Any],
+    run: str,
+    protocol: str,
 ) -> None:
     """Train one configuration from and to files.
 
@@ -200,6 +201,8 @@ def train_files(
         size: the fraction, as wildcards write it.
         study_seed: the study's seed.
         settings: keyword arguments of `train`.
+        run: "grid" or "long", for the rows.
+        protocol: which protocol the run belongs to, for the rows; "both" in the grid.
 
     Raises:
         StoreError: an input is corrupt.
@@ -215,6 +218,8 @@ def train_files(
         "precision": store.read_metadata(features)["precision"],
         "method": "transfer",
         "size": float(size),
+        "run": run,
+        "protocol": protocol,
     }
     # The runs come last: where they are, the history is.
     for rows, path in zip(reversed(trained), (history, runs), strict=True):

@@ -6,6 +6,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
+
+_terminal: TextIO | None = None
+
+
+def terminal() -> TextIO | None:
+    """Return the terminal that the user sees, for progress; None if there is none."""
+    return _terminal or (sys.stderr if sys.stderr.isatty() else None)
 
 
 @contextmanager
@@ -15,6 +23,9 @@ def logged(path: Path | str) -> Iterator[logging.Logger]:
     An error that the package raises on purpose ends the process with its message as the log's last
     line; any other keeps its traceback.
     """
+    global _terminal
+    if sys.stderr.isatty():
+        _terminal = os.fdopen(os.dup(2), "w")
     sys.stdout.flush()
     sys.stderr.flush()
     with Path(path).open("w") as log:

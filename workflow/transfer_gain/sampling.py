@@ -53,6 +53,8 @@ def draw_split(
             if count is None:
                 is_open = split == VALIDATION and not splits[candidates].any()
                 count = len(candidates) // 4 if is_open else len(candidates)
+                # One half of them selects, the other reports.
+                count = max(count, 2) if split == VALIDATION else count
             if len(candidates) < count or (count == 0 and split == TRAINING):
                 raise SourceError(
                     f"class {name}: found {len(candidates)} {split} images, expected "
@@ -92,6 +94,9 @@ def draw_samples(
         replicates: how many samples.
         study_seed: the study's seed.
 
+    Raises:
+        SourceError: a class is left without a sample.
+
     Returns:
         Columns replicate (int32), image_id, label; sorted by replicate, label and order of drawing.
     """
@@ -99,8 +104,13 @@ def draw_samples(
     samples = []
     for replicate in range(replicates):
         rng = generator(study_seed, dataset, replicate, "sample")
-        for _, images in training.groupby("label", sort=True):
+        for label, images in training.groupby("label", sort=True):
             count = int(fraction * len(images) + 0.5)
+            if count == 0:
+                raise SourceError(
+                    f"{dataset}: found {len(images)} training images of class {label}, of which "
+                    f"size {fraction:g} leaves none; expected at least {0.5 / fraction:.0f}"
+                )
             sample = images.iloc[rng.permutation(len(images))[:count]][["image_id", "label"]]
             samples.append(sample.assign(replicate=np.int32(replicate)))
     return pd.concat(samples, ignore_index=True)[["replicate", "image_id", "label"]]

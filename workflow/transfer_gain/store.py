@@ -199,9 +199,9 @@ def _opened(path: Path | str) -> Iterator[pq.ParquetFile]:
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             yield file
+    except (FileNotFoundError, PermissionError, MemoryError):  # says nothing about the bytes
+        raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
         raise StoreError(
             f"{path}: found a corrupt or half-written file ({_first_line(error)}), expected "
             "Parquet; "

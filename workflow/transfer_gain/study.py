@@ -19,6 +19,9 @@ SCHEMA_FILE = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 PROTOCOLS = ("report", "held-out")
 EXPRESSIONS = 7  # classes of avatars, FERG-DB, peeps and JAFFE
 
+# Folders that are not the results'.
+CHECKOUT = ("benchmarks", "docs", "envs", "profiles", "resources", "tests", "workflow")
+
 # Sides in pixels below which keras.applications builds no network; 32 for all others.
 SMALLEST_INPUT = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
 
@@ -40,6 +43,18 @@ class Dataset:
     options: Mapping[str, Any]
 
     @property
+    def is_the_reports(self) -> bool:
+        """Whether these are the 2018 report's images (Tables 1 and 2), drawn as it drew them."""
+        clothes = ["t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt"]
+        validation = {"fashion-mnist": 1000, "ferg": 900}.get(self.source)
+        counts = (self.training_per_class, self.validation_per_class, self.image_size)
+        return (
+            counts == (6000, validation, 64)
+            and sorted(self.options.get("classes", clothes)) == sorted(clothes)
+            and self.options.get("validation", "by-image") == "by-image"
+        )
+
+    @property
     def class_count(self) -> int | None:
         """Number of classes, None where only the user's folder tells."""
         if self.source == "folder":
@@ -56,6 +71,12 @@ class Backbone:
     weights: str
     layer: str
     input_size: int
+
+    @property
+    def is_the_reports(self) -> bool:
+        """Whether this is the network whose features the 2018 report used."""
+        network = (self.architecture, self.weights, self.input_size)
+        return network == ("VGG16", "imagenet", 64) and self.layer in ("last", "block5_pool")
 
 
 @dataclass(frozen=True)
@@ -372,6 +393,10 @@ def _typed(config: dict[str, Any]) -> Study:
 
 def _check_values(study: Study) -> None:
     """Refuse what the schema cannot see: values that do not fit each other."""
+    if study.results.split("/")[0] in CHECKOUT:
+        raise ConfigError(
+            f"results: found '{study.results}', allowed: a folder outside of {', '.join(CHECKOUT)}"
+        )
     fractions = [size.fraction for size in study.sizes]
     for index, fraction in enumerate(fractions):
         if fraction in fractions[:index]:
@@ -412,10 +437,10 @@ def _check_dataset(study: Study, dataset: Dataset, fractions: list[float]) -> No
         )
     if not dataset.transfer:
         return
-    if dataset.validation_per_class == 0:
+    if dataset.validation_per_class is not None and dataset.validation_per_class < 2:
         raise ConfigError(
-            f"datasets.{dataset.name}.validation_per_class: found 0, allowed: at least 2 where "
-            "transfer is true"
+            f"datasets.{dataset.name}.validation_per_class: found {dataset.validation_per_class}, "
+            "allowed: at least 2 where transfer is true"
         )
     if dataset.training_per_class is None:
         return

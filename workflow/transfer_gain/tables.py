@@ -31,6 +31,27 @@ def read_published(path: Path | str, table: str, sources: Mapping[str, str]) -> 
     return pd.DataFrame(rows, columns=list(published[table][0]))
 
 
+def read_published_transfer(
+    path: Path | str, sources: Mapping[str, str], backbones: Sequence[str]
+) -> pd.DataFrame:
+    """Return what the report prints of transfer learning: its Table 3, and Table 4's last column.
+
+    Args:
+        path: see `read_published`.
+        sources: see `read_published`.
+        backbones: those of ours that are the report's.
+
+    Returns:
+        Columns backbone, dataset, size, validation_accuracy, and hidden_layers, activation and
+        learning_rate where the report names them.
+    """
+    accuracy = read_published(path, "accuracy", sources)
+    accuracy = accuracy.rename(columns={"transfer": "validation_accuracy"})
+    best = read_published(path, "best_heads", sources)
+    printed = pd.concat([best, accuracy[["dataset", "size", "validation_accuracy"]]])
+    return pd.DataFrame({"backbone": list(backbones)}).merge(printed, how="cross")
+
+
 def sizes(
     index: pd.DataFrame, samples: pd.DataFrame | None, dataset: str, size: float
 ) -> pd.DataFrame:
@@ -50,13 +71,16 @@ def sizes(
         samples = index[index["split"] == store.TRAINING].assign(replicate=0)
     sampled = samples.groupby("replicate").size()
     validation = index[index["split"] == store.VALIDATION]
-    per_class = validation.groupby("label").size().reindex(index["label"].unique(), fill_value=0)
+    labels = index["label"].unique()
+    per_class = validation.groupby("label").size().reindex(labels, fill_value=0)
+    drawn = samples.groupby("replicate")["label"].value_counts().unstack(fill_value=0)
+    drawn = drawn.reindex(columns=labels, fill_value=0).to_numpy()
     return pd.DataFrame(
         {
             "dataset": [dataset],
             "size": [size],
             "training_samples": [sampled.min()],
-            "training_per_class": [samples.groupby(["replicate", "label"]).size().min()],
+            "training_per_class": [drawn.min()],
             "validation_samples": [len(validation)],
             "validation_per_class": [per_class.min()],
             "replicates": [len(sampled)],
@@ -85,7 +109,7 @@ def best_heads(
     Args:
         runs: rows of all heads.
         selections: rows of `selection.select_heads` with dataset, backbone and size.
-        published: the report's Table 3, by our datasets' names.
+        published: as `read_published_transfer` returns it.
 
     Returns:
         A row a dataset, backbone, size and protocol. `validation_accuracy` is the mean over
@@ -108,25 +132,34 @@ def best_heads(
                 "configurations": chosen["configurations"],
             }
         )
-    theirs = published.rename(
-        columns={name: f"published_{name}" for name in published if name not in ("dataset", "size")}
-    ).assign(protocol="report")
-    return pd.DataFrame(rows).merge(theirs, how="left", on=["dataset", "size", "protocol"])
+    theirs = published.assign(protocol="report")
+    return beside(pd.DataFrame(rows), theirs, ["dataset", "backbone", "size", "protocol"])
 
 
-def cost(
-    jobs: Sequence[tuple[str, str, str, str]], benchmarks: Sequence[Path | str]
-) -> pd.DataFrame:
+def beside(ours: pd.DataFrame, published: pd.DataFrame, on: Sequence[str]) -> pd.DataFrame:
+    """Put published columns, named `published_...`, beside ours."""
+    names = {name: f"published_{name}" for name in published if name not in on}
+    return ours.merge(published.rename(columns=names), how="left", on=list(on))
+
+
+def cost(jobs: Sequence[tuple[str, ...]], benchmarks: Sequence[Path | str]) -> pd.DataFrame:
     """Gather what each job cost from Snakemake's benchmark files.
 
     Args:
-        jobs: rule, dataset, size and method of each job; "" where one has no meaning.
-        benchmarks: its benchmark file.
+        jobs: rule, dataset, backbone, size and method of each job; "" where one has no meaning.
+        benchmarks: its benchmark file; a job that was taken from a cache has none.
 
     Returns:
-        Columns rule, dataset, size, method, seconds, cpu_seconds, max_rss_mb; a row a job.
+        Columns rule, dataset, backbone, size, method, seconds, cpu_seconds, max_rss_mb; a row a
+        job, empty where it was not measured.
     """
-    names = pd.DataFrame(jobs, columns=["rule", "dataset", "size", "method"])
-    measured = pd.concat([pd.read_csv(path, sep="\t").head(1) for path in benchmarks])
-    measured = measured[["s", "cpu_time", "max_rss"]].reset_index(drop=True)
-    return names.join(measured.set_axis(["seconds", "cpu_seconds", "max_rss_mb"], axis=1))
+    columns = ["s", "cpu_time", "max_rss"]
+    measured = [
+        pd.read_csv(path, sep="\t", usecols=columns, na_values="-").iloc[0].to_dict()
+        if Path(path).exists()
+        else {}
+        for path in benchmarks
+    ]
+    names = pd.DataFrame(jobs, columns=["rule", "dataset", "backbone", "size", "method"])
+    costs = pd.DataFrame(measured, columns=columns)
+    return names.join(costs.set_axis(["seconds", "cpu_seconds", "max_rss_mb"], axis=1))

@@ -19,6 +19,7 @@ import pooch
 import requests
 from tqdm import tqdm
 
+from transfer_gain.job import terminal
 from transfer_gain.sources import SourceError
 
 log = logging.getLogger(__name__)
@@ -214,7 +215,14 @@ def _download_with_http(address: str, output_file: str, pooch: None, *, timeout:
         response.raise_for_status()
         size = int(response.headers.get("Content-Length", 0)) or None
         started = time.monotonic()
-        bar = tqdm(desc=Path(address).name, total=size, unit="B", unit_scale=True, disable=None)
+        bar = tqdm(
+            desc=Path(address).name,
+            total=size,
+            unit="B",
+            unit_scale=True,
+            file=terminal(),
+            disable=terminal() is None,
+        )
         with bar, Path(output_file).open("wb") as file:
             for chunk in response.iter_content(chunk_size=1024):
                 file.write(chunk)
@@ -263,7 +271,7 @@ def _run(command: list[str], folder: str, timeout: float) -> None:
         command,
         cwd=folder,
         stdin=subprocess.DEVNULL,
-        stdout=None if sys.stdout.isatty() else subprocess.DEVNULL,
+        stdout=terminal() or subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         timeout=timeout + LARGEST_DOWNLOAD / SLOWEST_BYTES_PER_S,
