@@ -95,7 +95,11 @@ def accuracy(sizes: dict[float, int], backbones: tuple[str, ...] = ("vgg16", "ot
     best = [
         {"dataset": row["dataset"], "size": row["size"], "backbone": backbone}
         | {"protocol": protocol, "validation_accuracy": mean}
-        | {"published_validation_accuracy": 0.64 if row["dataset"] == "clothes" else np.nan}
+        | {
+            "published_validation_accuracy": 0.64
+            if (row["dataset"], backbone) == ("clothes", "vgg16")
+            else np.nan
+        }
         | {end: mean + sign * 0.05 if row["replicates"] > 1 else np.nan for end, sign in ENDS}
         for row in of_size
         for backbone in backbones
@@ -230,11 +234,12 @@ def test_the_smallest_sizes_head_is_the_one_shown():
 
 def test_accuracy_has_a_line_a_dataset_and_backbone_against_labels():
     (axes,) = accuracy(STUDIES["the default"]).axes
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
-        "clothes, vgg16",
+    assert sorted(text.get_text() for text in axes.get_legend().get_texts()) == [
+        "clothes, 2018 report",
         "clothes, other",
-        "faces, vgg16",
+        "clothes, vgg16",
         "faces, other",
+        "faces, vgg16",
     ]
     assert axes.get_xlabel() == "training images per class"
     assert axes.get_ylabel() == "validation accuracy"
