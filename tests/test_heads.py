@@ -275,6 +275,8 @@ def train_files(files: dict[str, Path], folder: Path) -> None:
         size="0.5",
         study_seed=2018,
         settings={name: value for name, value in SETTINGS.items() if name != "seed_names"},
+        run="long",
+        protocol="held-out",
     )
 
 
@@ -292,6 +294,8 @@ def test_rows_say_what_they_are_of_and_two_runs_write_the_same_bytes(files, tmp_
             "precision": "bfloat16",
             "method": "transfer",
             "size": 0.5,
+            "run": "long",
+            "protocol": "held-out",
         }
         assert rows[list(names)].drop_duplicates().to_dict("records") == [names]
     runs = store.read_rows(folders[0] / "runs.parquet")

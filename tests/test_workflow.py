@@ -48,6 +48,7 @@ def first_run(tmp_path_factory) -> tuple[Path, set[Path]]:
     checkout = copy_checkout(tmp_path_factory.mktemp("checkout"))
     for script in checkout.glob("workflow/scripts/*.py"):
         script.write_text(STUB)
+    in_checkout.spies_on_tensorflow(checkout)
     before = {*checkout.rglob("*"), checkout / "study.yaml"}
     done = snakemake(checkout, "--cores", "2", study=STUDY)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -170,6 +171,8 @@ def test_without_saying_so_one_accelerator_is_there(rules):
 
 def test_editing_a_module_that_a_script_imports_reruns_its_rule(rules):
     for rule, (script, code) in rules["rules"].items():
+        if rule.startswith("fetch"):  # what is fetched is verified, whatever the code
+            continue
         imported = set()
         for node in ast.walk(
             ast.parse((ROOT / "workflow/scripts" / Path(script).name).read_text())
