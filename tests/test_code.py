@@ -10,7 +10,7 @@ MODULES = {
     for file in sorted(PACKAGE.rglob("*.py"))
     if file.name != "__init__.py"
 }
-# What computes nothing with networks never waits for TensorFlow (DESIGN §3).
+# What computes nothing with networks never waits for TensorFlow.
 WITH_TENSORFLOW = {"devices", "training", "heads", "backbones", "cnn", "siamese"}
 WITHOUT_TENSORFLOW = sorted(set(MODULES) - WITH_TENSORFLOW)
 
@@ -79,7 +79,7 @@ def test_paths_are_sorted_and_do_not_depend_on_where_the_checkout_is():
     assert not any(Path(file).is_absolute() for file in files)
 
 
-# --- Which module may import which (DESIGN §3) ---
+# --- Which module may import which ---
 
 
 @pytest.mark.parametrize("module", WITHOUT_TENSORFLOW)

@@ -89,7 +89,7 @@ def train(
         evaluate_every_epoch: evaluate after each epoch, not on the sparse schedule.
 
     Returns:
-        `runs`, a row a replicate, and `history`, a row an evaluation and replicate; see DESIGN §4.
+        `runs`, a row a replicate, and `history`, a row an evaluation and replicate.
     """
     replicates, images = data.samples.shape
     batches_per_epoch = -(-images // min(batch_size, images))

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 # Which accuracy selects and which is reported: the report used the same images for both, the
-# held-out protocol never does (DESIGN §1).
+# held-out protocol never does.
 PROTOCOLS = {
     "report": ("validation_accuracy", "validation_accuracy"),
     "held-out": ("selection_accuracy", "reporting_accuracy"),
