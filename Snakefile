@@ -18,6 +18,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/heads.smk"
+include: "workflow/rules/scratch.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 

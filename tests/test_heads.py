@@ -70,7 +70,7 @@ class Spy:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self.fit = training.fit
-        monkeypatch.setattr(heads.training, "fit", self)
+        monkeypatch.setattr(training, "fit", self)
 
     def __call__(self, parameters, losses, batches, learning_rate, pauses):
         self.start = [parameter.numpy() for parameter in parameters]
@@ -174,7 +174,7 @@ def test_how_often_a_run_is_evaluated_and_in_what_chunks_changes_nothing(
 ):
     settings = SETTINGS | {"epochs": 30}
     rare, rare_history = heads.train(make_data(), **settings)
-    monkeypatch.setattr(heads, "CHUNK", 7)
+    monkeypatch.setattr(training, "CHUNK", 7)
     often, often_history = heads.train(make_data(), **settings, evaluate_every_epoch=True)
     pd.testing.assert_frame_equal(rare, often, rtol=1e-6)
     assert sorted(set(rare_history["epoch"])) == training.evaluation_epochs(30, 30)

@@ -22,10 +22,53 @@ except ConfigError as error:
 paths = study.paths
 TRANSFER = [name for name, dataset in study.datasets.items() if dataset.transfer]
 SIZES = [number(size.fraction) for size in study.sizes]
-LONG_SIZES = [number(fraction) for fraction in study.long_runs.sizes]
 HEAD_SETTINGS = {
     key: getattr(study.heads, key) for key in ("batch_size", "min_updates", "l2")
 }
+
+# What is trained, each job as the wildcards of its path.
+HEADS = [
+    {"dataset": dataset, "backbone": backbone, "size": size, **configuration}
+    | {"epochs": study.heads.epochs}
+    for dataset, backbone in product(TRANSFER, study.backbones)
+    for size in study.size_names(backbone)
+    for configuration in study.heads.configurations()
+]
+SELECTED = [
+    {"dataset": dataset, "backbone": backbone, "size": size}
+    for dataset, backbone in product(TRANSFER, study.backbones)
+    for size in study.size_names(backbone)
+]
+LONG_RUNS = [
+    {"dataset": dataset, "backbone": backbone, "size": size, "protocol": protocol}
+    | {"epochs": study.long_runs.epochs}
+    for dataset, backbone in product(TRANSFER, study.backbones)
+    for size in study.size_names(backbone)
+    for protocol in PROTOCOLS
+    if float(size) in study.long_runs.sizes
+]
+CNNS = [
+    {"dataset": dataset, "method": method, "size": size, "learning_rate": rate}
+    | {"epochs": study.heads.epochs}
+    for dataset, (method, sizes) in product(TRANSFER, study.scratch_sizes().items())
+    for size in sizes
+    for rate in study.learning_rates(method, size)
+]
+# Random weights are a control: they have no knowledge to transfer in other ways.
+TRAINED = [name for name, backbone in study.backbones.items() if backbone.is_trained]
+REFITS = [
+    {"dataset": dataset, "backbone": backbone, "size": size, "method": method}
+    | {"protocol": protocol}
+    for dataset, backbone in product(TRANSFER, TRAINED)
+    for method, up_to in study.refits_up_to().items()
+    for size in study.size_names(backbone, up_to)
+    for protocol in PROTOCOLS
+]
+PROBES = [
+    {"dataset": dataset, "backbone": backbone, "size": size}
+    for dataset, backbone in product(TRANSFER, TRAINED)
+    for size in study.size_names(backbone, study.linear_probe.up_to)
+]
 
 
 wildcard_constraints:
@@ -37,6 +80,7 @@ wildcard_constraints:
     learning_rate=r"[0-9.]+",
     epochs=r"[0-9]+",
     protocol="|".join(PROTOCOLS),
+    method="|".join([*study.scratch_sizes(), *study.refits_up_to()]),
     architecture=r"[A-Za-z0-9]+",
 
 
@@ -82,38 +126,24 @@ def source_module(source):
     return f"sources.{source.replace('-', '_')}"
 
 
-def expand_heads(pattern, dataset=TRANSFER, backbone=study.backbones, size=SIZES):
-    """Fill in a pattern for every head of the grid, by default of the whole study."""
+def fill(pattern, jobs, **wanted):
+    """Fill in a pattern for those of some jobs that have the wanted wildcards."""
     return [
-        path
-        for configuration in study.heads.configurations()
-        for path in expand(
-            pattern,
-            dataset=dataset,
-            backbone=backbone,
-            size=size,
-            epochs=study.heads.epochs,
-            **configuration,
-        )
+        pattern.format(**job)
+        for job in jobs
+        if all(job[name] == value for name, value in wanted.items())
     ]
 
 
-def expand_long_runs(
-    pattern,
-    dataset=TRANSFER,
-    backbone=study.backbones,
-    size=LONG_SIZES,
-    protocol=PROTOCOLS,
-):
-    """Fill in a pattern for every long run, by default of the whole study."""
-    return expand(
-        pattern,
-        dataset=dataset,
-        backbone=backbone,
-        size=size,
-        protocol=protocol,
-        epochs=study.long_runs.epochs,
-    )
+def samples_passed(dataset, backbone):
+    """Return the samples that limit what passes through a backbone; none where all images do."""
+    sizes = study.size_names(backbone)
+    return [] if "1" in sizes else expand(paths.samples, dataset=dataset, size=sizes)
+
+
+def head_memory(wildcards, attempt):
+    """Return the megabytes that training on a size's features takes."""
+    return attempt * (1500 + int(2500 * float(wildcards.size)))
 
 
 def table_files(name):
@@ -121,23 +151,43 @@ def table_files(name):
     return {format: f"{paths.table(name)}.{format}" for format in ("csv", "parquet")}
 
 
+def rows_of_runs(name):
+    """Return every file of a kind of rows, "runs" or "history"."""
+    kinds = [(paths.head, HEADS), (paths.long_run, LONG_RUNS), (paths.cnn, CNNS)]
+    kinds += [(paths.refit, REFITS)] + (
+        [(paths.probe, PROBES)] if name == "runs" else []
+    )
+    return [
+        file for made, jobs in kinds for file in fill(f"{made}/{name}.parquet", jobs)
+    ]
+
+
 def job_benchmarks():
     """Return (rule, dataset, backbone, size, method) and benchmark of each job that takes long."""
-    extract, train, train_long = (
-        paths.benchmark(made) for made in (paths.features, paths.head, paths.long_run)
-    )
-    for dataset in study.datasets:
-        for file in expand(paths.benchmark(paths.images), dataset=dataset):
-            yield ("make_images", dataset, "", "", ""), file
-    for dataset, backbone in product(TRANSFER, study.backbones):
-        for file in expand(extract, dataset=dataset, backbone=backbone):
-            yield ("extract_features", dataset, backbone, "", "transfer"), file
-        for size in SIZES:
-            for file in expand_heads(train, dataset, backbone, size):
-                yield ("train_head", dataset, backbone, size, "transfer"), file
-        for size in LONG_SIZES:
-            for file in expand_long_runs(train_long, dataset, backbone, size):
-                yield ("train_selected_head", dataset, backbone, size, "transfer"), file
+    images = [{"dataset": name, "method": ""} for name in study.datasets]
+    copies = [job for job in REFITS if job["method"] == "transfer-augmented"]
+    tuned = [job for job in REFITS if job["method"] == "fine-tuning"]
+    made_by = {
+        "make_images": (paths.images, images),
+        "extract_features": (paths.features, SELECTED),
+        "extract_copies": (paths.copies, copies),
+        "train_head": (paths.head, HEADS),
+        "train_selected_head": (paths.long_run, LONG_RUNS),
+        "train_cnn": (paths.cnn, CNNS),
+        "refit_head": (paths.refit, [job for job in REFITS if job not in tuned]),
+        "fine_tune": (paths.refit, tuned),
+        "fit_probes": (paths.probe, PROBES),
+    }
+    whole = ("make_images", "extract_features")  # not by size
+    jobs = {}
+    for name, (made, wildcards) in made_by.items():
+        for job in wildcards:
+            file = paths.benchmark(made).format(**job)
+            size = "" if name in whole else job["size"]
+            method = "linear-probe" if name == "fit_probes" else "transfer"
+            method = job.get("method", method)
+            jobs[file] = (name, job["dataset"], job.get("backbone", ""), size, method)
+    return [(job, file) for file, job in jobs.items()]
 
 
 def figure_files(name, caption):

@@ -5,6 +5,7 @@ rule extract_features:
     input:
         images=paths.images,
         weights=lambda wildcards: weights_file(wildcards.backbone),
+        samples=lambda wildcards: samples_passed(wildcards.dataset, wildcards.backbone),
         code=files_behind("backbones"),
     output:
         paths.features,
@@ -19,9 +20,40 @@ rule extract_features:
         gpu=1,
         mem_mb=4000,
     params:
-        backbone=lambda wildcards: asdict(study.backbones[wildcards.backbone]),
+        backbone=lambda wildcards: study.backbones[wildcards.backbone].cut,
         precision=study.precision,
         seed=study.seed,
+    script:
+        "../scripts/extract_features.py"
+
+
+rule extract_copies:
+    input:
+        images=paths.images,
+        weights=lambda wildcards: weights_file(wildcards.backbone),
+        samples=paths.samples,
+        code=files_behind("backbones"),
+    output:
+        paths.copies,
+    log:
+        paths.log(paths.copies),
+    benchmark:
+        paths.benchmark(paths.copies)
+    conda:
+        "../../envs/environment.yaml"
+    threads: workflow.cores or 8
+    resources:
+        gpu=1,
+        mem_mb=4000,
+    params:
+        backbone=lambda wildcards: study.backbones[wildcards.backbone].cut,
+        precision=study.precision,
+        seed=study.seed,
+        copies=lambda wildcards: {
+            "count": study.transfer_augmented.copies,
+            "ranges": study.augmentation,
+            "dataset": wildcards.dataset,
+        },
     script:
         "../scripts/extract_features.py"
 

@@ -1,30 +1,27 @@
 # Figures, each as SVG and PNG.
 
-HEAD_FIGURES = ["learning_rates", "grid"] + (["long_runs"] if LONG_SIZES else [])
 FIGURES = [
-    *expand(
-        "{name}_{dataset}_{backbone}",
-        name=HEAD_FIGURES,
-        dataset=TRANSFER,
-        backbone=study.backbones,
-    ),
+    *fill("learning_rates_{dataset}_{backbone}", SELECTED),
+    *fill("grid_{dataset}_{backbone}", SELECTED),
+    *fill("long_runs_{dataset}_{backbone}", LONG_RUNS),
     *expand("samples_{dataset}", dataset=study.datasets),
     "accuracy",
 ]
-SELECTIONS = expand(rules.select_heads.output, size=SIZES, allow_missing=True)
 
 
 rule figures:
     input:
-        [paths.figure(name) + ending for name in FIGURES for ending in (".svg", ".png")],
+        [
+            paths.figure(name) + ending
+            for name in dict.fromkeys(FIGURES)
+            for ending in (".svg", ".png")
+        ],
 
 
 rule plot_learning_rates:
     input:
-        runs=lambda wildcards: expand_heads(
-            rules.train_head.output.runs, wildcards.dataset, wildcards.backbone
-        ),
-        selections=SELECTIONS,
+        runs=lambda wildcards: fill(rules.train_head.output.runs, HEADS, **wildcards),
+        selections=lambda wildcards: fill(paths.selection, SELECTED, **wildcards),
         images=paths.images,
         published=PUBLISHED,
         code=files_behind("figures", "tables"),
@@ -37,7 +34,9 @@ rule plot_learning_rates:
     conda:
         "../../envs/environment.yaml"
     params:
-        sizes=[float(size) for size in SIZES],
+        sizes=lambda wildcards: [
+            float(size) for size in study.size_names(wildcards.backbone)
+        ],
         sources=lambda wildcards: {
             name: source
             for name, source in SOURCES.items()
@@ -49,9 +48,7 @@ rule plot_learning_rates:
 
 rule plot_grid:
     input:
-        runs=lambda wildcards: expand_heads(
-            rules.train_head.output.runs, wildcards.dataset, wildcards.backbone
-        ),
+        runs=lambda wildcards: fill(rules.train_head.output.runs, HEADS, **wildcards),
         images=paths.images,
         code=files_behind("figures"),
     output:
@@ -68,10 +65,10 @@ rule plot_grid:
 
 rule plot_long_runs:
     input:
-        history=lambda wildcards: expand_long_runs(
+        history=lambda wildcards: fill(
             rules.train_selected_head.output.history,
-            wildcards.dataset,
-            wildcards.backbone,
+            LONG_RUNS,
+            **wildcards,
             protocol="report",
         ),
         code=files_behind("figures"),

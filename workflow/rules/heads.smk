@@ -1,4 +1,5 @@
-# Heads on the features: the grid, the selection by protocol, and the selected ones once more.
+# Heads on the features: the grid, the selection by protocol, and the selected ones once more; beside
+# them the linear probe.
 
 
 rule train_head:
@@ -18,8 +19,7 @@ rule train_head:
         "../../envs/environment.yaml"
     resources:
         gpu=0,
-        mem_mb=lambda wildcards, attempt: attempt
-        * (1500 + int(2500 * float(wildcards.size))),
+        mem_mb=head_memory,
     params:
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS
@@ -29,18 +29,14 @@ rule train_head:
             "learning_rate": float(wildcards.learning_rate),
             "epochs": int(wildcards.epochs),
         },
+        names={"method": "transfer", "run": "grid", "protocol": "both"},
     script:
         "../scripts/train_head.py"
 
 
 rule select_heads:
     input:
-        runs=lambda wildcards: expand_heads(
-            rules.train_head.output.runs,
-            wildcards.dataset,
-            wildcards.backbone,
-            wildcards.size,
-        ),
+        runs=lambda wildcards: fill(rules.train_head.output.runs, HEADS, **wildcards),
         code=files_behind("selection", "store"),
     output:
         paths.selection,
@@ -72,8 +68,7 @@ rule train_selected_head:
         "../../envs/environment.yaml"
     resources:
         gpu=0,
-        mem_mb=lambda wildcards, attempt: attempt
-        * (1500 + int(2500 * float(wildcards.size))),
+        mem_mb=head_memory,
     params:
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS
@@ -82,5 +77,107 @@ rule train_selected_head:
             "min_updates": 0,
             "evaluate_every_epoch": True,
         },
+        names={"method": "transfer", "run": "long"},
     script:
-        "../scripts/train_selected_head.py"
+        "../scripts/train_head.py"
+
+
+# Trained on augmented copies as well, and without them for as many updates.
+rule refit_head:
+    input:
+        features=paths.features,
+        samples=paths.samples,
+        halves=paths.halves,
+        selection=paths.selection,
+        copies=lambda wildcards: (
+            paths.copies if wildcards.method == "transfer-augmented" else []
+        ),
+        code=files_behind("heads", "selection"),
+    output:
+        runs=f"{paths.refit}/runs.parquet",
+        history=f"{paths.refit}/history.parquet",
+    log:
+        paths.log(paths.refit),
+    benchmark:
+        paths.benchmark(paths.refit)
+    wildcard_constraints:
+        method="transfer-augmented|transfer-extended",
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        gpu=0,
+        mem_mb=head_memory,
+    params:
+        seed=study.seed,
+        # Both see as many batches: an epoch with copies is that much longer.
+        settings=lambda wildcards: HEAD_SETTINGS
+        | {
+            "epochs": study.heads.epochs
+            * (
+                1
+                if wildcards.method == "transfer-augmented"
+                else 1 + study.transfer_augmented.copies
+            )
+        },
+        names={"run": "refit"},
+    script:
+        "../scripts/train_head.py"
+
+
+rule fine_tune:
+    input:
+        images=paths.images,
+        weights=lambda wildcards: weights_file(wildcards.backbone),
+        features=paths.features,
+        samples=paths.samples,
+        halves=paths.halves,
+        selection=paths.selection,
+        code=files_behind("fine_tuning", "selection"),
+    output:
+        runs=f"{paths.refit}/runs.parquet",
+        history=f"{paths.refit}/history.parquet",
+    log:
+        paths.log(paths.refit),
+    benchmark:
+        paths.benchmark(paths.refit)
+    wildcard_constraints:
+        method="fine-tuning",
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        gpu=1,
+        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+    params:
+        seed=study.seed,
+        backbone=lambda wildcards: study.backbones[wildcards.backbone].cut,
+        settings=HEAD_SETTINGS | {"epochs": study.heads.epochs},
+        fine_tuning={
+            "from_layer": study.fine_tuning.from_layer,
+            "learning_rate": study.fine_tuning.learning_rate,
+        },
+        names={"run": "refit"},
+    script:
+        "../scripts/fine_tune.py"
+
+
+rule fit_probes:
+    input:
+        features=paths.features,
+        samples=paths.samples,
+        halves=paths.halves,
+        code=files_behind("linear_probe"),
+    output:
+        runs=f"{paths.probe}/runs.parquet",
+    log:
+        paths.log(paths.probe),
+    benchmark:
+        paths.benchmark(paths.probe)
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=head_memory,
+    params:
+        seed=study.seed,
+        penalties=study.linear_probe.l2,
+    script:
+        "../scripts/fit_probes.py"

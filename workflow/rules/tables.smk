@@ -64,8 +64,7 @@ rule tabulate_skipped:
 
 rule gather_rows:
     input:
-        rows=lambda wildcards: expand_heads(rules.train_head.output[wildcards.rows])
-        + expand_long_runs(rules.train_selected_head.output[wildcards.rows]),
+        rows=lambda wildcards: rows_of_runs(wildcards.rows),
         code=files_behind("store"),
     output:
         **table_files("{rows}"),
@@ -83,13 +82,8 @@ rule gather_rows:
 
 rule tabulate_best_heads:
     input:
-        runs=expand_heads(rules.train_head.output.runs),
-        selections=expand(
-            paths.selection,
-            dataset=TRANSFER,
-            backbone=study.backbones,
-            size=SIZES,
-        ),
+        runs=fill(rules.train_head.output.runs, HEADS),
+        selections=[paths.selection.format(**names) for names in SELECTED],
         published=PUBLISHED,
         code=files_behind("tables"),
     output:
@@ -103,10 +97,7 @@ rule tabulate_best_heads:
     params:
         sources=SOURCES,
         published_backbones=PUBLISHED_BACKBONES,
-        names=[
-            {"dataset": dataset, "backbone": backbone, "size": float(size)}
-            for dataset, backbone, size in product(TRANSFER, study.backbones, SIZES)
-        ],
+        names=[names | {"size": float(names["size"])} for names in SELECTED],
     script:
         "../scripts/tabulate_best_heads.py"
 

@@ -1,21 +1,22 @@
-from transfer_gain import job
+from transfer_gain import job, selection
 
 with job.logged(snakemake.log[0]):
     from transfer_gain import devices, heads  # TensorFlow greets: into the log
 
     devices.configure(gpu=snakemake.resources.gpu > 0)
 
+    files, names = snakemake.input, {**snakemake.wildcards, **snakemake.params.names}
+    settings = snakemake.params.settings
+    if files.get("selection"):
+        settings = settings | selection.read_settings(files.selection, names["protocol"])
     heads.train_files(
-        snakemake.input.features,
-        snakemake.input.samples,
-        snakemake.input.halves,
+        files.features,
+        files.samples,
+        files.halves,
         snakemake.output.runs,
         snakemake.output.history,
-        dataset=snakemake.wildcards.dataset,
-        backbone=snakemake.wildcards.backbone,
-        size=snakemake.wildcards.size,
+        names=names,
         study_seed=snakemake.params.seed,
-        settings=snakemake.params.settings,
-        run="grid",
-        protocol="both",
+        settings=settings,
+        copies=files.get("copies") or None,
     )

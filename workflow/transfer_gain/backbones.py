@@ -3,14 +3,17 @@
 import logging
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
-from . import devices, store
+from . import augmentation, devices, store
 from .devices import tf
+from .seeds import generator
 from .sources import vgg16_tensors
 
 import keras  # isort: skip  (after TensorFlow is set up)
@@ -108,6 +111,20 @@ def extractor(model: keras.Model, architecture: str) -> Callable[[np.ndarray], n
     return lambda images: features(tf.constant(images)).numpy()
 
 
+class Copies(NamedTuple):
+    """How images are augmented before they pass through a network.
+
+    Attributes:
+        count: copies of each image.
+        ranges: of the random changes, see `augmentation.draw_transforms`.
+        dataset: its name, for the seeds.
+    """
+
+    count: int
+    ranges: Mapping[str, float]
+    dataset: str
+
+
 def extract(
     images: Path | str,
     weights: Path | str | None,
@@ -119,8 +136,10 @@ def extract(
     precision: str,
     threads: int,
     seed: int = 0,
+    samples: Sequence[Path | str] = (),
+    copies: Copies | None = None,
 ) -> None:
-    """Write the features of every image of a file, holding only some batches at a time.
+    """Write the features of a file's images, holding only some batches at a time.
 
     Each batch is computed by one thread, so that the bytes do not depend on `threads`.
 
@@ -133,7 +152,9 @@ def extract(
         input_size: see `build`.
         precision: "float32", "bfloat16" or "auto" (see `devices.fastest_precision`).
         threads: batches computed side by side.
-        seed: see `build`.
+        seed: of random weights and of augmented copies.
+        samples: files of samples to which the training images are limited; none for all.
+        copies: extract augmented copies of the training images, and no others.
 
     Raises:
         StoreError: the images are corrupt.
@@ -143,27 +164,33 @@ def extract(
     log.info("precision: %s (asked for: %s)", resolved, precision)
     model = build(architecture, weights, layer, input_size, resolved, seed)
     compute = extractor(model, architecture)
-    total = len(store.read_index(images))
-    width = int(np.prod(model.output_shape[1:]))
+    index = store.read_index(images)
+    rows = _wanted(index, samples, validation=copies is None)
+    transforms = None
+    if copies:
+        transforms = _transforms(index["image_id"].iloc[rows], copies, seed)
+        rows = rows.repeat(copies.count)
 
-    def batches() -> Iterator:
+    def features(batch: tuple[np.ndarray, np.ndarray]) -> tuple[pd.DataFrame, np.ndarray]:
+        numbers, pixels = batch
+        if transforms is not None:
+            pixels = augmentation.apply(tf.constant(pixels), transforms[numbers]).numpy()
+        return index.iloc[rows[numbers]], compute(pixels)
+
+    def progress() -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
         done = 0
-        for index, features in _ordered(
-            lambda batch: (batch[0], compute(batch[1])),
-            store.iterate_arrays(images, BATCH),
-            threads,
-        ):
-            done += len(index)
-            if done % (BATCH * 32) == 0 or done == total:
-                log.info("%d of %d images", done, total)
-            yield index, features
+        for part, values in _ordered(features, _batches(images, rows), threads):
+            done += len(part)
+            if done % (BATCH * 32) == 0 or done == len(rows):
+                log.info("%d of %d images", done, len(rows))
+            yield part, values
 
     store.write_arrays(
         output,
         "features",
-        (width,),
+        (int(np.prod(model.output_shape[1:])),),
         "<f4",
-        batches(),
+        progress(),
         {
             "classes": store.read_metadata(images)["classes"],
             "architecture": architecture,
@@ -173,6 +200,37 @@ def extract(
             "random_weights": weights is None,
         },
     )
+
+
+def _wanted(index: pd.DataFrame, samples: Sequence[Path | str], validation: bool) -> np.ndarray:
+    """Return the numbers of the rows to extract, in file order."""
+    training = (index["split"] == store.TRAINING).to_numpy()
+    wanted = training | validation
+    if samples:
+        sampled = index["image_id"].isin(store.read_rows(samples)["image_id"]).to_numpy()
+        wanted &= sampled | ~training
+    return np.flatnonzero(wanted)
+
+
+def _transforms(image_ids: pd.Series, copies: Copies, seed: int) -> np.ndarray:
+    """Draw every image's changes, float32 (images * copies, 2, 3), by a seed of its own."""
+    return np.concatenate(
+        [
+            augmentation.draw_transforms(
+                generator(seed, copies.dataset, image, "copies"), copies.count, **copies.ranges
+            )
+            for image in image_ids
+        ]
+    )
+
+
+def _batches(images: Path | str, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield positions in `rows` and their pixels, `BATCH` at a time, reading row groups once."""
+    for start in range(0, len(rows), store.ROWS_IN_GROUP):
+        positions = np.arange(start, min(start + store.ROWS_IN_GROUP, len(rows)))
+        pixels = store.read_arrays(images, rows[positions])
+        for batch in range(0, len(positions), BATCH):
+            yield positions[batch : batch + BATCH], pixels[batch : batch + BATCH]
 
 
 def _ordered(function: Callable, items: Iterable, threads: int) -> Iterator:

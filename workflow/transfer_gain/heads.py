@@ -1,24 +1,16 @@
 """Dense heads on a backbone's features (the report's section 3.1.2), all replicates at once."""
 
 import itertools
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from . import store, training
+from . import rows, store, training
 from .devices import tf
-from .sampling import Replicates, read_replicates, shuffled_batches
-from .seeds import run_seed
-from .training import Parameters
-
-# Rows scored at a time, to bound memory.
-CHUNK = 4096
-
-log = logging.getLogger(__name__)
+from .sampling import Replicates, read_replicates
+from .training import Network, Parameters, Trained
 
 
 def initial_parameters(
@@ -58,119 +50,50 @@ def logits(parameters: Parameters, features: tf.Tensor, activation: Callable) ->
     return values
 
 
+def network(
+    inputs: int, classes: int, layers: Sequence[int], activation: str, **trained_with: float
+) -> Network:
+    """Describe a head to the training loop.
+
+    Args:
+        inputs: features of an image.
+        classes: units of the softmax.
+        layers: units of the hidden layers.
+        activation: name of a function in `tf.nn`.
+        trained_with: what else belongs to its configuration: learning_rate and l2.
+    """
+    activate = getattr(tf.nn, activation)
+    return Network(
+        initial=lambda rng: initial_parameters(rng, inputs, layers, classes),
+        logits=lambda parameters, features: logits(parameters, features, activate),
+        configuration={"layers": "-".join(map(str, layers)), "activation": activation}
+        | trained_with,
+    )
+
+
 def train(
     data: Replicates,
     *,
     layers: Sequence[int],
     activation: str,
     learning_rate: float,
-    batch_size: int,
-    epochs: int,
-    min_updates: int,
     l2: float,
-    seed_names: tuple[int, str, str],
-    evaluate_every_epoch: bool = False,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Train one configuration on every replicate's sample.
-
-    Softmax cross-entropy, the mean over a batch, plus `l2` times the sum of squares of all kernels;
-    Adam; batches shuffled anew each epoch. The reported losses are the cross-entropy alone.
+    **settings: Any,
+) -> Trained:
+    """Train one configuration on every replicate's sample of features.
 
     Args:
         data: features, labels, samples and validation halves.
         layers: units of the hidden layers.
         activation: name of a function in `tf.nn`.
         learning_rate: Adam's.
-        batch_size: images in a batch.
-        epochs: epochs, unless `min_updates` asks for more.
-        min_updates: least number of updates.
         l2: weight of the penalty.
-        seed_names: study seed, dataset and size, from which each replicate's seed comes.
-        evaluate_every_epoch: evaluate after each epoch, not on the sparse schedule.
-
-    Returns:
-        `runs`, a row a replicate, and `history`, a row an evaluation and replicate.
+        settings: the other arguments of `training.train`.
     """
-    replicates, images = data.samples.shape
-    batches_per_epoch = -(-images // min(batch_size, images))
-    length = training.training_epochs(epochs, min_updates, batches_per_epoch)
-    seeds = [run_seed(*seed_names, replicate) for replicate in range(replicates)]
-    initial, batches = [], []
-    for replicate, seed in enumerate(seeds):
-        rng = np.random.default_rng(seed)
-        initial.append(initial_parameters(rng, data.features.shape[1], layers, data.classes))
-        orders = shuffled_batches(images, batch_size, length, rng)
-        batches.append(np.where(orders < 0, -1, data.samples[replicate][orders]).astype(np.int32))
-    parameters = [tf.Variable(np.stack(values)) for values in zip(*initial, strict=True)]
-
-    features, labels = tf.constant(data.features), tf.constant(data.labels)
-    activate = getattr(tf.nn, activation)
-
-    def losses(parameters: Parameters, rows: tf.Tensor) -> tf.Tensor:
-        # Rows of filler are read as row 0 and weigh nothing.
-        weights = tf.cast(rows >= 0, tf.float32)
-        rows = tf.maximum(rows, 0)
-        entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(
-            tf.gather(labels, rows), logits(parameters, tf.gather(features, rows), activate)
-        )
-        squares = [tf.reduce_sum(tf.square(kernel), axis=(1, 2)) for kernel in parameters[::2]]
-        mean = tf.reduce_sum(entropy * weights, axis=1) / tf.reduce_sum(weights, axis=1)
-        return mean + l2 * tf.add_n(squares)
-
-    @tf.function(reduce_retracing=True)
-    def score(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return cross-entropy and correctness, (replicates, images), of rows (1 or R, images)."""
-        values = logits(parameters, tf.gather(features, rows), activate)
-        truth = tf.broadcast_to(tf.gather(labels, rows), tf.shape(values)[:2])
-        entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, values)
-        return entropy, tf.argmax(values, axis=-1, output_type=tf.int32) == truth
-
-    def evaluate() -> dict[str, np.ndarray]:
-        train_loss, train_correct = _in_chunks(score, data.samples)
-        loss, correct = _in_chunks(score, data.validation[None])
-        return {
-            "train_accuracy": train_correct.mean(axis=1),
-            "train_loss": train_loss.mean(axis=1, dtype=np.float64),
-            "validation_accuracy": correct.mean(axis=1),
-            "validation_loss": loss.mean(axis=1, dtype=np.float64),
-            "selection_loss": loss[:, data.selection].mean(axis=1, dtype=np.float64),
-            "selection_accuracy": correct[:, data.selection].mean(axis=1),
-            "reporting_accuracy": correct[:, ~data.selection].mean(axis=1),
-        }
-
-    stops = (
-        list(range(1, length + 1))
-        if evaluate_every_epoch
-        else training.evaluation_epochs(length, landmark=epochs)
+    head = network(
+        data.features.shape[1], data.classes, layers, activation, learning_rate=learning_rate, l2=l2
     )
-    pauses = [epoch * batches_per_epoch for epoch in stops]
-    history = []
-    for updates in training.fit(
-        parameters, losses, np.stack(batches, axis=1), learning_rate, pauses
-    ):
-        scores = evaluate()
-        epoch = updates // batches_per_epoch
-        log.info(
-            "epoch %d of %d: training loss %.3f, validation accuracy %.3f",
-            epoch,
-            length,
-            scores["train_loss"].mean(),
-            scores["validation_accuracy"].mean(),
-        )
-        history.append(
-            pd.DataFrame(
-                {"replicate": np.arange(replicates), "epoch": epoch, "updates": updates, **scores}
-            )
-        )
-    configuration = {
-        "layers": "-".join(map(str, layers)),
-        "activation": activation,
-        "learning_rate": learning_rate,
-    }
-    history = store.with_names(pd.concat(history, ignore_index=True), configuration)
-    last = history[history["epoch"] == length].reset_index(drop=True)
-    runs = last.rename(columns={"epoch": "epochs"}).assign(training_samples=images, seed=seeds)
-    return runs, history
+    return training.train(data, head, learning_rate=learning_rate, l2=l2, **settings)
 
 
 def train_files(
@@ -180,13 +103,10 @@ def train_files(
     runs: Path | str,
     history: Path | str,
     *,
-    dataset: str,
-    backbone: str,
-    size: str,
+    names: Mapping[str, str],
     study_seed: int,
     settings: Mapping[str, Any],
-    run: str,
-    protocol: str,
+    copies: Path | str | None = None,
 ) -> None:
     """Train one configuration from and to files.
 
@@ -196,40 +116,17 @@ def train_files(
         halves: the validation halves.
         runs: file to write, a row a replicate.
         history: file to write, a row an evaluation and replicate.
-        dataset: name of the dataset.
-        backbone: name of the backbone.
-        size: the fraction, as wildcards write it.
+        names: dataset, backbone, method, size, run and protocol, for the rows.
         study_seed: the study's seed.
         settings: keyword arguments of `train`.
-        run: "grid" or "long", for the rows.
-        protocol: which protocol the run belongs to, for the rows; "both" in the grid.
+        copies: features of the samples' augmented copies, to be trained on as well.
 
     Raises:
         StoreError: an input is corrupt.
     """
-    trained = train(
-        read_replicates(features, samples, halves),
-        seed_names=(study_seed, dataset, size),
-        **settings,
-    )
-    names = {
-        "dataset": dataset,
-        "backbone": backbone,
-        "precision": store.read_metadata(features)["precision"],
-        "method": "transfer",
-        "size": float(size),
-        "run": run,
-        "protocol": protocol,
-    }
+    data = read_replicates(features, samples, halves, copies)
+    trained = train(data, seed_names=(study_seed, names["dataset"], names["size"]), **settings)
+    precision = store.read_metadata(features)["precision"]
     # The runs come last: where they are, the history is.
-    for rows, path in zip(reversed(trained), (history, runs), strict=True):
-        store.write_rows(store.with_names(rows, names), path)
-
-
-def _in_chunks(score: Callable, rows: np.ndarray) -> list[np.ndarray]:
-    """Score rows (1 or replicates, images) a chunk at a time; see `score`."""
-    chunks = [
-        score(tf.constant(rows[:, start : start + CHUNK], tf.int32))
-        for start in range(0, rows.shape[1], CHUNK)
-    ]
-    return [np.concatenate(parts, axis=1) for parts in zip(*chunks, strict=True)]
+    rows.write(trained.history, history, {**names, "precision": precision})
+    rows.write(trained.runs, runs, {**names, "precision": precision})

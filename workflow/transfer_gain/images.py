@@ -12,9 +12,9 @@ import pandas as pd
 from PIL import Image
 
 from . import store
-from .sampling import draw_split
 from .seeds import generator
 from .sources import Item, Source
+from .splits import draw_split
 
 BATCH = 512
 

@@ -1,6 +1,5 @@
-"""Splits and nested samples."""
+"""Nested samples, the validation halves, and what every method trains on."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,75 +7,8 @@ import numpy as np
 import pandas as pd
 
 from .seeds import generator
-from .sources import Item, SourceError
+from .sources import SourceError
 from .store import TRAINING, VALIDATION, StoreError, read_arrays, read_index, read_rows
-
-
-def draw_split(
-    items: Sequence[Item],
-    classes: Sequence[str],
-    training_per_class: int | None,
-    validation_per_class: int | None,
-    rng: np.random.Generator,
-    by_group: bool = False,
-) -> list[tuple[Item, str]]:
-    """Draw each class's training and validation images, disjoint.
-
-    Where the source comes with a split, each part is drawn from its own images. Else both are drawn
-    from all images or, `by_group`, validation from whole groups (characters) that training never
-    sees: as few, drawn at random, as give every class its validation images.
-
-    Args:
-        items: the source's images.
-        classes: names by label.
-        training_per_class: images of each class; None for all that validation leaves.
-        validation_per_class: images of each class; None for those of the source's split or, where
-            it has none, a quarter of the class.
-        rng: draws.
-        by_group: hold out groups.
-
-    Returns:
-        (item, split) in the order of `items`.
-
-    Raises:
-        SourceError: a class has too few images, or `by_group` and the items have no groups.
-    """
-    labels = np.array([item.label for item in items])
-    splits = np.array([item.split or "" for item in items])
-    if by_group:
-        splits = _hold_out_groups(items, labels, validation_per_class or 1, rng)
-    drawn = np.full(len(items), "", dtype=object)
-    for label, name in enumerate(classes):
-        for split, count in ((VALIDATION, validation_per_class), (TRAINING, training_per_class)):
-            allowed = np.isin(splits, ["", split]) & (labels == label) & (drawn == "")
-            candidates = np.flatnonzero(allowed)
-            if count is None:
-                is_open = split == VALIDATION and not splits[candidates].any()
-                count = len(candidates) // 4 if is_open else len(candidates)
-                # One half of them selects, the other reports.
-                count = max(count, 2) if split == VALIDATION else count
-            if len(candidates) < count or (count == 0 and split == TRAINING):
-                raise SourceError(
-                    f"class {name}: found {len(candidates)} {split} images, expected "
-                    f"{max(count, 1)}"
-                )
-            drawn[rng.permutation(candidates)[:count]] = split
-    return [(item, split) for item, split in zip(items, drawn, strict=True) if split]
-
-
-def _hold_out_groups(
-    items: Sequence[Item], labels: np.ndarray, validation_per_class: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Return each item's split: whole groups until every class has its validation images."""
-    groups = np.array([item.group or "" for item in items])
-    if not groups.all():
-        raise SourceError("validation: found images without a character, allowed: by-image")
-    held_out = np.zeros(len(items), bool)
-    for group in rng.permutation(np.unique(groups)):
-        if np.bincount(labels[held_out], minlength=labels.max() + 1).min() >= validation_per_class:
-            break
-        held_out |= groups == group
-    return np.where(held_out, VALIDATION, TRAINING)
 
 
 def draw_samples(
@@ -150,8 +82,8 @@ class Replicates(NamedTuple):
     """What every method trains on: the same images for the same size and replicate.
 
     Attributes:
-        features: float32 (images, features): all training images of any replicate, then all
-            validation images.
+        features: (images, ...), features or pixels: all training images of any replicate, then
+            their augmented copies where there are any, then all validation images.
         labels: int32 (images,).
         samples: int64 (replicates, sample size), rows of `features`.
         validation: int64 (validation images,), rows of `features`.
@@ -167,13 +99,20 @@ class Replicates(NamedTuple):
     classes: int
 
 
-def read_replicates(features: Path | str, samples: Path | str, halves: Path | str) -> Replicates:
+def read_replicates(
+    features: Path | str,
+    samples: Path | str,
+    halves: Path | str,
+    copies: Path | str | None = None,
+) -> Replicates:
     """Read the features of a size's samples and of the validation images, and nothing else.
 
     Args:
-        features: a file of features.
+        features: a file of features, or of images.
         samples: the size's samples, as `draw_samples` made them.
         halves: the validation halves.
+        copies: features of augmented copies of the samples' images, each as often as any other;
+            they become part of the samples.
 
     Raises:
         StoreError: a file is corrupt, or names an image that the features do not have.
@@ -187,10 +126,9 @@ def read_replicates(features: Path | str, samples: Path | str, halves: Path | st
     training_rows = row_of_image[sampled["image_id"]].to_numpy()
     validation_rows = row_of_image[half["image_id"]].to_numpy()
     rows = np.concatenate([np.unique(training_rows), validation_rows])
-    values = read_arrays(features, rows).reshape(len(rows), -1)
     used = len(rows) - len(validation_rows)
-    return Replicates(
-        features=values,
+    data = Replicates(
+        features=read_arrays(features, rows),
         labels=index["label"].to_numpy(np.int32)[rows],
         samples=np.searchsorted(rows[:used], training_rows).reshape(
             sampled["replicate"].nunique(), -1
@@ -198,4 +136,30 @@ def read_replicates(features: Path | str, samples: Path | str, halves: Path | st
         validation=np.arange(used, len(rows)),
         selection=(half["half"] == "selection").to_numpy(),
         classes=index["label"].nunique(),
+    )
+    if copies is None:
+        return data
+    return _with_copies(data, index["image_id"].to_numpy()[rows[:used]], copies)
+
+
+def _with_copies(data: Replicates, image_ids: np.ndarray, path: Path | str) -> Replicates:
+    """Put augmented copies of the training images, in the order of `image_ids`, into a sample."""
+    index = read_index(path)
+    rows_of_image = index.groupby("image_id").indices
+    if missing := set(image_ids) - set(rows_of_image):
+        raise StoreError(f"{path}: found no copy of image {min(missing)}, expected one or more")
+    rows = np.stack([rows_of_image[image] for image in image_ids])  # (images, copies)
+    images, copies = rows.shape
+    copies_of_sample = images + data.samples[:, :, None] * copies + np.arange(copies)
+    return data._replace(
+        features=np.concatenate(
+            [data.features[:images], read_arrays(path, rows.ravel()), data.features[images:]]
+        ),
+        labels=np.concatenate(
+            [data.labels[:images], data.labels[:images].repeat(copies), data.labels[images:]]
+        ),
+        samples=np.concatenate(
+            [data.samples, copies_of_sample.reshape(len(data.samples), -1)], axis=1
+        ),
+        validation=data.validation + rows.size,
     )

@@ -141,19 +141,6 @@ def read_arrays(path: Path | str, rows: np.ndarray | None = None) -> np.ndarray:
         return result
 
 
-def iterate_arrays(path: Path | str, batch_size: int) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
-    """Yield (index, array) of consecutive rows, `batch_size` at a time, the last one shorter.
-
-    Raises:
-        StoreError: the file is corrupt or not this workflow's.
-    """
-    with _opened(path) as file:
-        about = _about(path, file)
-        for batch in file.iter_batches(batch_size):
-            table = pa.Table.from_batches([batch])
-            yield table.select(list(INDEX)).to_pandas(), _values(table, about)
-
-
 def with_names(rows: pd.DataFrame, names: Mapping[str, Any]) -> pd.DataFrame:
     """Return rows with constant columns put in front of theirs."""
     return pd.concat([pd.DataFrame(names, index=rows.index), rows], axis=1)

@@ -1,6 +1,7 @@
 """The config as a typed object: its schema, defaults and paths, and no other place knows them."""
 
 import copy
+import dataclasses
 import difflib
 import functools
 import itertools
@@ -17,6 +18,7 @@ import yaml
 
 SCHEMA_FILE = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 PROTOCOLS = ("report", "held-out")
+FROM_SCRATCH = "none"  # in the column backbone of a network without one
 EXPRESSIONS = 7  # classes of avatars, FERG-DB, peeps and JAFFE
 
 # Folders that are not the results'.
@@ -71,6 +73,21 @@ class Backbone:
     weights: str
     layer: str
     input_size: int
+    sizes: tuple[float, ...] | None
+
+    @property
+    def cut(self) -> dict[str, str | int]:
+        """Return what the network is built from, its weights' file apart."""
+        return {
+            "architecture": self.architecture,
+            "layer": self.layer,
+            "input_size": self.input_size,
+        }
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it brings knowledge along; random weights are a control."""
+        return self.weights != "none"
 
     @property
     def is_the_reports(self) -> bool:
@@ -117,6 +134,61 @@ class LongRuns:
 
     sizes: tuple[float, ...]
     epochs: int
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """The shape of a network of one convolutional layer."""
+
+    filters: int
+    kernel: int
+    stride: int
+    pooling: int
+    units: tuple[int, ...]
+    activation: str
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The network trained from scratch, and the learning rates it may choose from."""
+
+    network: Convolution
+    tuned_up_to: float
+    learning_rates: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ReportLike:
+    """The second, weaker baseline and where it is trained."""
+
+    network: Convolution
+    sizes: tuple[float, ...]
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class TransferAugmented:
+    """Up to which size transfer is augmented, by how many copies of an image."""
+
+    up_to: float
+    copies: int
+
+
+@dataclass(frozen=True)
+class LinearProbe:
+    """Up to which size the probe is fitted, and the penalties it may choose from."""
+
+    up_to: float
+    l2: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """Up to which size the backbone is trained along, from which layer on."""
+
+    up_to: float
+    from_layer: str
+    learning_rate: float
 
 
 @dataclass(frozen=True)
@@ -171,6 +243,40 @@ class Paths:
         )
 
     @property
+    def cnn(self) -> str:
+        """Return the folder of `runs` and `history` of a network trained from scratch."""
+        return (
+            f"{self.results}/cnns/{{dataset}}/{{method}}/size={{size}}/"
+            "learning_rate={learning_rate}/epochs={epochs}"
+        )
+
+    @property
+    def example(self) -> str:
+        """Return the path of one image with its augmented copies."""
+        return f"{self.results}/images/{{dataset}}-augmented.parquet"
+
+    @property
+    def copies(self) -> str:
+        """Return the path of the features of a size's augmented copies."""
+        return (
+            f"{self.results}/features/{{dataset}}/{{backbone}}-{self.precision}-copies/"
+            "size={size}.parquet"
+        )
+
+    @property
+    def refit(self) -> str:
+        """Return the folder of a selected head's `runs` and `history`, trained another way."""
+        return (
+            f"{self.results}/refits/{{dataset}}/{{backbone}}-{self.precision}/{{method}}/"
+            "size={size}/protocol={protocol}"
+        )
+
+    @property
+    def probe(self) -> str:
+        """Return the path of the `runs` of a size's linear probes."""
+        return f"{self.results}/probes/{{dataset}}/{{backbone}}-{self.precision}/size={{size}}"
+
+    @property
     def selection(self) -> str:
         """Return the path of the heads selected at a size, a row a protocol."""
         return (
@@ -220,6 +326,12 @@ class Study:
     sizes: tuple[Size, ...]
     heads: Heads
     long_runs: LongRuns
+    baseline: Baseline
+    report_like: ReportLike
+    augmentation: Mapping[str, Any]
+    transfer_augmented: TransferAugmented
+    linear_probe: LinearProbe
+    fine_tuning: FineTuning
 
     @property
     def paths(self) -> Paths:
@@ -229,6 +341,42 @@ class Study:
     def replicates(self, size: str) -> int:
         """Return the number of replicates of the size with this name (see `number`)."""
         return next(s.replicates for s in self.sizes if number(s.fraction) == size)
+
+    def size_names(self, backbone: str | None = None, up_to: float = 1) -> list[str]:
+        """Return the names of the study's sizes, or of a backbone's, up to a fraction."""
+        own = self.backbones[backbone].sizes if backbone else None
+        return [
+            number(size.fraction)
+            for size in self.sizes
+            if size.fraction <= up_to and (own is None or size.fraction in own)
+        ]
+
+    def scratch_sizes(self) -> dict[str, list[str]]:
+        """Return the methods that train a network from scratch, each with its sizes' names."""
+        weak = [name for name in self.size_names() if float(name) in self.report_like.sizes]
+        every = self.size_names()
+        return {"baseline": every, "augmentation": every, "report-like": weak}
+
+    def scratch_network(self, method: str) -> Convolution:
+        """Return the network that a method trains from scratch."""
+        return self.report_like.network if method == "report-like" else self.baseline.network
+
+    def refits_up_to(self) -> dict[str, float]:
+        """Return the methods that train a selected head another way, each up to which fraction."""
+        augmented = self.transfer_augmented.up_to
+        return {
+            "transfer-extended": augmented,
+            "transfer-augmented": augmented,
+            "fine-tuning": self.fine_tuning.up_to,
+        }
+
+    def learning_rates(self, method: str, size: str) -> list[str]:
+        """Return the names of the learning rates that a network trained from scratch tries."""
+        if method == "report-like":
+            return [number(self.report_like.learning_rate)]
+        tuned = float(size) <= self.baseline.tuned_up_to
+        rates = self.heads.learning_rates if tuned else self.baseline.learning_rates
+        return [number(rate) for rate in rates]
 
 
 def number(value: float) -> str:
@@ -367,7 +515,12 @@ def _typed(config: dict[str, Any]) -> Study:
         )
         for name, values in config["datasets"].items()
     }
-    backbones = {name: Backbone(name, **values) for name, values in config["backbones"].items()}
+    backbones = {
+        name: Backbone(
+            name, **values | {"sizes": values["sizes"] and tuple(map(float, values["sizes"]))}
+        )
+        for name, values in config["backbones"].items()
+    }
     heads = config["heads"]
     return Study(
         seed=config["seed"],
@@ -388,7 +541,26 @@ def _typed(config: dict[str, Any]) -> Study:
         long_runs=LongRuns(
             tuple(map(float, config["long_runs"]["sizes"])), config["long_runs"]["epochs"]
         ),
+        baseline=_split(Baseline, config["baseline"]),
+        report_like=_split(ReportLike, config["report_like"]),
+        augmentation=config["augmentation"],
+        transfer_augmented=TransferAugmented(**config["transfer_augmented"]),
+        linear_probe=_frozen(LinearProbe, config["linear_probe"]),
+        fine_tuning=FineTuning(**config["fine_tuning"]),
     )
+
+
+def _frozen(kind: type, values: Mapping[str, Any]) -> Any:
+    """Build a dataclass, lists made tuples."""
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def _split(kind: type, values: Mapping[str, Any]) -> Any:
+    """Build a dataclass whose field `network` has some of the values."""
+    shape = {field.name for field in dataclasses.fields(Convolution)}
+    network = _frozen(Convolution, {key: values[key] for key in shape})
+    others = {key: value for key, value in values.items() if key not in shape}
+    return _frozen(kind, {"network": network, **others})
 
 
 def _check_values(study: Study) -> None:
@@ -403,13 +575,20 @@ def _check_values(study: Study) -> None:
             raise ConfigError(
                 f"sizes[{index}].fraction: found {number(fraction)} twice, allowed: once"
             )
-    for index, fraction in enumerate(study.long_runs.sizes):
-        if fraction not in fractions:
-            raise ConfigError(
-                f"long_runs.sizes[{index}]: found {number(fraction)}, allowed: one of the sizes' "
-                f"fractions {', '.join(map(number, fractions))}"
-            )
+    chosen = {"long_runs": study.long_runs.sizes, "report_like": study.report_like.sizes}
+    chosen |= {f"backbones.{name}": own.sizes or () for name, own in study.backbones.items()}
+    for key, sizes in chosen.items():
+        for index, fraction in enumerate(sizes):
+            if fraction not in fractions:
+                raise ConfigError(
+                    f"{key}.sizes[{index}]: found {number(fraction)}, allowed: one of the sizes' "
+                    f"fractions {', '.join(map(number, fractions))}"
+                )
     for backbone in study.backbones.values():
+        if backbone.name == FROM_SCRATCH:
+            raise ConfigError(
+                f"backbones.{backbone.name}: found the name of no backbone, allowed: any other"
+            )
         smallest = SMALLEST_INPUT.get(backbone.architecture, 32)
         if backbone.input_size < smallest:
             raise ConfigError(
@@ -442,6 +621,16 @@ def _check_dataset(study: Study, dataset: Dataset, fractions: list[float]) -> No
             f"datasets.{dataset.name}.validation_per_class: found {dataset.validation_per_class}, "
             "allowed: at least 2 where transfer is true"
         )
+    for key, network in (
+        ("baseline", study.baseline.network),
+        ("report_like", study.report_like.network),
+    ):
+        if -(-dataset.image_size // network.stride) < network.pooling:
+            raise ConfigError(
+                f"{key}.pooling: found {network.pooling}, which with stride {network.stride} "
+                f"leaves nothing of {dataset.name}'s {dataset.image_size} pixels, allowed: at most "
+                f"{-(-dataset.image_size // network.stride)}"
+            )
     if dataset.training_per_class is None:
         return
     for index, fraction in enumerate(fractions):

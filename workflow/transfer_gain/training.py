@@ -1,20 +1,74 @@
 """The one training loop that all models share: Adam, with the replicates as a batch dimension."""
 
+import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
-from . import devices
+from . import devices, rows, store
 from .devices import tf
+from .sampling import Replicates, shuffled_batches
+from .seeds import run_seed
 
 # Adam as Keras has it (Kingma & Ba 2015, with epsilon outside the bias correction).
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 
 # Scoring 7,000 validation images costs more than training on 42, so a run is scored only so often.
-EVALUATIONS = 10
+EVALUATIONS = 5
+
+# Rows scored at a time, to bound memory.
+CHUNK = 4096
 
 Parameters = Sequence[tf.Variable]
+
+log = logging.getLogger(__name__)
+
+
+class Network(NamedTuple):
+    """A classifier as the training loop sees it.
+
+    Attributes:
+        initial: from a random generator to one replicate's parameters, float32; those of two
+            dimensions or more, the kernels, are penalised.
+        logits: from parameters (replicates, ...) and inputs (replicates or 1, images, ...) to
+            logits (replicates, images, classes).
+        configuration: layers, activation, learning_rate and l2, for the rows of `runs`.
+    """
+
+    initial: Callable[[np.random.Generator], list[np.ndarray]]
+    logits: Callable[[Parameters, tf.Tensor], tf.Tensor]
+    configuration: Mapping[str, Any]
+
+
+class Augmentation(NamedTuple):
+    """How a batch is changed on the fly.
+
+    Attributes:
+        draw: from a random generator and a number of images to what is drawn for each, float32
+            (images, ...).
+        apply: from inputs (replicates, images, ...) and what was drawn for them (replicates,
+            images, ...) to inputs.
+    """
+
+    draw: Callable[[np.random.Generator, int], np.ndarray]
+    apply: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+class Trained(NamedTuple):
+    """What a training run leaves.
+
+    Attributes:
+        runs: a row a replicate.
+        history: a row an evaluation and replicate.
+        parameters: float32 arrays (replicates, ...).
+    """
+
+    runs: pd.DataFrame
+    history: pd.DataFrame
+    parameters: list[np.ndarray]
 
 
 def training_epochs(epochs: int, min_updates: int, batches_per_epoch: int) -> int:
@@ -35,20 +89,136 @@ def evaluation_epochs(epochs: int, landmark: int, evaluations: int = EVALUATIONS
     return sorted(spread | {epochs} | {min(landmark, epochs)})
 
 
-def glorot_uniform(rng: np.random.Generator, fan_in: int, fan_out: int) -> np.ndarray:
-    """Draw a kernel, float32 (fan_in, fan_out), from U(-a, a), a = sqrt(6 / (fan_in + fan_out)).
+def glorot_uniform(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Draw a kernel, float32, from U(-a, a) with a = sqrt(6 / (fan_in + fan_out)).
 
     The report's "uniform parameter initialisation strategy" in Keras' default form (Glorot &
     Bengio 2010).
+
+    Args:
+        rng: draws.
+        shape: (fan_in, fan_out), behind the window's height and width in a convolution.
     """
-    limit = math.sqrt(6 / (fan_in + fan_out))
-    return rng.uniform(-limit, limit, (fan_in, fan_out)).astype(np.float32)
+    window = math.prod(shape[:-2])
+    limit = math.sqrt(6 / (window * (shape[-2] + shape[-1])))
+    return rng.uniform(-limit, limit, shape).astype(np.float32)
+
+
+def train(
+    data: Replicates,
+    network: Network,
+    *,
+    learning_rate: float,
+    batch_size: int,
+    epochs: int,
+    min_updates: int,
+    l2: float,
+    seed_names: tuple[int, str, str],
+    evaluate_every_epoch: bool = False,
+    augmentation: Augmentation | None = None,
+    first_replicate: int = 0,
+) -> Trained:
+    """Train one configuration on every replicate's sample.
+
+    Softmax cross-entropy, the mean over a batch, plus `l2` times the sum of squares of all kernels;
+    Adam; batches shuffled anew each epoch. The reported losses are the cross-entropy alone, on
+    images as they are.
+
+    Args:
+        data: inputs, labels, samples and validation halves.
+        network: what is trained.
+        learning_rate: Adam's.
+        batch_size: images in a batch.
+        epochs: epochs, unless `min_updates` asks for more.
+        min_updates: least number of updates.
+        l2: weight of the penalty.
+        seed_names: study seed, dataset and size, from which each replicate's seed comes.
+        evaluate_every_epoch: evaluate after each epoch, not on the sparse schedule.
+        augmentation: changes every batch anew; None to train on images as they are.
+        first_replicate: number of the first of the samples, for its seed and its rows.
+    """
+    replicates, images = data.samples.shape
+    batches_per_epoch = -(-images // min(batch_size, images))
+    length = training_epochs(epochs, min_updates, batches_per_epoch)
+    numbers = np.arange(first_replicate, first_replicate + replicates)
+    seeds = [run_seed(*seed_names, number) for number in numbers]
+    initial, orders, drawn = [], [], []
+    for replicate, seed in enumerate(seeds):
+        rng = np.random.default_rng(seed)
+        initial.append(network.initial(rng))
+        order = shuffled_batches(images, batch_size, length, rng)
+        orders.append(np.where(order < 0, -1, data.samples[replicate][order]).astype(np.int32))
+        if augmentation:
+            values = augmentation.draw(rng, order.size)
+            drawn.append(values.reshape(*order.shape, *values.shape[1:]))
+    parameters = [tf.Variable(np.stack(values)) for values in zip(*initial, strict=True)]
+    batches = (np.stack(orders, axis=1), *([np.stack(drawn, axis=1)] if drawn else []))
+
+    features, labels = tf.constant(data.features), tf.constant(data.labels)
+
+    def losses(parameters: Parameters, batch: tf.Tensor, *drawn: tf.Tensor) -> tf.Tensor:
+        # Rows of filler are read as row 0 and weigh nothing.
+        weights = tf.cast(batch >= 0, tf.float32)
+        batch = tf.maximum(batch, 0)
+        inputs = tf.gather(features, batch)
+        if augmentation:
+            inputs = augmentation.apply(inputs, *drawn)
+        entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(
+            tf.gather(labels, batch), network.logits(parameters, inputs)
+        )
+        squares = [
+            tf.reduce_sum(tf.square(parameter), axis=range(1, parameter.shape.rank))
+            for parameter in parameters
+            if parameter.shape.rank > 2
+        ]
+        mean = tf.reduce_sum(entropy * weights, axis=1) / tf.reduce_sum(weights, axis=1)
+        return mean + l2 * tf.add_n(squares)
+
+    @tf.function(reduce_retracing=True)
+    def score(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return cross-entropy and correctness, (replicates, images), of rows (1 or R, images)."""
+        values = network.logits(parameters, tf.gather(features, images))
+        truth = tf.broadcast_to(tf.gather(labels, images), tf.shape(values)[:2])
+        entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, values)
+        return entropy, tf.argmax(values, axis=-1, output_type=tf.int32) == truth
+
+    def evaluate() -> dict[str, np.ndarray]:
+        return rows.scores(
+            _in_chunks(score, data.samples), _in_chunks(score, data.validation[None]), data
+        )
+
+    stops = (
+        list(range(1, length + 1))
+        if evaluate_every_epoch
+        else evaluation_epochs(length, landmark=epochs)
+    )
+    pauses = [epoch * batches_per_epoch for epoch in stops]
+    history = []
+    for updates in fit(parameters, losses, batches, learning_rate, pauses):
+        scored = evaluate()
+        epoch = updates // batches_per_epoch
+        log.info(
+            "epoch %d of %d: training loss %.3f, validation accuracy %.3f",
+            epoch,
+            length,
+            scored["train_loss"].mean(),
+            scored["validation_accuracy"].mean(),
+        )
+        history.append(
+            pd.DataFrame({"replicate": numbers, "epoch": epoch, "updates": updates, **scored})
+        )
+    history = store.with_names(pd.concat(history, ignore_index=True), network.configuration)
+    last = history[history["epoch"] == length].reset_index(drop=True)
+    runs = last.rename(columns={"epoch": "epochs"}).assign(
+        levelled_off=rows.levelled_off(history), training_samples=images, seed=seeds
+    )
+    return Trained(runs, history, [parameter.numpy() for parameter in parameters])
 
 
 def fit(
     parameters: Parameters,
-    losses: Callable[[Parameters, tf.Tensor], tf.Tensor],
-    batches: np.ndarray,
+    losses: Callable[..., tf.Tensor],
+    batches: Sequence[np.ndarray],
     learning_rate: float,
     pauses: Sequence[int],
 ) -> Iterator[int]:
@@ -58,9 +228,9 @@ def fit(
 
     Args:
         parameters: variables (replicates, ...), changed in place.
-        losses: parameters and a batch's row numbers, int32 (replicates, batch), -1 for filler, to
-            each replicate's loss (replicates,), penalties included.
-        batches: int32 (updates, replicates, batch).
+        losses: parameters and what one update needs of each of `batches` to each replicate's loss
+            (replicates,), penalties included.
+        batches: arrays (updates, ...), such as the rows of the images in every batch.
         learning_rate: Adam's.
         pauses: after how many updates to pause, ascending.
 
@@ -73,11 +243,11 @@ def fit(
 
     # XLA's matrix products are slower than oneDNN's on a CPU, and it takes seconds to compile.
     @tf.function(jit_compile=devices.on_gpu(), reduce_retracing=True)
-    def advance(batches: tf.Tensor) -> None:
-        for batch in batches:
+    def advance(batches: tuple[tf.Tensor, ...]) -> None:
+        for update in tf.range(tf.shape(batches[0])[0]):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(parameters)
-                loss = tf.reduce_sum(losses(parameters, batch))
+                loss = tf.reduce_sum(losses(parameters, *(batch[update] for batch in batches)))
             updates.assign_add(1.0)
             for parameter, mean, square, gradient in zip(
                 parameters, means, squares, tape.gradient(loss, parameters), strict=True
@@ -97,6 +267,15 @@ def fit(
 
     done = 0
     for pause in pauses:
-        advance(tf.constant(batches[done:pause]))
+        advance(tuple(tf.constant(batch[done:pause]) for batch in batches))
         done = pause
         yield done
+
+
+def _in_chunks(score: Callable, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Score rows (1 or replicates, images) a chunk at a time; see `score`."""
+    chunks = [
+        score(tf.constant(rows[:, start : start + CHUNK], tf.int32))
+        for start in range(0, rows.shape[1], CHUNK)
+    ]
+    return tuple(np.concatenate(parts, axis=1) for parts in zip(*chunks, strict=True))

@@ -1,0 +1,56 @@
+# Networks trained from scratch on the images: the baseline, with and without augmentation, and one
+# as weak as the report's.
+
+
+rule train_cnn:
+    input:
+        images=paths.images,
+        samples=paths.samples,
+        halves=paths.halves,
+        code=files_behind("cnn"),
+    output:
+        runs=f"{paths.cnn}/runs.parquet",
+        history=f"{paths.cnn}/history.parquet",
+    log:
+        paths.log(paths.cnn),
+    benchmark:
+        paths.benchmark(paths.cnn)
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        gpu=0,
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+    params:
+        seed=study.seed,
+        settings=lambda wildcards: HEAD_SETTINGS
+        | {
+            "network": asdict(study.scratch_network(wildcards.method)),
+            "learning_rate": float(wildcards.learning_rate),
+            "epochs": int(wildcards.epochs),
+        }
+        | ({"min_updates": 0} if wildcards.method == "report-like" else {}),
+        ranges=lambda wildcards: (
+            study.augmentation if wildcards.method == "augmentation" else None
+        ),
+    script:
+        "../scripts/train_cnn.py"
+
+
+rule augment_example:
+    input:
+        images=paths.images,
+        code=files_behind("augmentation", "store"),
+    output:
+        paths.example,
+    log:
+        paths.log(paths.example),
+    benchmark:
+        paths.benchmark(paths.example)
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        seed=study.seed,
+        ranges=study.augmentation,
+        times=12,
+    script:
+        "../scripts/augment_example.py"

@@ -1,0 +1,15 @@
+from transfer_gain import job
+
+with job.logged(snakemake.log[0]):
+    from transfer_gain import augmentation, devices  # TensorFlow greets: into the log
+
+    devices.configure(gpu=False)
+
+    augmentation.write_example(
+        snakemake.input.images,
+        snakemake.output[0],
+        ranges=snakemake.params.ranges,
+        times=snakemake.params.times,
+        study_seed=snakemake.params.seed,
+        dataset=snakemake.wildcards.dataset,
+    )

@@ -1,0 +1,23 @@
+from transfer_gain import job, selection
+
+with job.logged(snakemake.log[0]):
+    from transfer_gain import devices, fine_tuning  # TensorFlow greets: into the log
+
+    devices.configure(gpu=snakemake.resources.gpu > 0)
+
+    files, names = snakemake.input, {**snakemake.wildcards, **snakemake.params.names}
+    fine_tuning.train_files(
+        files.images,
+        files.weights,
+        files.features,
+        files.samples,
+        files.halves,
+        snakemake.output.runs,
+        snakemake.output.history,
+        names=names,
+        study_seed=snakemake.params.seed,
+        backbone=snakemake.params.backbone,
+        settings=snakemake.params.settings
+        | selection.read_settings(files.selection, names["protocol"]),
+        **snakemake.params.fine_tuning,
+    )

@@ -1,0 +1,18 @@
+from transfer_gain import job
+
+with job.logged(snakemake.log[0]):
+    from transfer_gain import cnn, devices  # TensorFlow greets: into the log
+
+    devices.configure(gpu=snakemake.resources.gpu > 0)
+
+    cnn.train_files(
+        snakemake.input.images,
+        snakemake.input.samples,
+        snakemake.input.halves,
+        snakemake.output.runs,
+        snakemake.output.history,
+        names=snakemake.wildcards,
+        study_seed=snakemake.params.seed,
+        settings=snakemake.params.settings,
+        ranges=snakemake.params.ranges,
+    )
