@@ -110,11 +110,10 @@ def gains(
             for backbone, method in runs:
                 if method in (reference, *weaker):
                     continue
-                pairs = runs[[(backbone, method), ("none", reference)]].dropna().to_numpy()
-                if len(pairs):
-                    names = {"backbone": backbone, "method": method, "reference": reference}
-                    gain = statistics.paired_gain(*pairs.T)._asdict()
-                    rows.append({**place, **names, **gain, "replicates": len(pairs)})
+                pairs = _paired(runs[backbone, method], runs["none", reference])
+                names = {"backbone": backbone, "method": method, "reference": reference}
+                gain = statistics.paired_gain(*pairs)._asdict()
+                rows.append({**place, **names, **gain, "replicates": len(pairs[0])})
     table = pd.DataFrame(rows)
     table["p_holm"] = table.groupby("protocol")["p_value"].transform(statistics.holm)
     theirs = pd.DataFrame({"backbone": list(backbones), "method": TRANSFER, "protocol": "report"})
@@ -146,7 +145,7 @@ def hypotheses(selected: pd.DataFrame, small: float, large: float) -> pd.DataFra
     for place, runs in _by_place(selected):
         for backbone, method in runs:
             if method == TRANSFER and ("none", BASELINE) in runs:
-                gain = (runs[backbone, method] - runs["none", BASELINE]).dropna().to_numpy()
+                gain = np.subtract(*_paired(runs[backbone, method], runs["none", BASELINE]))
                 key = (place["dataset"], backbone, place["protocol"])
                 gains.setdefault(key, {})[place["size"]] = gain
     table = pd.DataFrame(
@@ -216,12 +215,21 @@ def label_value(selected: pd.DataFrame, seed: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=LABEL_VALUE)
 
 
-def _by_place(selected: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    """Yield each dataset, protocol and size with accuracies: rows replicates, columns methods."""
+def _by_place(
+    selected: pd.DataFrame,
+) -> Iterator[tuple[dict[str, Any], dict[tuple[str, str], pd.Series]]]:
+    """Yield each dataset, protocol and size with accuracies by replicate of (backbone, method)."""
     for names, runs in selected.groupby(PLACE, sort=False):
-        methods = pd.MultiIndex.from_frame(runs[METHOD].drop_duplicates())
-        by_replicate = runs.pivot(index="replicate", columns=METHOD, values="accuracy")
-        yield dict(zip(PLACE, names, strict=True)), by_replicate[methods]
+        accuracies = {
+            method: rows.set_index("replicate")["accuracy"]
+            for method, rows in runs.groupby(METHOD, sort=False)
+        }
+        yield dict(zip(PLACE, names, strict=True)), accuracies
+
+
+def _paired(method: pd.Series, reference: pd.Series) -> np.ndarray:
+    """Return accuracies (2, replicates) of the replicates that both have."""
+    return pd.concat([method, reference], axis=1, join="inner").to_numpy().T
 
 
 def _tests(gains: dict[float, np.ndarray], small: float, large: float) -> Iterator[dict[str, Any]]:
