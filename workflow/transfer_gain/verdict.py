@@ -170,7 +170,9 @@ def label_value(selected: pd.DataFrame, seed: int) -> pd.DataFrame:
     logarithm of labels. Intervals are percentiles of a bootstrap over replicates: within a size
     the same replicates are drawn for the method and for the baseline; sizes are drawn
     independently. Only sizes that the baseline ran more than once make the curve there: beyond
-    them nothing is known of its spread, so that the interval stays open.
+    them nothing is known of its spread, so that the interval stays open. As each mean is spread for
+    its own few replicates (`statistics.resampled_means`), intervals cover 95 to 99 %, the more the
+    fewer there are.
 
     Args:
         selected: see above.
