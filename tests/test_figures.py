@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from test_selection import make_runs
-from transfer_gain import figures, selection, store, tables
+from transfer_gain import figures, selection, store, tables, verdict
 
 PUBLISHED = Path(__file__).parents[1] / "workflow" / "published_2018.yaml"
 CLASSES = ["t-shirt", "trouser", "kurta & été"]
@@ -110,7 +110,69 @@ def accuracy(sizes: dict[float, int], backbones: tuple[str, ...] = ("vgg16", "ot
 
 
 ENDS = (("ci_low", -1), ("ci_high", 1))
+
+
+def selected_of(sizes: dict[float, int], protocol: str = "report") -> pd.DataFrame:
+    """Runs of each method of one dataset, two of them on two backbones."""
+    rng = np.random.default_rng(0)
+    names = [
+        ("none" if method in ("baseline", "report-like", "augmentation") else "vgg16", method)
+        for method in figures.METHODS
+    ]
+    return pd.DataFrame(
+        {
+            "dataset": "clothes",
+            "backbone": backbone,
+            "method": method,
+            "size": float(size),
+            "labels": round(6000 * size),
+            "protocol": protocol,
+            "replicate": replicate,
+            "accuracy": 0.85 + 0.1 * np.log10(size) + rng.normal(0, 0.02),
+            "configurations": 3,
+            "train_loss": 0.1,
+            "levelled_off": True,
+        }
+        for backbone, method in [*names, ("other", "transfer")]
+        for size, replicates in sizes.items()
+        for replicate in range(replicates)
+    )
+
+
+def accuracies(sizes: dict[float, int], protocol: str = "report") -> pd.DataFrame:
+    printed = tables.read_published(PUBLISHED, "accuracy", {"clothes": "fashion-mnist"})
+    return verdict.accuracy(selected_of(sizes, protocol), printed, ["vgg16"])
+
+
+def learning_curves(sizes: dict[float, int]) -> Figure:
+    return figures.plot_learning_curves(accuracies(sizes), 1 / 7)
+
+
+def gains_table(sizes: dict[float, int]) -> pd.DataFrame:
+    printed = tables.read_published(PUBLISHED, "gains", {"clothes": "fashion-mnist"})
+    return verdict.gains(selected_of(sizes), printed, ["vgg16"])
+
+
+def label_value(sizes: dict[float, int]) -> Figure:
+    return figures.plot_label_value(verdict.label_value(selected_of(sizes), 0))
+
+
+def cost_table(sizes: dict[float, int]) -> pd.DataFrame:
+    rows = accuracies(sizes).rename(columns={"mean": "accuracy"})
+    return rows.assign(seconds=10 + 100 * rows["size"])
+
+
+def augmented(_: dict[float, int] | None = None) -> Figure:
+    images = np.random.default_rng(0).integers(0, 256, (13, 64, 64, 1), dtype=np.uint8)
+    return figures.plot_augmented(images, "clothes")
+
+
 FIGURES = {
+    "learning_curves": learning_curves,
+    "gains": lambda sizes: figures.plot_gains(gains_table(sizes)),
+    "label_value": label_value,
+    "cost": lambda sizes: figures.plot_cost(cost_table(sizes)),
+    "augmented": augmented,
     "accuracy": accuracy,
     "learning_rates": learning_rates,
     "long_runs": lambda sizes: figures.plot_long_runs(history_of(sizes)),
@@ -295,3 +357,114 @@ def test_the_contact_sheet_has_a_named_row_a_class_and_shows_every_image_once():
     for axes in figure.axes:
         for image in axes.images:
             assert image.get_clim() == (0, 255)  # one scale for all
+
+
+# --- the verdict
+
+
+LEGEND = [
+    *["report-like", "baseline", "augmentation", "linear-probe, vgg16"],
+    *["transfer, vgg16", "transfer, other", "transfer-extended, vgg16"],
+    *["transfer-augmented, vgg16", "fine-tuning, vgg16"],
+]
+
+
+def legend_of(axes: plt.Axes) -> list[str]:
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def hollow_in(axes: plt.Axes) -> list[float]:
+    """The heights of all hollow markers."""
+    heights = [line.get_ydata() for line in axes.lines if line.get_fillstyle() == "none"]
+    return sorted(float(height) for each in heights for height in each if np.isfinite(height))
+
+
+def test_learning_curves_show_every_method_the_report_and_chance():
+    figure = learning_curves(STUDIES["the default"])
+    (axes,) = figure.axes
+    assert axes.get_title() == (
+        "clothes: accuracy against labels\n"
+        "configurations selected on the images that they are scored on"
+    )
+    assert legend_of(axes) == [*LEGEND, "chance (0.143)", "hollow: 2018 report"]
+    assert (axes.get_xlabel(), axes.get_xscale()) == ("training images per class", "log")
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["6", "60", "600", "6,000"]
+    assert hollow_in(axes) == [0.50, 0.51, 0.75, 0.76, 0.76, 0.78]
+    table = accuracies(STUDIES["the default"]).sort_values("size")
+    (line,) = [line for line in axes.lines if line.get_label() == "transfer, other"]
+    np.testing.assert_allclose(line.get_ydata(), table[table["backbone"] == "other"]["mean"])
+    assert "95 % interval (Student's t)" in text_of(figure)
+
+
+def test_methods_are_told_apart_by_colour_and_marker_and_backbones_by_line():
+    (axes,) = learning_curves(STUDIES["one size"]).axes
+    drawn = [line for line in axes.lines if line.get_label() in LEGEND]
+    styles = [(line.get_color(), line.get_marker(), line.get_linestyle()) for line in drawn]
+    assert len(set(styles)) == len(LEGEND)
+    assert len({color for color, _, _ in styles}) == len({marker for _, marker, _ in styles}) == 8
+
+
+def test_the_other_protocol_is_named_and_has_nothing_of_the_report():
+    figure = figures.plot_learning_curves(accuracies({0.01: 3}, "held-out"), 1 / 7)
+    (axes,) = figure.axes
+    assert "selected on other images than they are scored on" in axes.get_title()
+    assert hollow_in(axes) == []
+    assert not any("2018 report" in text for text in legend_of(axes))
+
+
+def test_gains_have_a_panel_a_backbone_and_intervals_only_where_there_are_replicates():
+    sizes = {1: 1, 0.1: 3, 0.01: 5}
+    figure = figures.plot_gains(gains_table(sizes))
+    assert [axes.get_title() for axes in figure.axes] == [
+        "transfer from vgg16",
+        "transfer from other",
+    ]
+    first, second = figure.axes
+    assert [tick.get_text() for tick in first.get_xticklabels()] == ["1 %", "10 %", "100 %"]
+    assert first.get_ylabel() == "absolute gain\n(difference in validation accuracy)"
+    assert legend_of(second) == [
+        *["over report-like", "over baseline", "over augmentation", "hollow: 2018 report"],
+    ]
+    assert hollow_in(first) == [-0.01, 0.02, 0.25, 0.27]
+    assert hollow_in(second) == []
+    for axes in figure.axes:
+        segments = [segment for bars in axes.collections for segment in bars.get_segments()]
+        assert sum(len(segment) == 2 for segment in segments) == 3 * 2  # references, sizes
+    assert "clothes: what transfer learning gains" in text_of(figure)
+
+
+def test_labels_worth_has_a_line_of_no_gain_and_an_arrow_where_the_curve_ends():
+    table = verdict.label_value(selected_of({1: 1, 0.1: 3, 0.01: 5}), 0)
+    figure = figures.plot_label_value(table)
+    (axes,) = figure.axes
+    assert legend_of(axes) == ["no gain", *(name for name in LEGEND if name != "baseline")]
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    diagonal = axes.lines[0]
+    np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())
+    arrows = [note for note in axes.texts if np.isfinite(note.xy).all()]
+    assert len(arrows) == (table["relation"] != "").sum() > 0
+    assert "bootstrap over replicates" in text_of(figure)
+
+
+def test_cost_shows_all_methods_and_leaves_out_what_was_not_measured():
+    table = cost_table({1: 1, 0.1: 3})
+    table.loc[(table["method"] == "baseline") & (table["size"] == 1), "seconds"] = np.nan
+    figure = figures.plot_cost(table)
+    (axes,) = figure.axes
+    assert legend_of(axes) == LEGEND
+    assert axes.get_xlabel() == "training (seconds)"
+    assert axes.get_xscale() == "log"
+    drawn = [len(dots.get_offsets()) for dots in axes.collections]
+    assert drawn == [2, 1, 2, 2, 2, 2, 2, 2, 2]
+    assert "the larger a marker, the more of the training images: 10 %, 100 %" in text_of(figure)
+
+
+def test_augmented_images_stand_beside_the_one_they_were_made_of():
+    images = np.arange(13, dtype=np.uint8)[:, None, None, None] * np.ones((8, 8, 1), np.uint8)
+    figure = figures.plot_augmented(images, "clothes")
+    shown = [axes.images[0] for axes in figure.axes]
+    assert [int(image.get_array()[0, 0]) for image in shown] == list(range(13))
+    assert {image.get_clim() for image in shown} == {(0, 255)}
+    sides = [axes.get_position().height for axes in figure.axes]
+    assert sides[0] > 1.9 * sides[1]
+    assert "clothes: a training image and 12 augmented copies of it" in text_of(figure)

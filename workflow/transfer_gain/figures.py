@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -11,13 +12,32 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from .selection import CONFIGURATION
 from .statistics import mean_interval
 from .store import written_whole
 
 BAND = "line: mean over replicates; band: 95 % interval (Student's t)"
+# Colour (of the colour-blind palette) and marker of each method, the same in every figure.
+METHODS = {
+    "report-like": (5, "v"),
+    "baseline": (7, "s"),
+    "augmentation": (1, "^"),
+    "linear-probe": (4, "d"),
+    "transfer": (0, "o"),
+    "transfer-extended": (9, "X"),
+    "transfer-augmented": (2, "P"),
+    "fine-tuning": (3, "*"),
+}
+LINES = ["-", "--", "-.", ":"]  # of the backbones, one after the other
+PROTOCOLS = {
+    "report": "configurations selected on the images that they are scored on",
+    "held-out": "configurations selected on other images than they are scored on",
+}
 
 
 def save(figure: Figure, *paths: Path | str) -> None:
@@ -228,6 +248,200 @@ def plot_accuracy(best: pd.DataFrame, sizes: pd.DataFrame) -> Figure:
     return figure
 
 
+def plot_learning_curves(accuracy: pd.DataFrame, chance: float) -> Figure:
+    """Plot accuracy against labels per class, a line a method.
+
+    Args:
+        accuracy: rows of table `accuracy` of one dataset under one protocol.
+        chance: accuracy of a guess.
+    """
+    with _style():
+        figure, axes = plt.subplots(figsize=(6.4, 5.2))
+        for (name, style, rows), dodge in _side_by_side(accuracy):
+            rows = rows.sort_values("labels")
+            labels, color = rows["labels"] * dodge, style["color"]
+            axes.fill_between(labels, rows["ci_low"], rows["ci_high"], color=color, alpha=0.13)
+            axes.vlines(labels, rows["ci_low"], rows["ci_high"], color=color, linewidth=0.8)
+            axes.plot(labels, rows["mean"], **style, label=name)
+            _plot_published(axes, labels, rows["published"], style)
+        axes.axhline(chance, color="0.4", linestyle=":", label=f"chance ({chance:.3f})")
+        axes.set(
+            xscale="log",
+            ylim=(max(chance - 0.08, 0), 1),
+            xlabel="training images per class",
+            ylabel="validation accuracy",
+            title=_verdict_title(accuracy, "accuracy against labels"),
+        )
+        _tick_labels(axes.xaxis, accuracy["labels"])
+        _legend(axes, accuracy["published"])
+        _footnote(
+            figure,
+            "line: mean over replicates; band and bars: 95 % interval (Student's t),\n"
+            "none where a method ran once; methods stand side by side",
+        )
+    return figure
+
+
+def plot_gains(gains: pd.DataFrame) -> Figure:
+    """Plot the absolute gain of transfer over each reference by size, a panel a backbone.
+
+    Args:
+        gains: rows of table `gains` of one dataset under one protocol.
+    """
+    gains = gains[gains["method"] == "transfer"]
+    backbones = list(gains["backbone"].unique())
+    sizes = sorted(gains["size"].unique())
+    references = [name for name in METHODS if name in set(gains["reference"])]
+    offsets = dict(zip(references, _spread(len(references), 0.18), strict=True))
+    with _style():
+        figure, panels = plt.subplots(
+            1,
+            len(backbones),
+            figsize=(1.6 + max(2.6, 1.1 * len(sizes)) * len(backbones), 3.8),
+            sharey=True,
+            squeeze=False,
+        )
+        for backbone, axes in zip(backbones, panels[0], strict=True):
+            axes.axhline(0, color="0.3", linewidth=1)
+            for reference in references:
+                rows = gains[(gains["backbone"] == backbone) & (gains["reference"] == reference)]
+                at = rows["size"].map(sizes.index) + offsets[reference]
+                style = {"linestyle": "", **_method_style(reference)}
+                mean, color = rows["absolute_gain"], style["color"]
+                axes.vlines(at, rows["absolute_low"], rows["absolute_high"], color=color)
+                axes.plot(at, mean, **style, label=f"over {reference}")
+                _plot_published(axes, at, rows["published_absolute_gain"], style)
+            axes.set_xticks(range(len(sizes)), [percent(size) for size in sizes])
+            axes.set(
+                xlim=(-0.5, len(sizes) - 0.5),
+                xlabel="share of the training images",
+                title=f"transfer from {backbone}",
+            )
+            axes.grid(visible=False, axis="x")
+        panels[0][0].set_ylabel("absolute gain\n(difference in validation accuracy)")
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, -1), min(high, 1))  # intervals of two replicates can be wider
+        _legend(axes, gains["published_absolute_gain"])
+        figure.suptitle(_verdict_title(gains, "what transfer learning gains"), fontsize="medium")
+        figure.tight_layout()
+        _footnote(
+            figure,
+            "mean over replicates; bars: 95 % interval of the paired difference (Student's t),\n"
+            "none where a method ran once",
+        )
+    return figure
+
+
+def plot_label_value(label_value: pd.DataFrame) -> Figure:
+    """Plot how many labels the baseline needs for each method's accuracy against the method's own.
+
+    Args:
+        label_value: rows of table `label_value` of one dataset under one protocol.
+    """
+    ours, theirs = label_value["labels"], label_value["baseline_labels_for_same_accuracy"]
+    ends = label_value[["ci_low", "ci_high"]].to_numpy()
+    drawn = np.concatenate([ours, theirs, ends[np.isfinite(ends) & (ends > 0)]])
+    low, high = drawn.min() / 1.6, drawn.max() * 1.6
+    with _style():
+        figure, axes = plt.subplots(figsize=(6.4, 4.8))
+        axes.plot([low, high], [low, high], color="0.4", linestyle=":", label="no gain")
+        for (name, style, rows), dodge in _side_by_side(label_value):
+            rows = rows.sort_values("labels")
+            at, reached = rows["labels"] * dodge, rows["baseline_labels_for_same_accuracy"]
+            ends = rows[["ci_low", "ci_high"]].clip(low, high)
+            axes.vlines(at, ends["ci_low"], ends["ci_high"], color=style["color"], linewidth=0.8)
+            axes.plot(at, reached, **style, label=name)
+            for relation, way in (("more than", 1), ("fewer than", -1)):
+                for x, y in zip(at, reached.where(rows["relation"] == relation), strict=True):
+                    axes.annotate(
+                        "",
+                        (x, y),
+                        (0, 17 * way),
+                        textcoords="offset points",
+                        arrowprops={"arrowstyle": "<-", "color": style["color"]},
+                    )
+        axes.set(
+            xscale="log",
+            yscale="log",
+            xlim=(low, high),
+            ylim=(low, high),
+            xlabel="training images per class of the method",
+            ylabel="training images per class\nof the baseline for the same accuracy",
+            title=_verdict_title(label_value, "what a label is worth"),
+        )
+        _tick_labels(axes.xaxis, ours)
+        _tick_labels(axes.yaxis, ours)
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+        _footnote(
+            figure,
+            "above the dotted line labels are saved; arrow: the baseline needs more (or fewer) "
+            "than it ever had.\nbars: 95 % interval (bootstrap over replicates), none where a "
+            "method ran once; methods stand side by side",
+        )
+    return figure
+
+
+def plot_cost(cost: pd.DataFrame) -> Figure:
+    """Plot accuracy against the cost of training, a line a method through its sizes.
+
+    Args:
+        cost: columns dataset, backbone, method, size, seconds, accuracy; rows of one dataset.
+    """
+    sizes = sorted(cost["size"].unique())
+    areas = dict(zip(sizes, np.linspace(14, 90, len(sizes)), strict=True))
+    with _style():
+        figure, axes = plt.subplots(figsize=(6.4, 4.4))
+        for name, style, rows in _by_method(cost.dropna(subset=["seconds", "accuracy"])):
+            rows = rows.sort_values("size")
+            marker = style.pop("marker")
+            axes.plot(rows["seconds"], rows["accuracy"], **style, alpha=0.5)
+            axes.scatter(
+                rows["seconds"],
+                rows["accuracy"],
+                rows["size"].map(areas),
+                color=style["color"],
+                marker=marker,
+            )
+            axes.plot([], [], **style, marker=marker, label=name)
+        axes.set(
+            xscale="log",
+            ylim=(0, 1),
+            xlabel="training (seconds)",
+            ylabel="validation accuracy (mean over replicates)",
+            title=f"{cost['dataset'].iloc[0]}: cost of training against accuracy",
+        )
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+        shares = ", ".join(percent(size) for size in sizes)
+        _footnote(figure, f"the larger a marker, the more of the training images: {shares}")
+    return figure
+
+
+def plot_augmented(images: np.ndarray, dataset: str) -> Figure:
+    """Draw one image and beside it what augmentation makes of it.
+
+    Args:
+        images: uint8 (copies + 1, side, side, 1), the image as it is first.
+        dataset: its name.
+    """
+    columns = int(np.ceil((len(images) - 1) / 2))
+    with _style():
+        figure = plt.figure(figsize=(0.9 * (columns + 2), 1.8))
+        grid = figure.add_gridspec(
+            2, columns + 2, left=0, right=1, bottom=0, top=1, wspace=0.06, hspace=0.06
+        )
+        copies = [grid[row, column + 2] for row in range(2) for column in range(columns)]
+        for image, cell in zip(images, [grid[:, :2], *copies], strict=False):
+            axes = figure.add_subplot(cell)
+            axes.set_axis_off()
+            axes.imshow(image[:, :, 0], cmap="gray", vmin=0, vmax=255)
+        title = f"{dataset}: a training image and {len(images) - 1} augmented copies of it"
+        figure.suptitle(title, y=1.03, va="bottom", fontsize="medium")
+    return figure
+
+
 def plot_samples(
     index: pd.DataFrame, pixels: np.ndarray, classes: Sequence[str], dataset: str
 ) -> Figure:
@@ -276,6 +490,56 @@ def _subject(rows: pd.DataFrame) -> str:
     return f"{rows['dataset'].iloc[0]}, features of {rows['backbone'].iloc[0]}"
 
 
+def _verdict_title(rows: pd.DataFrame, shown: str) -> str:
+    return f"{rows['dataset'].iloc[0]}: {shown}\n{PROTOCOLS[rows['protocol'].iloc[0]]}"
+
+
+def _method_style(method: str) -> dict[str, Any]:
+    color, marker = METHODS[method]
+    large = {"markersize": 9} if marker == "*" else {}
+    return {"color": _colors(10)[color], "marker": marker, **large}
+
+
+def _by_method(rows: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any], pd.DataFrame]]:
+    """Yield each method's name, style and rows: weaker first, a line style a backbone."""
+    lines = dict(zip(rows["backbone"][rows["backbone"] != "none"].unique(), LINES, strict=False))
+    for method in METHODS:
+        of_method = rows[rows["method"] == method]
+        for backbone, its_rows in of_method.groupby("backbone", sort=False):
+            name = method if backbone == "none" else f"{method}, {backbone}"
+            yield name, {**_method_style(method), "linestyle": lines.get(backbone, "-")}, its_rows
+
+
+def _plot_published(axes: Axes, at: pd.Series, published: pd.Series, style: dict) -> None:
+    """Draw the report's values as hollow markers of the method's shape and colour."""
+    hollow = {"linestyle": "", "fillstyle": "none", "markersize": 8, "zorder": 3}
+    axes.plot(at, published, **{**style, **hollow})
+
+
+def _side_by_side(rows: pd.DataFrame) -> list[tuple[tuple, float]]:
+    """Return `_by_method` with a factor for each, so that markers do not hide each other."""
+    methods = list(_by_method(rows))
+    return list(zip(methods, np.exp(_spread(len(methods), 0.03)), strict=True))
+
+
+def _tick_labels(axis: Axis, labels: pd.Series) -> None:
+    """Put a tick at each number of labels, and no other."""
+    ticks = sorted(labels.unique())
+    axis.set_ticks(ticks, [f"{tick:,}" for tick in ticks])
+    axis.set_ticks([], minor=True)
+
+
+def _legend(axes: Axes, published: pd.Series) -> None:
+    """Put the legend beside the axes, with what hollow markers are where there are any."""
+    if published.notna().any():
+        axes.plot([], [], "o", color="0.3", fillstyle="none", label="hollow: 2018 report")
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+
+
+def _spread(count: int, step: float) -> np.ndarray:
+    return (np.arange(count) - (count - 1) / 2) * step
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
@@ -286,7 +550,7 @@ def _colors(count: int) -> list:
 
 
 def _footnote(figure: Figure, text: str) -> None:
-    figure.text(0.0, -0.04, text, fontsize="small", color="0.35")
+    figure.text(0.0, 0.0, text, fontsize="small", color="0.35", va="top")
 
 
 @contextmanager

@@ -1,0 +1,375 @@
+"""Promises of the verdict's tables: every method's rows, right numbers, and words that follow."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from transfer_gain import statistics, tables, verdict
+
+PUBLISHED = Path(__file__).parents[1] / "workflow" / "published_2018.yaml"
+SOURCES = {"clothes": "fashion-mnist", "avatars": "avatars"}
+LABELS = {0.001: 6, 0.01: 60, 0.1: 600, 1.0: 6000}
+REPLICATES = {1.0: 1, 0.1: 3, 0.01: 5, 0.001: 10}
+SCRATCH = [("none", "baseline"), ("none", "augmentation"), ("none", "report-like")]
+TRANSFERS = [("vgg16", "transfer"), ("vgg16-random", "transfer"), ("vgg16", "linear-probe")]
+PROTOCOLS = ("report", "held-out")
+
+
+def runs(
+    method: tuple[str, str],
+    size: float,
+    accuracies: list[float],
+    dataset: str = "clothes",
+    protocol: str = "report",
+) -> pd.DataFrame:
+    """Rows of one method's replicates."""
+    return pd.DataFrame(
+        {
+            "dataset": dataset,
+            "backbone": method[0],
+            "method": method[1],
+            "size": size,
+            "labels": LABELS[size],
+            "protocol": protocol,
+            "replicate": range(len(accuracies)),
+            "accuracy": accuracies,
+            "configurations": 3 if method[0] == "none" else 18,
+            "train_loss": np.linspace(0.1, 0.3, len(accuracies)),
+            "levelled_off": np.arange(len(accuracies)) % 2 == 0,
+            "updates": 1000,
+        }
+    )
+
+
+def study(replicates: dict[float, int] = REPLICATES, seed: int = 0) -> pd.DataFrame:
+    """A whole study: every method, transfer better where data are few."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for dataset in SOURCES:
+        for size, count in replicates.items():
+            easy = 0.8 + 0.1 * np.log10(size)
+            for number, method in enumerate(SCRATCH + TRANSFERS):
+                gain = -0.07 * np.log10(size) - 0.05 if "transfer" in method else 0.01 * number
+                for protocol in PROTOCOLS:
+                    accuracies = easy + gain + rng.normal(0, 0.02, count)
+                    parts.append(runs(method, size, accuracies, dataset, protocol))
+    return pd.concat(parts, ignore_index=True)
+
+
+def published(table: str, sources: dict[str, str] = SOURCES) -> pd.DataFrame:
+    return tables.read_published(PUBLISHED, table, sources)
+
+
+def accuracy(selected: pd.DataFrame, **sources: str) -> pd.DataFrame:
+    return verdict.accuracy(selected, published("accuracy", sources or SOURCES), ["vgg16"])
+
+
+def gains(selected: pd.DataFrame, **sources: str) -> pd.DataFrame:
+    return verdict.gains(selected, published("gains", sources or SOURCES), ["vgg16"])
+
+
+def only(table: pd.DataFrame, **names: str | float) -> pd.Series:
+    """The one row with these names."""
+    ((_, row),) = table[(table[list(names)] == list(names.values())).all(axis=1)].iterrows()
+    return row
+
+
+# --- all tables
+
+
+TABLES = {
+    "accuracy": (accuracy, verdict.ACCURACY),
+    "gains": (gains, verdict.GAINS),
+    "hypotheses": (lambda rows: verdict.hypotheses(rows, 0.01, 1), verdict.HYPOTHESES),
+    "label_value": (lambda rows: verdict.label_value(rows, 1), verdict.LABEL_VALUE),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_columns_are_the_same_for_any_study(name):
+    make, columns = TABLES[name]
+    for replicates in (REPLICATES, {0.01: 1}, {0.01: 1, 1.0: 1}, {0.1: 2}):
+        table = make(study(replicates))
+        assert list(table) == columns
+        assert len(table)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "gains", "label_value"])
+def test_every_method_of_the_study_has_its_row_at_every_size_and_protocol(name):
+    table = TABLES[name][0](study())
+    left_out = {"accuracy": [], "gains": ["report-like"], "label_value": ["baseline"]}[name]
+    methods = [method for method in SCRATCH + TRANSFERS if method[1] not in left_out]
+    expected = {
+        (dataset, protocol, size, *method)
+        for dataset in SOURCES
+        for protocol in PROTOCOLS
+        for size in REPLICATES
+        for method in methods
+    }
+    rows = table[["dataset", "protocol", "size", "backbone", "method"]]
+    assert set(rows.itertuples(index=False, name=None)) == expected
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_one_replicate_has_estimates_and_no_interval(name):
+    table = TABLES[name][0](study({0.01: 1, 1.0: 1}))
+    ends = [column for column in table if column.endswith(("_low", "_high")) or column[:2] == "p_"]
+    assert ends
+    assert table[ends].isna().all(axis=None)
+    estimates = {"mean", "relative_gain", "absolute_gain", "estimate", "multiplier"}
+    assert table[sorted(estimates & set(table))].notna().all(axis=None)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_two_replicates_have_wider_intervals_than_ten(name):
+    make, columns = TABLES[name]
+    low, high = next(
+        pair
+        for pair in (("ci_low", "ci_high"), ("absolute_low", "absolute_high"))
+        if pair[0] in columns
+    )
+    widths = []
+    for count in (2, 10):
+        table = make(study({0.001: 10, 0.01: count, 0.1: 10, 1.0: 10}))
+        rows = table[(table["size"] == 0.01) & (table["backbone"] != "none")]
+        widths.append((rows[high] - rows[low]).median())
+    assert widths[0] > 2 * widths[1]
+
+
+# --- accuracy and gains
+
+
+def test_accuracy_is_the_mean_over_replicates_with_its_interval():
+    row = only(accuracy(runs(SCRATCH[0], 0.01, [0.5, 0.6, 0.7])), method="baseline")
+    assert row["mean"] == pytest.approx(0.6)
+    assert row[["ci_low", "ci_high"]].tolist() == pytest.approx([0.6 - 0.248414, 0.6 + 0.248414])
+    assert row[["replicates", "configurations", "labels"]].tolist() == [3, 3, 60]
+    assert row["train_loss"] == pytest.approx(0.2)
+    assert row["levelled_off"] == pytest.approx(2 / 3)
+
+
+def test_published_values_stand_only_beside_the_reports_own():
+    selected = study({1.0: 1, 0.1: 1, 0.01: 1})
+    table = accuracy(selected)
+    beside = table[table["published"].notna()]
+    found = beside.set_index(["dataset", "protocol", "size", "backbone", "method"])["published"]
+    assert found.to_dict() == {
+        ("clothes", "report", size, backbone, method): value
+        for size, *values in ((0.01, 0.50, 0.76, 0.75), (1.0, 0.51, 0.76, 0.78))
+        for (backbone, method), value in zip([*SCRATCH[:2], TRANSFERS[0]], values, strict=True)
+    }
+    of_gains = gains(selected)
+    beside = of_gains[of_gains["published_absolute_gain"].notna()]
+    assert set(beside["method"] + beside["backbone"] + beside["protocol"]) == {
+        "transfervgg16report"
+    }
+    assert beside["published_absolute_gain"].tolist() == [0.27, 0.02, 0.25, -0.01]
+    assert accuracy(selected, avatars="avatars")["published"].isna().all()
+    assert gains(selected, avatars="avatars").filter(like="published").isna().all(axis=None)
+
+
+def test_the_published_table_4_gives_the_published_table_5():
+    sources = {"clothes": "fashion-mnist", "expressions": "ferg"}
+    methods = [*SCRATCH[:2], TRANSFERS[0]]
+    printed = published("accuracy", sources)
+    selected = pd.concat(
+        runs(method, row["size"], [row[method[1]]], row["dataset"])
+        for _, row in printed.iterrows()
+        for method in methods
+    )
+    table = gains(selected, **sources)
+    table = table[table["method"] == "transfer"]
+    assert len(table) == len(published("gains", sources)) == 8
+    for kind in ("relative_gain", "absolute_gain"):
+        np.testing.assert_allclose(table[kind], table[f"published_{kind}"], rtol=0, atol=0.01)
+
+
+def test_gains_are_paired_by_replicate():
+    transfer, baseline = [0.9, 0.6, 0.8], [0.8, 0.52, 0.71]
+    rows = [runs(TRANSFERS[0], 0.1, transfer), runs(SCRATCH[0], 0.1, baseline).iloc[::-1]]
+    row = only(gains(pd.concat(rows)), reference="baseline")
+    expected = statistics.paired_gain(transfer, baseline)
+    assert row[list(expected._fields)].tolist() == pytest.approx(list(expected))
+    assert row["p_value"] == pytest.approx(stats.ttest_rel(transfer, baseline).pvalue)
+    assert row["replicates"] == 3
+
+
+def test_no_pair_of_methods_is_compared_twice():
+    table = gains(study())
+    pairs = table[["dataset", "size", "protocol", "backbone", "method", "reference"]]
+    assert not pairs.duplicated().any()
+    of_references = table[table["backbone"] == "none"][["method", "reference"]].drop_duplicates()
+    assert sorted(of_references.itertuples(index=False, name=None)) == [
+        ("augmentation", "baseline"),
+        ("augmentation", "report-like"),
+        ("baseline", "report-like"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["gains", "hypotheses"])
+def test_holm_counts_every_test_of_the_table_under_one_protocol(name):
+    table = TABLES[name][0](study())
+    assert table["p_value"].isna().any()
+    for protocol in PROTOCOLS:
+        rows = table[table["protocol"] == protocol].dropna(subset="p_value")
+        smallest = rows.loc[rows["p_value"].idxmin()]
+        assert smallest["p_holm"] == pytest.approx(smallest["p_value"] * len(rows))
+
+
+# --- hypotheses
+
+
+def of_gains(gains_of_size: dict[float, list[float]]) -> pd.DataFrame:
+    """The hypotheses' table where transfer has these gains over a baseline."""
+    parts = []
+    for size, values in gains_of_size.items():
+        baseline = np.linspace(0.5, 0.52, len(values))
+        parts.append(runs(SCRATCH[0], size, baseline))
+        parts.append(runs(TRANSFERS[0], size, baseline + values))
+    return verdict.hypotheses(pd.concat(parts), 0.01, 1)
+
+
+def test_h1_is_a_one_sided_paired_test_at_each_size():
+    values = {0.01: [0.1, 0.12, 0.13], 1.0: [-0.01, 0.02, 0.015]}
+    table = of_gains(values)
+    for size, gain in values.items():
+        row = only(table, hypothesis="H1", size=size)
+        assert row["p_value"] == pytest.approx(stats.ttest_1samp(gain, 0, alternative="greater")[1])
+        assert row["estimate"] == pytest.approx(np.mean(gain))
+        assert row["replicates"] == 3
+
+
+def test_h2_is_a_contrast_and_a_slope():
+    table = of_gains({0.01: [0.1, 0.12, 0.13, 0.1], 1.0: [-0.01, 0.02, 0.015]})
+    contrast, slope = (row for _, row in table[table["hypothesis"] == "H2"].iterrows())
+    expected = stats.ttest_ind(
+        [0.1, 0.12, 0.13, 0.1], [-0.01, 0.02, 0.015], equal_var=False, alternative="greater"
+    )
+    assert contrast["statistic"] == "gain at 0.01 less gain at 1"
+    assert contrast["p_value"] == pytest.approx(expected.pvalue)
+    # Over two sizes the slope is the same test, by the two decades between them.
+    assert slope["statistic"] == "slope of gain per tenfold size, 0.01 to 1"
+    assert slope["p_value"] == pytest.approx(expected.pvalue)
+    assert slope["estimate"] == pytest.approx(-contrast["estimate"] / 2)
+
+
+def test_a_size_of_one_replicate_leaves_the_contrast_undecided_and_is_not_in_the_slope():
+    values = {0.001: [0.3, 0.31], 0.01: [0.2, 0.19], 1.0: [0.5]}
+    contrast, slope = (row for _, row in of_gains(values).iloc[3:].iterrows())
+    assert contrast["estimate"] == pytest.approx(0.195 - 0.5)
+    assert contrast["verdict"] == "undecided with 1 replicate"
+    assert slope["statistic"] == "slope of gain per tenfold size, 0.001 to 0.01"
+    assert slope["estimate"] == pytest.approx(0.195 - 0.305)
+    single = of_gains({size: gain[:1] for size, gain in values.items()})
+    assert set(single["verdict"]) == {"undecided with 1 replicate"}
+    assert single["statistic"].iloc[-1] == "slope of gain per tenfold size, 0.001 to 1"
+
+
+@pytest.mark.parametrize(
+    ("small", "large", "h1", "h2"),
+    [
+        (0.2, 0.05, "supported", "supported"),
+        (0.05, 0.2, "supported", "reversed"),
+        (-0.2, -0.05, "reversed", "reversed"),
+        (0.0, 0.0, "not supported", "not supported"),
+    ],
+)
+def test_verdicts_follow_from_the_gains(small, large, h1, h2):
+    noise = np.array([-0.004, 0.005, 0.001, -0.003, 0.002])  # of sum 0.001
+    table = of_gains({0.01: small + noise, 1.0: large - noise})
+    assert table["verdict"].tolist() == [h1, h1, h2, h2]
+
+
+def test_two_noisy_replicates_leave_all_undecided():
+    table = of_gains({0.01: [0.3, 0.1], 1.0: [0.1, -0.2]})
+    assert set(table["verdict"]) == {"undecided with 2 replicates"}
+
+
+def test_a_study_of_one_size_has_no_second_hypothesis():
+    assert of_gains({0.01: [0.1, 0.2]})["hypothesis"].tolist() == ["H1"]
+
+
+# --- what a label is worth
+
+
+BASELINE = {0.001: [0.4, 0.42], 0.01: [0.6, 0.62], 0.1: [0.8, 0.82], 1.0: [0.91]}
+
+
+def worth(
+    size: float, accuracies: list[float], baseline: dict[float, list[float]] = BASELINE
+) -> pd.Series:
+    parts = [runs(SCRATCH[0], fraction, values) for fraction, values in baseline.items()]
+    selected = pd.concat([*parts, runs(TRANSFERS[0], size, accuracies)])
+    return only(verdict.label_value(selected, 1), method="transfer")
+
+
+ESTIMATE = ["baseline_labels_for_same_accuracy", "relation", "multiplier"]
+
+
+@pytest.mark.parametrize(
+    ("size", "accuracy", "labels", "relation"),
+    [
+        (0.01, 0.61, 60, ""),
+        (0.01, 0.71, 60 * 10**0.5, ""),  # half way in the logarithm
+        (0.001, 0.86, 600 * 10**0.5, ""),
+        (0.1, 0.92, 6000, "more than"),
+        (0.1, 0.40, 6, "fewer than"),
+        (0.1, 0.41, 6, ""),
+    ],
+)
+def test_labels_of_a_known_curve(size, accuracy, labels, relation):
+    row = worth(size, [accuracy - 0.01, accuracy + 0.01])
+    assert row["baseline_labels_for_same_accuracy"] == pytest.approx(labels)
+    assert row["relation"] == relation
+    assert row["multiplier"] == pytest.approx(labels / LABELS[size])
+    assert row["multiplier_low"] == pytest.approx(row["ci_low"] / LABELS[size])
+
+
+def test_a_curve_that_falls_is_read_as_the_nearest_one_that_does_not():
+    falling = {**BASELINE, 0.01: [0.8, 0.82], 0.1: [0.6, 0.62]}  # 0.71 at both
+    row = worth(0.001, [0.71, 0.71], falling)
+    assert row["baseline_labels_for_same_accuracy"] == pytest.approx(60)
+
+
+def test_one_run_has_no_interval_and_the_curves_last_single_point_opens_it():
+    assert worth(0.01, [0.61])[["ci_low", "ci_high"]].isna().all()
+    several = {size: np.linspace(-0.01, 0.01, 5) + np.mean(BASELINE[size]) for size in BASELINE}
+    within = worth(0.01, [0.69, 0.70, 0.71, 0.70, 0.70], several)
+    assert 60 < within["ci_low"] < within["baseline_labels_for_same_accuracy"] < within["ci_high"]
+    assert within["ci_high"] < 600
+    # 6,000 labels were tried once: nothing bounds what lies beyond 600.
+    last_once = {**several, 1.0: [0.91]}
+    beyond = worth(0.01, [0.85, 0.86, 0.85, 0.86, 0.86], last_once)
+    assert 600 < beyond["baseline_labels_for_same_accuracy"] < 6000
+    assert beyond[["ci_low", "ci_high"]].tolist() == [600, np.inf]
+
+
+def test_the_interval_covers_the_labels_that_the_true_curve_needs():
+    rng = np.random.default_rng(2018)
+    truth = {SCRATCH[0]: {0.001: 0.4, 0.01: 0.6, 0.1: 0.8, 1.0: 0.9}, TRANSFERS[0]: {0.01: 0.7}}
+    studies = pd.concat(
+        runs(method, size, accuracy + rng.normal(0, 0.02, 5), str(number))
+        for number in range(200)
+        for method, curve in truth.items()
+        for size, accuracy in curve.items()
+    )
+    table = verdict.label_value(studies, 1)
+    is_covered = (table["ci_low"] <= 60 * 10**0.5) & (table["ci_high"] >= 60 * 10**0.5)
+    assert len(table) == 200
+    assert 0.93 < is_covered.mean() < 0.99
+
+
+def test_labels_worth_depends_on_names_and_not_on_order_or_other_datasets():
+    selected = study({0.1: 3, 0.01: 5})
+    table = verdict.label_value(selected, 1)
+    shuffled = selected.sample(frac=1, random_state=0)
+    again = verdict.label_value(shuffled[shuffled["dataset"] == "clothes"], 1)
+    keys = ["dataset", "protocol", "size", "backbone", "method"]
+    pd.testing.assert_frame_equal(
+        table[table["dataset"] == "clothes"].sort_values(keys).reset_index(drop=True),
+        again.sort_values(keys).reset_index(drop=True),
+    )
+    assert not table["ci_low"].equals(verdict.label_value(selected, 2)["ci_low"])

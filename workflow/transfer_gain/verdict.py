@@ -1,0 +1,275 @@
+"""The verdict: from the runs that were selected to accuracies, gains, hypotheses, labels' worth.
+
+Every function takes `selected`, a row a run of the configuration that a protocol selected: dataset,
+backbone ("none" for networks trained from scratch), method, size, labels (training images per
+class), protocol, replicate, accuracy (the one that the protocol reports), configurations (how many
+there were to choose from), train_loss (nats, at the end), levelled_off (whether it no longer fell).
+A replicate of a dataset and size has the same training images for every method.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from . import seeds, statistics, tables
+
+BASELINE = "baseline"
+# What gains are taken over, weakest first: each is itself compared with those before it, so that
+# no pair is tested twice.
+REFERENCES = ("report-like", BASELINE, "augmentation")
+TRANSFER = "transfer"
+DRAWS = 2000
+
+METHOD = ["backbone", "method"]
+PLACE = ["dataset", "protocol", "size"]
+ACCURACY = [
+    *["dataset", "backbone", "size", "labels", "method", "protocol", "mean", "ci_low", "ci_high"],
+    *["replicates", "configurations", "train_loss", "levelled_off", "published"],
+]
+GAINS = [
+    *["dataset", "backbone", "size", "method", "reference", "protocol"],
+    *["relative_gain", "relative_low", "relative_high"],
+    *["absolute_gain", "absolute_low", "absolute_high"],
+    *["replicates", "p_value", "p_holm", "published_relative_gain", "published_absolute_gain"],
+]
+HYPOTHESES = [
+    *["hypothesis", "dataset", "backbone", "protocol", "statistic", "size"],
+    *["estimate", "ci_low", "ci_high", "p_value", "p_holm", "p_reversed_holm"],
+    *["replicates", "verdict"],
+]
+LABEL_VALUE = [
+    *["dataset", "backbone", "method", "size", "protocol", "labels", "accuracy"],
+    *["baseline_labels_for_same_accuracy", "relation", "ci_low", "ci_high"],
+    *["multiplier", "multiplier_low", "multiplier_high", "replicates"],
+]
+
+
+def accuracy(
+    selected: pd.DataFrame, published: pd.DataFrame, backbones: Sequence[str]
+) -> pd.DataFrame:
+    """Return each method's mean accuracy with its 95 % interval (the report's Table 4).
+
+    Args:
+        selected: see above.
+        published: the report's Table 4, as `tables.read_published` returns it.
+        backbones: those of ours that are the report's.
+
+    Returns:
+        Columns `ACCURACY`, a row a dataset, protocol, size and method. The interval is Student's t
+        over replicates; `levelled_off` the share of replicates that did, `train_loss` their mean;
+        `published` the report's accuracy, beside protocol "report" only.
+    """
+    rows = []
+    for names, runs in selected.groupby([*PLACE, *METHOD], sort=False):
+        mean, low, high = statistics.mean_interval(runs["accuracy"])
+        rows.append(
+            {
+                **dict(zip([*PLACE, *METHOD], names, strict=True)),
+                "labels": runs["labels"].iloc[0],
+                "mean": mean,
+                "ci_low": low,
+                "ci_high": high,
+                "replicates": len(runs),
+                "configurations": runs["configurations"].iloc[0],
+                "train_loss": runs["train_loss"].mean(),
+                "levelled_off": runs["levelled_off"].mean(),
+            }
+        )
+    theirs = published.melt(["dataset", "size"], var_name="method", value_name="published")
+    trained_from_scratch = theirs["method"] != TRANSFER
+    theirs = pd.concat(
+        [theirs[trained_from_scratch].assign(backbone="none")]
+        + [theirs[~trained_from_scratch].assign(backbone=backbone) for backbone in backbones]
+    ).assign(protocol="report")
+    table = pd.DataFrame(rows).merge(theirs, how="left", on=[*PLACE, *METHOD])
+    return table[ACCURACY]
+
+
+def gains(
+    selected: pd.DataFrame, published: pd.DataFrame, backbones: Sequence[str]
+) -> pd.DataFrame:
+    """Return what each method gains over each reference, paired by replicate (Table 5).
+
+    Args:
+        selected: see above.
+        published: the report's Table 5, as `tables.read_published` returns it.
+        backbones: those of ours that are the report's.
+
+    Returns:
+        Columns `GAINS`, a row a dataset, protocol, size, method and reference; estimates,
+        intervals and two-sided p-values of `statistics.paired_gain`. `p_holm` is corrected for all
+        tests of the table under the same protocol: the two protocols read the same runs, and a
+        reader goes by one of them.
+    """
+    rows = []
+    for place, runs in _by_place(selected):
+        for reference in (name for name in REFERENCES if ("none", name) in runs):
+            weaker = REFERENCES[: REFERENCES.index(reference)]
+            for backbone, method in runs:
+                if method in (reference, *weaker):
+                    continue
+                pairs = _paired(runs[backbone, method], runs["none", reference])
+                names = {"backbone": backbone, "method": method, "reference": reference}
+                gain = statistics.paired_gain(*pairs)._asdict()
+                rows.append({**place, **names, **gain, "replicates": len(pairs[0])})
+    table = pd.DataFrame(rows)
+    table["p_holm"] = table.groupby("protocol")["p_value"].transform(statistics.holm)
+    theirs = pd.DataFrame({"backbone": list(backbones), "method": TRANSFER, "protocol": "report"})
+    theirs = theirs.merge(published, how="cross")
+    return tables.beside(table, theirs, [*PLACE, *METHOD, "reference"])[GAINS]
+
+
+def hypotheses(selected: pd.DataFrame, small: float, large: float) -> pd.DataFrame:
+    """Test the report's two hypotheses on the absolute gain of transfer over the baseline.
+
+    H1, transfer improves accuracy: the gain at each size is above zero. H2, it improves it more
+    where data are few: the gain at `small` less the gain at `large` is above zero (Welch), and so
+    the slope of the gain against log10(size) is below it (`statistics.slope_weights`). Sizes of one
+    replicate tell no spread and are left out of the slope; where less than two sizes have more,
+    all are in it, and it has no interval.
+
+    Args:
+        selected: see above.
+        small: the smaller of the two sizes to contrast.
+        large: the larger one.
+
+    Returns:
+        Columns `HYPOTHESES`: estimate with its 95 % interval, one-sided `p_value` for the
+        hypothesis, `p_holm` and `p_reversed_holm` for it and for its opposite, each corrected for
+        all tests of the table under the same protocol; `replicates` the fewest at a size that
+        entered; `size` empty for H2; `verdict` as `statistics.verdict` finds it in these numbers.
+    """
+    gains: dict[tuple, dict[float, np.ndarray]] = {}
+    for place, runs in _by_place(selected):
+        for backbone, method in runs:
+            if method == TRANSFER and ("none", BASELINE) in runs:
+                gain = np.subtract(*_paired(runs[backbone, method], runs["none", BASELINE]))
+                key = (place["dataset"], backbone, place["protocol"])
+                gains.setdefault(key, {})[place["size"]] = gain
+    table = pd.DataFrame(
+        {"dataset": dataset, "backbone": backbone, "protocol": protocol, **row}
+        for (dataset, backbone, protocol), of_size in gains.items()
+        for row in _tests(of_size, small, large)
+    )
+    by_protocol = table.groupby("protocol")
+    table["p_holm"] = by_protocol["p_value"].transform(statistics.holm)
+    table["p_reversed_holm"] = by_protocol["p_reversed"].transform(statistics.holm)
+    tested = ["ci_low", "ci_high", "p_holm", "p_reversed_holm", "replicates"]
+    table["verdict"] = [
+        statistics.verdict(*row) for row in table[tested].itertuples(index=False, name=None)
+    ]
+    return table[HYPOTHESES]
+
+
+def label_value(selected: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return how many labels per class the baseline needs to be as accurate as each method.
+
+    The baseline's learning curve is the nearest never falling one to its means, linear in the
+    logarithm of labels. Intervals are percentiles of a bootstrap over replicates: within a size
+    the same replicates are drawn for the method and for the baseline; sizes are drawn
+    independently. Only sizes that the baseline ran more than once make the curve there: beyond
+    them nothing is known of its spread, so that the interval stays open. As each mean is spread for
+    its own few replicates (`statistics.resampled_means`), intervals cover 95 to 99 %, the more the
+    fewer there are.
+
+    Args:
+        selected: see above.
+        seed: the study's.
+
+    Returns:
+        Columns `LABEL_VALUE`, a row a dataset, protocol, size and method but the baseline.
+        `relation` is "more than" where the baseline is never as accurate, and
+        `baseline_labels_for_same_accuracy` its largest number of labels; "fewer than" where it
+        always is, and the smallest one; else "". `multiplier` is in proportion to `labels`, under
+        the same relation. An interval that is open has 0 or infinity for its end; there is none
+        (NaN) where the method or the whole baseline ran once.
+    """
+    rows = []
+    for (dataset, protocol), runs in selected.groupby(["dataset", "protocol"], sort=False):
+        runs = runs.sort_values("replicate", kind="stable")
+        is_baseline = runs["method"] == BASELINE
+        by_labels = runs[is_baseline].groupby("labels")["accuracy"]
+        curve = by_labels.mean()
+        draws = {
+            labels: _resampled(values, seed, dataset, labels)
+            for labels, values in by_labels
+            if len(values) > 1
+        }
+        others = runs[~is_baseline].groupby([*METHOD, "size", "labels"], sort=False)["accuracy"]
+        for (backbone, method, size, labels), values in others:
+            low, high = statistics.labels_for(values.mean(), curve.index, curve)
+            reached = float(low if np.isinf(high) else high)
+            ends = np.full(2, np.nan)
+            if len(values) > 1 and draws:
+                lows, highs = statistics.labels_for(
+                    _resampled(values, seed, dataset, labels),
+                    list(draws),
+                    np.column_stack(list(draws.values())),
+                )
+                ends[0] = np.quantile(lows, 0.025, method="lower")
+                ends[1] = np.quantile(highs, 0.975, method="higher")
+            row = [dataset, backbone, method, size, protocol, labels, values.mean(), reached]
+            row += ["more than" if np.isinf(high) else "fewer than" if low == 0 else "", *ends]
+            row += [reached / labels, *ends / labels, len(values)]
+            rows.append(row)
+    return pd.DataFrame(rows, columns=LABEL_VALUE)
+
+
+def _by_place(
+    selected: pd.DataFrame,
+) -> Iterator[tuple[dict[str, Any], dict[tuple[str, str], pd.Series]]]:
+    """Yield each dataset, protocol and size with accuracies by replicate of (backbone, method)."""
+    for names, runs in selected.groupby(PLACE, sort=False):
+        accuracies = {
+            method: rows.set_index("replicate")["accuracy"]
+            for method, rows in runs.groupby(METHOD, sort=False)
+        }
+        yield dict(zip(PLACE, names, strict=True)), accuracies
+
+
+def _paired(method: pd.Series, reference: pd.Series) -> np.ndarray:
+    """Return accuracies (2, replicates) of the replicates that both have."""
+    return pd.concat([method, reference], axis=1, join="inner").to_numpy().T
+
+
+def _tests(gains: dict[float, np.ndarray], small: float, large: float) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one dataset, backbone and protocol, but for what the whole table decides.
+
+    Args:
+        gains: absolute gains of the replicates by size.
+        small: see `hypotheses`.
+        large: see `hypotheses`.
+    """
+
+    def row(hypothesis: str, statistic: str, tested: dict, weights: Sequence[float], sign: int):
+        estimate, low, high, p_less, p_greater = statistics.contrast(list(tested.values()), weights)
+        return {
+            "hypothesis": hypothesis,
+            "statistic": statistic,
+            "size": np.nan,
+            "estimate": estimate,
+            "ci_low": low,
+            "ci_high": high,
+            "p_value": p_greater if sign > 0 else p_less,
+            "p_reversed": p_less if sign > 0 else p_greater,
+            "replicates": min(map(len, tested.values())),
+        }
+
+    for size, values in gains.items():
+        yield row("H1", "absolute gain", {size: values}, [1], 1) | {"size": size}
+    if small in gains and large in gains:
+        ends = {size: gains[size] for size in (small, large)}
+        yield row("H2", f"gain at {small:g} less gain at {large:g}", ends, [1, -1], 1)
+    replicated = {size: values for size, values in gains.items() if len(values) > 1}
+    line = replicated if len(replicated) > 1 else gains
+    if len(line) > 1:
+        name = f"slope of gain per tenfold size, {min(line):g} to {max(line):g}"
+        yield row("H2", name, line, statistics.slope_weights(np.log10(list(line))), -1)
+
+
+def _resampled(values: Sequence[float], seed: int, dataset: str, labels: int) -> np.ndarray:
+    """Return bootstrap means of one size's replicates, the same ones for every method."""
+    rng = seeds.generator(seed, dataset, int(labels), "label value")
+    return statistics.resampled_means(values, DRAWS, rng)
