@@ -20,6 +20,7 @@ include: "workflow/rules/features.smk"
 include: "workflow/rules/heads.smk"
 include: "workflow/rules/scratch.smk"
 include: "workflow/rules/tables.smk"
+include: "workflow/rules/verdict.smk"
 include: "workflow/rules/figures.smk"
 
 
@@ -27,4 +28,5 @@ rule all:
     default_target: True
     input:
         rules.tables.input,
+        rules.gains.input,
         rules.figures.input,

@@ -5,6 +5,13 @@ FIGURES = [
     *fill("grid_{dataset}_{backbone}", SELECTED),
     *fill("long_runs_{dataset}_{backbone}", LONG_RUNS),
     *expand("samples_{dataset}", dataset=study.datasets),
+    *expand(
+        "{name}_{dataset}_{protocol}",
+        name=["learning_curves", "gains", "label_value", "cost"],
+        dataset=TRANSFER,
+        protocol=PROTOCOLS,
+    ),
+    *expand("augmented_{dataset}", dataset=TRANSFER),
     "accuracy",
 ]
 
@@ -117,3 +124,86 @@ rule plot_accuracy:
         "../../envs/environment.yaml"
     script:
         "../scripts/plot_accuracy.py"
+
+
+rule plot_learning_curves:
+    input:
+        accuracy=f"{paths.table('accuracy')}.parquet",
+        images=paths.images,
+        code=files_behind("figures", "store"),
+    output:
+        **figure_files("learning_curves_{dataset}_{protocol}", "learning_curves"),
+    log:
+        paths.log(paths.figure("learning_curves_{dataset}_{protocol}")),
+    benchmark:
+        paths.benchmark(paths.figure("learning_curves_{dataset}_{protocol}"))
+    conda:
+        "../../envs/environment.yaml"
+    script:
+        "../scripts/plot_learning_curves.py"
+
+
+rule plot_gains:
+    input:
+        gains=f"{paths.table('gains')}.parquet",
+        code=files_behind("figures", "store"),
+    output:
+        **figure_files("gains_{dataset}_{protocol}", "gains"),
+    log:
+        paths.log(paths.figure("gains_{dataset}_{protocol}")),
+    benchmark:
+        paths.benchmark(paths.figure("gains_{dataset}_{protocol}"))
+    conda:
+        "../../envs/environment.yaml"
+    script:
+        "../scripts/plot_gains.py"
+
+
+rule plot_label_value:
+    input:
+        label_value=f"{paths.table('label_value')}.parquet",
+        code=files_behind("figures", "store"),
+    output:
+        **figure_files("label_value_{dataset}_{protocol}", "label_value"),
+    log:
+        paths.log(paths.figure("label_value_{dataset}_{protocol}")),
+    benchmark:
+        paths.benchmark(paths.figure("label_value_{dataset}_{protocol}"))
+    conda:
+        "../../envs/environment.yaml"
+    script:
+        "../scripts/plot_label_value.py"
+
+
+rule plot_cost:
+    input:
+        cost=f"{paths.table('cost')}.parquet",
+        accuracy=f"{paths.table('accuracy')}.parquet",
+        sizes=f"{paths.table('sizes')}.parquet",
+        code=files_behind("figures", "verdict"),
+    output:
+        **figure_files("cost_{dataset}_{protocol}", "cost"),
+    log:
+        paths.log(paths.figure("cost_{dataset}_{protocol}")),
+    benchmark:
+        paths.benchmark(paths.figure("cost_{dataset}_{protocol}"))
+    conda:
+        "../../envs/environment.yaml"
+    script:
+        "../scripts/plot_cost.py"
+
+
+rule plot_augmented:
+    input:
+        images=paths.example,
+        code=files_behind("figures", "store"),
+    output:
+        **figure_files("augmented_{dataset}", "augmented"),
+    log:
+        paths.log(paths.figure("augmented_{dataset}")),
+    benchmark:
+        paths.benchmark(paths.figure("augmented_{dataset}"))
+    conda:
+        "../../envs/environment.yaml"
+    script:
+        "../scripts/plot_augmented.py"

@@ -1,4 +1,4 @@
-"""Which head is the best one, by a rule."""
+"""Which configuration of a method is the best one, by a rule."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,12 @@ PROTOCOLS = {
     "held-out": ("selection_accuracy", "reporting_accuracy"),
 }
 TIE_BREAKERS = {"report": "validation_loss", "held-out": "selection_loss"}
-CONFIGURATION = ["layers", "activation", "learning_rate"]
+CONFIGURATION = ["layers", "activation", "learning_rate", "l2"]
+GROUP = ["dataset", "backbone", "method", "size"]
+SELECTED = [
+    *[*GROUP, "labels", "protocol", "replicate", "configurations", *CONFIGURATION],
+    *["accuracy", "train_loss", "levelled_off", "updates"],
+]
 
 
 def select_heads(runs: pd.DataFrame) -> pd.DataFrame:
@@ -25,10 +30,12 @@ def select_heads(runs: pd.DataFrame) -> pd.DataFrame:
         runs: rows of all configurations, in the config's order.
 
     Returns:
-        A row a protocol: protocol, layers, activation, learning_rate, configurations (how many
+        A row a protocol: protocol, layers, activation, learning_rate, l2, configurations (how many
         there were to choose from), selected_by (name of the accuracy), accuracy (its mean).
     """
-    means = runs.groupby(CONFIGURATION, sort=False).mean(numeric_only=True).reset_index()
+    # What a method has not, such as a learning rate, is empty.
+    means = runs.groupby(CONFIGURATION, sort=False, dropna=False).mean(numeric_only=True)
+    means = means.reset_index()
     rows = []
     for protocol, (selects, _) in PROTOCOLS.items():
         # Rounded, since equal numbers of correct images can differ in the last bit of their mean.
@@ -50,7 +57,44 @@ def select_heads(runs: pd.DataFrame) -> pd.DataFrame:
 
 def runs_of(runs: pd.DataFrame, chosen: pd.Series) -> pd.DataFrame:
     """Return the rows of `runs` that have a selected configuration."""
-    return runs[(runs[CONFIGURATION] == chosen[CONFIGURATION].to_numpy()).all(axis=1)]
+    return runs.merge(chosen[CONFIGURATION].to_frame().T.astype(runs[CONFIGURATION].dtypes))
+
+
+def select_runs(runs: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs by which methods are compared: of the configuration that a protocol selected.
+
+    Args:
+        runs: rows of all methods. Those of the grid are chosen from; a head that was trained
+            another way (run "refit") was selected before, from as many as the plain one; long runs
+            are left out.
+        labels: columns dataset, size, training_per_class.
+
+    Returns:
+        Columns dataset, backbone, method, size, labels (training images per class), protocol,
+        replicate, configurations, `CONFIGURATION`, accuracy (the one that the protocol reports),
+        train_loss, levelled_off, updates.
+    """
+    rows = []
+    grid, refits = (runs[runs["run"] == run] for run in ("grid", "refit"))
+    for (dataset, backbone, method, size), own in grid.groupby(GROUP, sort=False):
+        for _, chosen in select_heads(own).iterrows():
+            names = {"protocol": chosen["protocol"], "configurations": chosen["configurations"]}
+            rows.append(runs_of(own, chosen).assign(**names))
+            if method != "transfer":
+                continue
+            same = refits[["dataset", "backbone", "size", "protocol"]] == [
+                dataset,
+                backbone,
+                size,
+                chosen["protocol"],
+            ]
+            rows.append(refits[same.all(axis=1)].assign(**names))
+    selected = pd.concat(rows, ignore_index=True).merge(labels, on=["dataset", "size"])
+    selected["accuracy"] = selected["protocol"].map(
+        {protocol: reports for protocol, (_, reports) in PROTOCOLS.items()}
+    )
+    selected["accuracy"] = [row[row["accuracy"]] for _, row in selected.iterrows()]
+    return selected.rename(columns={"training_per_class": "labels"})[SELECTED]
 
 
 def read(path: Path | str) -> pd.DataFrame:

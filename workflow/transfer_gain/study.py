@@ -351,6 +351,13 @@ class Study:
             if size.fraction <= up_to and (own is None or size.fraction in own)
         ]
 
+    @property
+    def contrast(self) -> tuple[float, float]:
+        """Return the two sizes whose gains are compared: the report's 1 % and 100 %, or the ends."""
+        fractions = [size.fraction for size in self.sizes]
+        small, large = min(fractions), max(fractions)
+        return (0.01 if 0.01 in fractions and large > 0.01 else small), large
+
     def scratch_sizes(self) -> dict[str, list[str]]:
         """Return the methods that train a network from scratch, each with its sizes' names."""
         weak = [name for name in self.size_names() if float(name) in self.report_like.sizes]

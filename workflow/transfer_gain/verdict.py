@@ -7,7 +7,8 @@ there were to choose from), train_loss (nats, at the end), levelled_off (whether
 A replicate of a dataset and size has the same training images for every method.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ BASELINE = "baseline"
 # no pair is tested twice.
 REFERENCES = ("report-like", BASELINE, "augmentation")
 TRANSFER = "transfer"
+REFITS = ("transfer-augmented", "transfer-extended", "fine-tuning")
+FROM_SCRATCH = "none"  # in place of a backbone
 DRAWS = 2000
 
 METHOD = ["backbone", "method"]
@@ -44,6 +47,35 @@ LABEL_VALUE = [
     *["baseline_labels_for_same_accuracy", "relation", "ci_low", "ci_high"],
     *["multiplier", "multiplier_low", "multiplier_high", "replicates"],
 ]
+
+
+def tabulate(
+    table: str,
+    selected: pd.DataFrame,
+    *,
+    published: Path | str,
+    sources: Mapping[str, str],
+    backbones: Sequence[str],
+    contrast: tuple[float, float],
+    seed: int,
+) -> pd.DataFrame:
+    """Return one of the tables below by its name.
+
+    Args:
+        table: "accuracy", "gains", "hypotheses" or "label_value".
+        selected: see above.
+        published: see `tables.read_published`.
+        sources: see `tables.read_published`.
+        backbones: those of ours that are the report's.
+        contrast: the smaller and the larger size of `hypotheses`.
+        seed: the study's.
+    """
+    if table == "hypotheses":
+        return hypotheses(selected, *contrast)
+    if table == "label_value":
+        return label_value(selected, seed)
+    compare = {"accuracy": accuracy, "gains": gains}[table]
+    return compare(selected, tables.read_published(published, table, sources), backbones)
 
 
 def accuracy(
@@ -215,6 +247,50 @@ def label_value(selected: pd.DataFrame, seed: int) -> pd.DataFrame:
             row += [reached / labels, *ends / labels, len(values)]
             rows.append(row)
     return pd.DataFrame(rows, columns=LABEL_VALUE)
+
+
+def training_cost(cost: pd.DataFrame, accuracy: pd.DataFrame, sizes: pd.DataFrame) -> pd.DataFrame:
+    """Return what each method's accuracy cost at each size.
+
+    That is the time of all its jobs, every configuration and replicate: of a head that was trained
+    another way also the grid that selected it, and of all methods on features the extraction, in
+    proportion to the images that the size needs.
+
+    Args:
+        cost: table `cost`.
+        accuracy: rows of table `accuracy` under one protocol.
+        sizes: table `sizes`.
+
+    Returns:
+        Columns dataset, backbone, method, size, seconds (one job after the other), accuracy; NaN
+        seconds where a job was not measured.
+    """
+    cost = cost.assign(
+        backbone=cost["backbone"].replace("", FROM_SCRATCH),
+        size=pd.to_numeric(cost["size"]),
+    )
+    trained = cost[cost["size"].notna() & (cost["rule"] != "train_selected_head")]
+    own = trained.groupby(["dataset", "backbone", "method", "size"])["seconds"]
+    own = own.agg(lambda seconds: seconds.sum(skipna=False))
+    extraction = cost[cost["rule"] == "extract_features"]
+    extraction = extraction.set_index(["dataset", "backbone"])["seconds"]
+    images = sizes.set_index(["dataset", "size"])
+    rows = []
+    for row in accuracy.itertuples():
+        seconds = own.get((row.dataset, row.backbone, row.method, row.size))
+        if row.backbone != FROM_SCRATCH:
+            of_size = images.loc[(row.dataset, row.size)]
+            needed = of_size["training_samples"] * of_size["replicates"]
+            needed += of_size["validation_samples"]
+            every = (
+                images.loc[row.dataset]["training_samples"].max() + of_size["validation_samples"]
+            )
+            seconds += extraction[row.dataset, row.backbone] * min(needed / every, 1)
+        if row.method in REFITS:
+            seconds += own[row.dataset, row.backbone, TRANSFER, row.size]
+        names = {name: getattr(row, name) for name in ("dataset", "backbone", "method", "size")}
+        rows.append({**names, "seconds": seconds, "accuracy": row.mean})
+    return pd.DataFrame(rows)
 
 
 def _by_place(

@@ -1,0 +1,54 @@
+# The verdict: every method's selected runs side by side, their gains, the report's hypotheses, and
+# what a label is worth.
+
+VERDICT = ["accuracy", "gains", "hypotheses", "label_value"]
+
+
+rule gains:
+    input:
+        [
+            paths.table(name) + ending
+            for name in ["selected", *VERDICT]
+            for ending in (".csv", ".parquet")
+        ],
+
+
+rule tabulate_selected:
+    input:
+        runs=f"{paths.table('runs')}.parquet",
+        sizes=f"{paths.table('sizes')}.parquet",
+        code=files_behind("selection", "store"),
+    output:
+        **table_files("selected"),
+    log:
+        paths.log(paths.table("selected")),
+    benchmark:
+        paths.benchmark(paths.table("selected"))
+    conda:
+        "../../envs/environment.yaml"
+    script:
+        "../scripts/tabulate_selected.py"
+
+
+rule tabulate_verdict:
+    input:
+        selected=f"{paths.table('selected')}.parquet",
+        published=PUBLISHED,
+        code=files_behind("verdict"),
+    output:
+        **table_files("{table}"),
+    log:
+        paths.log(paths.table("{table}")),
+    benchmark:
+        paths.benchmark(paths.table("{table}"))
+    wildcard_constraints:
+        table="|".join(VERDICT),
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        seed=study.seed,
+        contrast=study.contrast,
+        sources=SOURCES,
+        published_backbones=PUBLISHED_BACKBONES,
+    script:
+        "../scripts/tabulate_verdict.py"

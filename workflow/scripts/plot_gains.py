@@ -1,0 +1,7 @@
+from transfer_gain import figures, job, store
+
+with job.logged(snakemake.log[0]):
+    names = [snakemake.wildcards.dataset, snakemake.wildcards.protocol]
+    rows = store.read_rows(snakemake.input.gains)
+    rows = rows[(rows[["dataset", "protocol"]] == names).all(axis=1)]
+    figures.save(figures.plot_gains(rows), *snakemake.output)

@@ -1,0 +1,8 @@
+from transfer_gain import job, selection, store
+
+with job.logged(snakemake.log[0]):
+    sizes = store.read_rows(snakemake.input.sizes)
+    selected = selection.select_runs(
+        store.read_rows(snakemake.input.runs), sizes[["dataset", "size", "training_per_class"]]
+    )
+    store.write_table(selected, snakemake.output.csv, snakemake.output.parquet)

@@ -1,0 +1,13 @@
+from transfer_gain import job, store, verdict
+
+with job.logged(snakemake.log[0]):
+    table = verdict.tabulate(
+        snakemake.wildcards.table,
+        store.read_rows(snakemake.input.selected),
+        published=snakemake.input.published,
+        sources=snakemake.params.sources,
+        backbones=snakemake.params.published_backbones,
+        contrast=snakemake.params.contrast,
+        seed=snakemake.params.seed,
+    )
+    store.write_table(table, snakemake.output.csv, snakemake.output.parquet)
