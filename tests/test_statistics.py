@@ -135,8 +135,15 @@ def test_both_intervals_and_the_test_tell_the_same(counts):
     is_different = gain.p_value < 0.05
     assert (gain.absolute_low > 0 or gain.absolute_high < 0) == is_different
     if reference.any():
-        assert gain.relative_low <= gain.relative_gain <= gain.relative_high
-        assert (gain.relative_low > 1 or gain.relative_high < 1) == is_different
+        assert gain.relative_low - 1e-6 <= gain.relative_gain <= gain.relative_high + 1e-6
+        is_open = gain.relative_low == 0 and gain.relative_high == np.inf
+        assert is_open or (gain.relative_low > 1 or gain.relative_high < 1) == is_different
+
+
+def test_no_ratio_is_ruled_out_where_neither_mean_is_known_to_be_above_zero():
+    gain = statistics.paired_gain([0.0, 0.01], [0.59, 0.70])
+    assert gain.p_value < 0.05
+    assert (gain.relative_low, gain.relative_high) == (0, np.inf)
 
 
 def test_one_replicate_has_a_gain_without_interval_and_test():

@@ -104,7 +104,8 @@ def paired_gain(method: ArrayLike, reference: ArrayLike, level: float = 0.95) ->
     the most weight, and none exists where one of them is 0). Its interval is Fieller's (1954): all
     ratios R for which the mean of method - R * reference is not significantly different from zero.
     So one test serves both: the interval of the relative gain leaves out 1 exactly where that of
-    the absolute gain leaves out 0.
+    the absolute gain leaves out 0, unless neither mean is significantly above zero, where it is 0
+    to infinity.
 
     Args:
         method: accuracies in [0, 1], (replicates,).
