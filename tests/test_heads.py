@@ -74,8 +74,8 @@ class Spy:
 
     def __call__(self, parameters, losses, batches, learning_rate, pauses):
         self.start = [parameter.numpy() for parameter in parameters]
-        self.batches, self.parameters = batches, parameters
-        self.first_loss = float(np.sum(losses(parameters, batches[0])))
+        (self.batches,), self.parameters = batches, parameters
+        self.first_loss = float(np.sum(losses(parameters, self.batches[0])))
         yield from self.fit(parameters, losses, batches, learning_rate, pauses)
 
 
@@ -115,7 +115,7 @@ def scores_of(model, data: Replicates, rows: np.ndarray) -> tuple[float, float]:
 def test_a_training_run_is_the_one_of_keras(activation: str, monkeypatch: pytest.MonkeyPatch):
     data, spy = make_data(), Spy(monkeypatch)
     settings = SETTINGS | {"activation": activation}
-    _, history = heads.train(data, **settings, evaluate_every_epoch=True)
+    _, history, _ = heads.train(data, **settings, evaluate_every_epoch=True)
 
     assert spy.batches.shape == (4 * 5, 3, 5)  # 23 images: five batches an epoch, the last of 3
     first_losses = []
@@ -155,16 +155,16 @@ def test_a_replicate_trained_alone_is_the_one_trained_beside_others(
     monkeypatch: pytest.MonkeyPatch,
 ):
     data, spy = make_data(), Spy(monkeypatch)
-    together, _ = heads.train(data, **SETTINGS)
+    together, *_ = heads.train(data, **SETTINGS)
     beside = [parameter.numpy()[0] for parameter in spy.parameters]
-    alone, _ = heads.train(data._replace(samples=data.samples[:1]), **SETTINGS)
+    alone, *_ = heads.train(data._replace(samples=data.samples[:1]), **SETTINGS)
     for one, other in zip(beside, spy.parameters, strict=True):
         np.testing.assert_allclose(one, other.numpy()[0], rtol=1e-3, atol=1e-5)
     pd.testing.assert_frame_equal(together.iloc[:1], alone, rtol=1e-4)
 
 
 def test_training_is_the_same_bit_for_bit_each_time():
-    one, other = (heads.train(make_data(), **SETTINGS) for _ in range(2))
+    one, other = (heads.train(make_data(), **SETTINGS)[:2] for _ in range(2))
     for rows, again in zip(one, other, strict=True):
         pd.testing.assert_frame_equal(rows, again, check_exact=True)
 
@@ -173,9 +173,9 @@ def test_how_often_a_run_is_evaluated_and_in_what_chunks_changes_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ):
     settings = SETTINGS | {"epochs": 30}
-    rare, rare_history = heads.train(make_data(), **settings)
+    rare, rare_history, _ = heads.train(make_data(), **settings)
     monkeypatch.setattr(training, "CHUNK", 7)
-    often, often_history = heads.train(make_data(), **settings, evaluate_every_epoch=True)
+    often, often_history, _ = heads.train(make_data(), **settings, evaluate_every_epoch=True)
     pd.testing.assert_frame_equal(rare, often, rtol=1e-6)
     assert sorted(set(rare_history["epoch"])) == training.evaluation_epochs(30, 30)
     assert sorted(set(often_history["epoch"])) == list(range(1, 31))
@@ -187,7 +187,7 @@ def test_how_often_a_run_is_evaluated_and_in_what_chunks_changes_nothing(
 
 def test_a_run_is_one_row_that_agrees_with_its_history():
     data = make_data()
-    runs, history = heads.train(data, **SETTINGS | {"min_updates": 50})
+    runs, history, _ = heads.train(data, **SETTINGS | {"min_updates": 50})
     assert runs["epochs"].tolist() == [10] * 3  # five updates an epoch
     assert runs["updates"].tolist() == [50] * 3
     assert runs["replicate"].tolist() == [0, 1, 2]
@@ -229,7 +229,7 @@ def test_methods_and_configurations_are_compared_on_the_same_seeds(
 
 def test_what_can_be_separated_is_learned_whole():
     data = make_data(2, 60, distance=4, validation=60)
-    runs, _ = heads.train(data, **SETTINGS | {"min_updates": 400, "l2": 0})
+    runs, *_ = heads.train(data, **SETTINGS | {"min_updates": 400, "l2": 0})
     assert runs["train_accuracy"].tolist() == [1, 1]
     assert runs["validation_accuracy"].tolist() == [1, 1]
     assert (runs["train_loss"] < 0.05).all()
@@ -238,11 +238,11 @@ def test_what_can_be_separated_is_learned_whole():
 def test_permuted_labels_bring_chance_and_true_ones_do_not():
     settings = SETTINGS | {"batch_size": 50, "min_updates": 300, "l2": 1e-4}
     sizes = {"replicates": 8, "images": 210, "classes": 7, "validation": 1400}
-    runs, _ = heads.train(make_data(**sizes, permuted=True), **settings)
+    runs, *_ = heads.train(make_data(**sizes, permuted=True), **settings)
     _, low, high = mean_interval(runs["validation_accuracy"], level=0.99)
     assert low < 1 / 7 < high < 0.2
     assert (runs["train_accuracy"] > 0.3).all()  # it did learn its own labels
-    runs, _ = heads.train(make_data(**sizes), **settings)
+    runs, *_ = heads.train(make_data(**sizes), **settings)
     assert (runs["validation_accuracy"] > 0.8).all()
 
 
@@ -270,13 +270,16 @@ def train_files(files: dict[str, Path], folder: Path) -> None:
         **files,
         runs=folder / "runs.parquet",
         history=folder / "history.parquet",
-        dataset="toy",
-        backbone="vgg16",
-        size="0.5",
+        names={
+            "dataset": "toy",
+            "backbone": "vgg16",
+            "method": "transfer",
+            "size": "0.5",
+            "run": "long",
+            "protocol": "held-out",
+        },
         study_seed=2018,
         settings={name: value for name, value in SETTINGS.items() if name != "seed_names"},
-        run="long",
-        protocol="held-out",
     )
 
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from transfer_gain import store
 from transfer_gain.sampling import (
     draw_samples,
-    draw_split,
     read_replicates,
     shuffled_batches,
     validation_halves,
 )
 from transfer_gain.seeds import generator, run_seed, seed_sequence
 from transfer_gain.sources import Item, SourceError
+from transfer_gain.splits import draw_split
 
 quick = settings(deadline=None, max_examples=25)
 # seed_sequence(2018, "clothes", "0.001", 0, "run"), as every published number was made with it.

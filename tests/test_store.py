@@ -19,7 +19,6 @@ READERS = {
     "read_metadata": store.read_metadata,
     "read_index": store.read_index,
     "read_arrays": store.read_arrays,
-    "iterate_arrays": lambda path: list(store.iterate_arrays(path, 7)),
 }
 RUNS = pd.DataFrame(
     {
@@ -76,9 +75,8 @@ def names(folder: Path) -> list[str]:
     shape=st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple),
     dtype=st.sampled_from(["|u1", "<f4"]),
     written_by=st.integers(1, 50),
-    read_by=st.integers(1, 50),
 )
-def test_any_arrays_come_back_bit_for_bit(data, rows, shape, dtype, written_by, read_by):
+def test_any_arrays_come_back_bit_for_bit(data, rows, shape, dtype, written_by):
     index, arrays = make_index(rows), make_arrays(rows, shape, dtype)
     chosen = data.draw(st.lists(st.integers(0, rows - 1), max_size=60) if rows else st.just([]))
     with tempfile.TemporaryDirectory() as folder:
@@ -86,7 +84,6 @@ def test_any_arrays_come_back_bit_for_bit(data, rows, shape, dtype, written_by, 
         everything = store.read_arrays(path)
         some = store.read_arrays(path, np.array(chosen, np.int64))
         read_index = store.read_index(path)
-        parts = list(store.iterate_arrays(path, read_by))
         metadata = store.read_metadata(path)
     assert metadata == {"column": "pixels", "shape": list(shape), "dtype": dtype, **METADATA}
     assert everything.dtype == np.dtype(dtype)
@@ -94,11 +91,6 @@ def test_any_arrays_come_back_bit_for_bit(data, rows, shape, dtype, written_by, 
     assert (some.shape, some.tobytes()) == (arrays[chosen].shape, arrays[chosen].tobytes())
     assert read_index.to_dict("list") == index.to_dict("list")
     assert read_index["label"].dtype == np.int32
-    assert [len(array) for _, array in parts] == [
-        min(read_by, rows - start) for start in range(0, rows, read_by)
-    ]
-    assert b"".join(array.tobytes() for _, array in parts) == arrays.tobytes()
-    assert [name for part, _ in parts for name in part["image_id"]] == list(index["image_id"])
 
 
 def test_a_batch_larger_than_a_row_group_is_read_across_groups(tmp_path: Path):
@@ -200,8 +192,6 @@ def test_a_flipped_bit_in_any_array_is_refused_by_name(tmp_path: Path, monkeypat
             path.write_bytes(damaged)
             with pytest.raises(StoreError, match=r"file\.parquet"):
                 store.read_arrays(path)
-            with pytest.raises(StoreError, match=r"file\.parquet"):
-                list(store.iterate_arrays(path, 100))
 
 
 def test_a_flipped_bit_anywhere_is_harmless_or_refused_by_name(tmp_path: Path):

@@ -81,7 +81,7 @@ def test_adam_by_hand_with_pauses_for_the_caller(tensorflow):
 
         seen = []
         for pause, done in zip(
-            pauses, training.fit(parameters, losses, batches, 0.01, pauses), strict=True
+            pauses, training.fit(parameters, losses, [batches], 0.01, pauses), strict=True
         ):
             assert done == pause
             seen.append(parameter.numpy().tolist())

@@ -73,7 +73,7 @@ class Backbone:
     weights: str
     layer: str
     input_size: int
-    sizes: tuple[float, ...] | None
+    up_to: float
 
     @property
     def cut(self) -> dict[str, str | int]:
@@ -344,16 +344,13 @@ class Study:
 
     def size_names(self, backbone: str | None = None, up_to: float = 1) -> list[str]:
         """Return the names of the study's sizes, or of a backbone's, up to a fraction."""
-        own = self.backbones[backbone].sizes if backbone else None
-        return [
-            number(size.fraction)
-            for size in self.sizes
-            if size.fraction <= up_to and (own is None or size.fraction in own)
-        ]
+        if backbone:
+            up_to = min(up_to, self.backbones[backbone].up_to)
+        return [number(size.fraction) for size in self.sizes if size.fraction <= up_to]
 
     @property
     def contrast(self) -> tuple[float, float]:
-        """Return the two sizes whose gains are compared: the report's 1 % and 100 %, or the ends."""
+        """Return the sizes whose gains are compared: the report's 1 % and 100 %, or the ends."""
         fractions = [size.fraction for size in self.sizes]
         small, large = min(fractions), max(fractions)
         return (0.01 if 0.01 in fractions and large > 0.01 else small), large
@@ -522,12 +519,7 @@ def _typed(config: dict[str, Any]) -> Study:
         )
         for name, values in config["datasets"].items()
     }
-    backbones = {
-        name: Backbone(
-            name, **values | {"sizes": values["sizes"] and tuple(map(float, values["sizes"]))}
-        )
-        for name, values in config["backbones"].items()
-    }
+    backbones = {name: Backbone(name, **values) for name, values in config["backbones"].items()}
     heads = config["heads"]
     return Study(
         seed=config["seed"],
@@ -583,7 +575,6 @@ def _check_values(study: Study) -> None:
                 f"sizes[{index}].fraction: found {number(fraction)} twice, allowed: once"
             )
     chosen = {"long_runs": study.long_runs.sizes, "report_like": study.report_like.sizes}
-    chosen |= {f"backbones.{name}": own.sizes or () for name, own in study.backbones.items()}
     for key, sizes in chosen.items():
         for index, fraction in enumerate(sizes):
             if fraction not in fractions:

@@ -280,12 +280,12 @@ def training_cost(cost: pd.DataFrame, accuracy: pd.DataFrame, sizes: pd.DataFram
         seconds = own.get((row.dataset, row.backbone, row.method, row.size))
         if row.backbone != FROM_SCRATCH:
             of_size = images.loc[(row.dataset, row.size)]
-            needed = of_size["training_samples"] * of_size["replicates"]
-            needed += of_size["validation_samples"]
-            every = (
-                images.loc[row.dataset]["training_samples"].max() + of_size["validation_samples"]
+            drawn = of_size["training_samples"] * of_size["replicates"]
+            every = images.loc[row.dataset]["training_samples"].max()
+            share = (drawn + of_size["validation_samples"]) / (
+                every + of_size["validation_samples"]
             )
-            seconds += extraction[row.dataset, row.backbone] * min(needed / every, 1)
+            seconds += extraction[row.dataset, row.backbone] * min(share, 1)
         if row.method in REFITS:
             seconds += own[row.dataset, row.backbone, TRANSFER, row.size]
         names = {name: getattr(row, name) for name in ("dataset", "backbone", "method", "size")}
