@@ -35,11 +35,25 @@ def results(study: Path) -> Path:
 
 def test_every_table_has_its_rows(results: Path):
     tables = {path.stem: pd.read_csv(path) for path in (results / "tables").glob("*.csv")}
-    assert set(tables) == {"best_heads", "cost", "history", "runs", "sizes", "skipped"}
-    # 4 heads at 3 sizes with 1, 3 and 5 replicates; 2 long runs at 2 of them.
-    assert len(tables["runs"]) == 4 * (1 + 3 + 5) + 2 * (3 + 5)
-    assert len(tables["best_heads"]) == 3 * 2
-    assert tables["sizes"]["training_samples"].tolist() == [1400, 140, 42]
+    assert set(tables) == {
+        *["best_heads", "cost", "history", "runs", "sizes", "skipped"],
+        *["selected", "accuracy", "gains", "hypotheses", "label_value"],
+    }
+    counts = tables["runs"].groupby(["run", "method"]).size().to_dict()
+    assert counts == {  # 2 replicates at 100 %, 3 at 10 %
+        ("grid", "transfer"): 4 * (2 + 3),
+        ("grid", "baseline"): 2 * (2 + 3),
+        ("grid", "augmentation"): 2 * (2 + 3),
+        ("grid", "report-like"): 3,
+        ("grid", "linear-probe"): 4 * (2 + 3),
+        ("refit", "transfer-augmented"): 2 * 3,
+        ("refit", "transfer-extended"): 2 * 3,
+        ("refit", "fine-tuning"): 2 * 3,
+        ("long", "transfer"): 2 * 3,
+    }
+    assert len(tables["best_heads"]) == 2 * 2
+    assert len(tables["accuracy"]) == 2 * (2 * 4 + 4)
+    assert tables["sizes"]["training_samples"].tolist() == [1400, 140]
     assert (tables["sizes"]["validation_samples"] == 420).all()
     for path in (results / "tables").glob("*.parquet"):
         assert pd.read_parquet(path).to_csv(index=False) == path.with_suffix(".csv").read_text()
@@ -50,24 +64,28 @@ def test_transfer_learns_the_clothes(results: Path):
     accuracy = best.set_index("size")["validation_accuracy"]
     assert accuracy[1.0] > 0.72
     assert accuracy[0.1] > 0.62
-    assert accuracy[0.03] > 0.50
-    assert accuracy.is_monotonic_decreasing
+    assert accuracy[1.0] > accuracy[0.1]
 
 
 def test_every_figure_is_there_in_both_formats(results: Path):
     names = {path.name for path in (results / "figures").iterdir()}
     stems = {"grid_clothes_vgg16", "learning_rates_clothes_vgg16", "long_runs_clothes_vgg16"}
-    stems |= {"samples_clothes", "accuracy"}
+    stems |= {"samples_clothes", "augmented_clothes", "accuracy"}
+    stems |= {
+        f"{name}_clothes_{protocol}"
+        for name in ("learning_curves", "gains", "label_value", "cost")
+        for protocol in ("report", "held-out")
+    }
     assert names == {stem + ending for stem in stems for ending in (".svg", ".png")}
 
 
 def test_every_job_left_a_log_and_a_benchmark(results: Path):
     training = {made.parent for made in results.glob("*/clothes/**/runs.parquet")}
-    assert len(training) == 4 * 3 + 2 * 2
-    patterns = ("images/*", "samples/*/*", "features/*/*", "selections/*/*/*", "*/*.svg")
+    assert len(training) == 4 * 2 + 3 * 2 + 1 + 2 + 2 * 3 + 2  # the last are long runs
+    patterns = ("images/*", "samples/*/*", "features/**/*.parquet", "selections/*/*/*", "*/*.svg")
     single = [path.with_suffix("") for pattern in patterns for path in results.glob(pattern)]
     tables = [path.with_suffix("") for path in results.glob("tables/*.csv")]
-    assert len(single) == 1 + (3 + 1) + 1 + 3 + 5
+    assert len(single) == 2 + (2 + 1) + 2 + 2 + 3 + 3 + 2 * 4
     for made in [*training, *single, *tables]:
         job = made.relative_to(results)
         assert (results / "logs" / f"{job}.log").exists(), job
@@ -76,10 +94,23 @@ def test_every_job_left_a_log_and_a_benchmark(results: Path):
 
 def test_a_run_of_the_grid_and_a_long_run_are_told_apart(results: Path):
     runs = pd.read_csv(results / "tables" / "runs.csv")
-    names = ["dataset", "backbone", "size", "run", "protocol", "layers", "activation"]
-    assert not runs.duplicated([*names, "learning_rate", "replicate"]).any()
+    names = [
+        "dataset",
+        "backbone",
+        "method",
+        "size",
+        "run",
+        "protocol",
+        "layers",
+        "activation",
+        "l2",
+    ]
+    assert not runs.duplicated(
+        [*names, "layers", "activation", "learning_rate", "l2", "replicate"]
+    ).any()
     assert runs.groupby("run")["protocol"].unique().map(set).to_dict() == {
         "grid": {"both"},
+        "refit": {"report", "held-out"},
         "long": {"report", "held-out"},
     }
 

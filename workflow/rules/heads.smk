@@ -154,6 +154,7 @@ rule fine_tune:
         fine_tuning={
             "from_layer": study.fine_tuning.from_layer,
             "learning_rate": study.fine_tuning.learning_rate,
+            "epochs": study.fine_tuning.epochs,
         },
         names={"run": "refit"},
     script:

@@ -172,7 +172,7 @@ def plot_grid(runs: pd.DataFrame, chance: float) -> Figure:
     grid = means.unstack("size")[sorted(runs["size"].unique(), reverse=True)]
     grid.index = [
         f"({layers.replace('-', ', ')}) {activation} {rate:g}"
-        for layers, activation, rate in grid.index
+        for layers, activation, rate, _ in grid.index
     ]
     grid.columns = [percent(size) for size in grid.columns]
     with _style():

@@ -119,6 +119,7 @@ def train_files(
     settings: Mapping[str, Any],
     from_layer: str,
     learning_rate: float,
+    epochs: int,
 ) -> None:
     """Train a selected head on features and then its backbone along, from and to files.
 
@@ -136,6 +137,7 @@ def train_files(
         settings: keyword arguments of `heads.train`.
         from_layer: first layer that is trained.
         learning_rate: of the fine-tuning.
+        epochs: of the fine-tuning.
 
     Raises:
         StoreError: an input is corrupt.
@@ -160,7 +162,7 @@ def train_files(
         upper,
         head.parameters,
         seed_names=seed_names,
-        **{**settings, "learning_rate": learning_rate},
+        **{**settings, "learning_rate": learning_rate, "epochs": epochs, "min_updates": 0},
     )
     for part, path in zip(reversed(trained), (history, runs), strict=True):
         rows.write(part, path, {**names, "precision": "float32"})

@@ -189,6 +189,7 @@ class FineTuning:
     up_to: float
     from_layer: str
     learning_rate: float
+    epochs: int
 
 
 @dataclass(frozen=True)
