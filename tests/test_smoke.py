@@ -94,18 +94,9 @@ def test_every_job_left_a_log_and_a_benchmark(results: Path):
 
 def test_a_run_of_the_grid_and_a_long_run_are_told_apart(results: Path):
     runs = pd.read_csv(results / "tables" / "runs.csv")
-    names = [
-        "dataset",
-        "backbone",
-        "method",
-        "size",
-        "run",
-        "protocol",
-        "layers",
-        "activation",
-        "l2",
-    ]
-    assert not runs.duplicated(
+    names = ["dataset", "backbone", "method", "size", "run", "protocol", "replicate"]
+    configuration = ["layers", "activation", "learning_rate", "l2"]
+    assert not runs.duplicated([*names, *configuration]).any()
         [*names, "layers", "activation", "learning_rate", "l2", "replicate"]
     ).any()
     assert runs.groupby("run")["protocol"].unique().map(set).to_dict() == {

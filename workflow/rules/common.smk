@@ -26,6 +26,8 @@ HEAD_SETTINGS = {
     key: getattr(study.heads, key) for key in ("batch_size", "min_updates", "l2")
 }
 
+# Random weights are a control, of the grid alone: they have no knowledge to transfer.
+TRAINED = [name for name, backbone in study.backbones.items() if backbone.is_trained]
 # What is trained, each job as the wildcards of its path.
 HEADS = [
     {"dataset": dataset, "backbone": backbone, "size": size, **configuration}
@@ -42,7 +44,7 @@ SELECTED = [
 LONG_RUNS = [
     {"dataset": dataset, "backbone": backbone, "size": size, "protocol": protocol}
     | {"epochs": study.long_runs.epochs}
-    for dataset, backbone in product(TRANSFER, study.backbones)
+    for dataset, backbone in product(TRANSFER, TRAINED)
     for size in study.size_names(backbone)
     for protocol in PROTOCOLS
     if float(size) in study.long_runs.sizes
@@ -54,8 +56,6 @@ CNNS = [
     for size in sizes
     for rate in study.learning_rates(method, size)
 ]
-# Random weights are a control: they have no knowledge to transfer in other ways.
-TRAINED = [name for name, backbone in study.backbones.items() if backbone.is_trained]
 REFITS = [
     {"dataset": dataset, "backbone": backbone, "size": size, "method": method}
     | {"protocol": protocol}
