@@ -7,6 +7,7 @@ with job.logged(snakemake.log[0]):
         published=snakemake.input.published,
         sources=snakemake.params.sources,
         backbones=snakemake.params.published_backbones,
+        controls=snakemake.params.controls,
         contrast=snakemake.params.contrast,
         seed=snakemake.params.seed,
     )

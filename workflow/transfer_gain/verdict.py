@@ -56,6 +56,7 @@ def tabulate(
     published: Path | str,
     sources: Mapping[str, str],
     backbones: Sequence[str],
+    controls: Sequence[str],
     contrast: tuple[float, float],
     seed: int,
 ) -> pd.DataFrame:
@@ -67,11 +68,12 @@ def tabulate(
         published: see `tables.read_published`.
         sources: see `tables.read_published`.
         backbones: those of ours that are the report's.
+        controls: those with random weights, of which the hypotheses say nothing.
         contrast: the smaller and the larger size of `hypotheses`.
         seed: the study's.
     """
     if table == "hypotheses":
-        return hypotheses(selected, *contrast)
+        return hypotheses(selected[~selected["backbone"].isin(controls)], *contrast)
     if table == "label_value":
         return label_value(selected, seed)
     compare = {"accuracy": accuracy, "gains": gains}[table]
