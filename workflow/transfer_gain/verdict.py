@@ -139,13 +139,12 @@ def gains(
     """
     rows = []
     for place, runs in _by_place(selected):
-        for reference in (name for name in REFERENCES if ("none", name) in runs):
-            weaker = REFERENCES[: REFERENCES.index(reference)]
-            for backbone, method in runs:
-                if method in (reference, *weaker):
+        for backbone, method in runs:
+            for reference in _references(backbone, method):
+                if reference not in runs:
                     continue
-                pairs = _paired(runs[backbone, method], runs["none", reference])
-                names = {"backbone": backbone, "method": method, "reference": reference}
+                pairs = _paired(runs[backbone, method], runs[reference])
+                names = {"backbone": backbone, "method": method, "reference": reference[1]}
                 gain = statistics.paired_gain(*pairs)._asdict()
                 rows.append({**place, **names, **gain, "replicates": len(pairs[0])})
     table = pd.DataFrame(rows)
@@ -293,6 +292,15 @@ def training_cost(cost: pd.DataFrame, accuracy: pd.DataFrame, sizes: pd.DataFram
         names = {name: getattr(row, name) for name in ("dataset", "backbone", "method", "size")}
         rows.append({**names, "seconds": seconds, "accuracy": row.mean})
     return pd.DataFrame(rows)
+
+
+def _references(backbone: str, method: str) -> list[tuple[str, str]]:
+    """Return the (backbone, method) that a method is compared with."""
+    weaker = REFERENCES[: REFERENCES.index(method)] if method in REFERENCES else REFERENCES
+    references = [(FROM_SCRATCH, name) for name in weaker]
+    # What the copies bring is not what as many updates bring.
+    same_updates = [(backbone, "transfer-extended")] if method == "transfer-augmented" else []
+    return references + same_updates
 
 
 def _by_place(
