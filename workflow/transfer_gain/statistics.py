@@ -18,7 +18,7 @@ SIGNIFICANT = 0.05
 def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
     """Return a mean and the ends of its Student's t interval over replicates.
 
-    One value has no interval: its ends are NaN, rather than a width of zero.
+    One value, or equal ones, have no interval: its ends are NaN, rather than a width of zero.
 
     Args:
         values: one finite number a replicate.
@@ -26,7 +26,7 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, 
     """
     values = np.asarray(values, float)
     mean = values.mean()
-    if len(values) < 2:
+    if not is_spread(values):
         return mean, np.nan, np.nan
     error = values.std(ddof=1) / np.sqrt(len(values))
     half = stats.t.ppf((1 + level) / 2, len(values) - 1) * error
