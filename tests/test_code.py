@@ -12,6 +12,7 @@ MODULES = {
 }
 # What computes nothing with networks never waits for TensorFlow.
 WITH_TENSORFLOW = {"devices", "training", "heads", "backbones", "cnn", "siamese"}
+WITH_TENSORFLOW |= {"augmentation", "fine_tuning"}
 WITHOUT_TENSORFLOW = sorted(set(MODULES) - WITH_TENSORFLOW)
 
 
@@ -45,8 +46,8 @@ def imports(file: Path) -> set[str]:
         (["selection", "store"], {"selection", "store"}),
         (["figures"], {"figures", "selection", "statistics", "store"}),
         (["tables"], {"tables", "selection", "statistics", "store"}),
-        (["images"], {"images", "sampling", "seeds", "store"}),
-        (["heads"], {"heads", "training", "devices", "sampling", "seeds", "store"}),
+        (["images"], {"images", "splits", "seeds", "store"}),
+        (["heads"], {"heads", "training", "rows", "devices", "sampling", "seeds", "store"}),
         (["sources.fashion_mnist"], {"job", "sources.fashion_mnist", "sources.fetch"}),
         (
             ["sources.jaffe"],  # at two removes: expressions, archives and pictures

@@ -13,13 +13,19 @@ from transfer_gain import reference
 from transfer_gain.sources import fashion_mnist
 from transfer_gain.study import (
     Backbone,
+    Baseline,
     ConfigError,
+    Convolution,
     Dataset,
+    FineTuning,
     Heads,
+    LinearProbe,
     LongRuns,
     Paths,
+    ReportLike,
     Size,
     Study,
+    TransferAugmented,
     complete,
     load,
     number,
@@ -67,10 +73,17 @@ def fields(typed, *without) -> set[str]:
 
 
 def test_every_key_reaches_the_study():
-    nested = {"datasets", "backbones", "sizes", "heads", "long_runs"}
+    nested = {"datasets", "backbones", "sizes", "heads", "long_runs", "baseline", "report_like"}
+    nested |= {"augmentation", "transfer_augmented", "linear_probe", "fine_tuning"}
     assert fields(Study) == {*SECTIONS["The study"].keys, *nested}
     assert fields(Heads) == {*SECTIONS["`heads`"].keys}
     assert fields(LongRuns) == {*SECTIONS["`long_runs`"].keys}
+    shape = fields(Convolution)
+    assert fields(Baseline, "network") | shape == {*SECTIONS["`baseline`"].keys}
+    assert fields(ReportLike, "network") | shape == {*SECTIONS["`report_like`"].keys}
+    assert fields(TransferAugmented) == {*SECTIONS["`transfer_augmented`"].keys}
+    assert fields(LinearProbe) == {*SECTIONS["`linear_probe`"].keys}
+    assert fields(FineTuning) == {*SECTIONS["`fine_tuning`"].keys}
     assert fields(Size) == {*SECTIONS["`sizes[]`"].keys}
     assert fields(Backbone, "name") == {*SECTIONS["`backbones.<name>`"].keys}
 

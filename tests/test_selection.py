@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from transfer_gain import selection, study
 
 HEADS = [
-    (layers, activation, rate)
+    (layers, activation, rate, 0.0001)
     for layers in ("100", "100-50", "100-50-25")
     for activation in ("sigmoid", "elu")
     for rate in (0.01, 0.001, 0.0001)
@@ -39,7 +39,7 @@ def mean(values: np.ndarray) -> Fraction:
     return sum(Fraction(str(value)) for value in values) / len(values)
 
 
-def chosen(selected: pd.DataFrame, protocol: str) -> tuple[str, str, float]:
+def chosen(selected: pd.DataFrame, protocol: str) -> tuple[str, str, float, float]:
     return tuple(selected.set_index("protocol").loc[protocol, selection.CONFIGURATION])
 
 

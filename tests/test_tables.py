@@ -157,7 +157,7 @@ def test_best_heads_have_the_mean_and_interval_of_their_own_runs():
     table = tables.best_heads(runs, selections, published_transfer(SOURCES))
     assert len(table) == 8
     start = ["dataset", "backbone", "size", "protocol", *selection.CONFIGURATION]
-    assert list(table)[:8] == [*start, "validation_accuracy"]
+    assert list(table)[:9] == [*start, "validation_accuracy"]
     for _, row in table.iterrows():
         column = {"report": "validation_accuracy", "held-out": "reporting_accuracy"}
         same = [*start[:3], *selection.CONFIGURATION]

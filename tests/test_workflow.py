@@ -16,6 +16,8 @@ from transfer_gain.code import PACKAGE
 STUB = "from pathlib import Path\nfor file in snakemake.output:\n    Path(file).touch()\n"
 STUDY = {
     "results": "made/here",
+    "datasets": {"clothes": {"source": "fashion-mnist"}},
+    "backbones": {"vgg16": {"architecture": "VGG16"}},
     "sizes": [{"fraction": 1, "replicates": 1}, {"fraction": 0.1, "replicates": 2}],
     "heads": {"layers": [[10]], "activations": ["elu"], "learning_rates": [0.01, 0.001]},
     "long_runs": {"sizes": [0.1], "epochs": 3},
@@ -69,7 +71,15 @@ LONG_RUNS = {
     f"train_selected_head clothes vgg16 0.1 {protocol} 3" for protocol in ("report", "held-out")
 }
 LONG_RUNS_FIGURE = {"plot_long_runs clothes vgg16"}
-ROWS = {"gather_rows runs", "gather_rows history", "tabulate_cost"}
+VERDICT_FIGURES = {
+    f"plot_{figure} clothes {protocol}"
+    for figure in ("learning_curves", "gains", "label_value", "cost")
+    for protocol in ("report", "held-out")
+}
+VERDICT = {"tabulate_selected", *VERDICT_FIGURES} | {
+    f"tabulate_verdict {table}" for table in ("accuracy", "gains", "hypotheses", "label_value")
+}
+ROWS = {"gather_rows runs", "gather_rows history", "tabulate_cost"} | VERDICT
 FIGURES = {"plot_grid clothes vgg16", "plot_learning_rates clothes vgg16"}
 # Whatever depends on a selection is listed with it: what it will choose is not known beforehand.
 BEST = {"tabulate_best_heads", "plot_accuracy"}
@@ -93,7 +103,9 @@ CHANGES = {
     "more replicates of a size": (
         {"sizes": [{"fraction": 1, "replicates": 1}, {"fraction": 0.1, "replicates": 3}]},
         {f"train_head clothes vgg16 0.1 10 elu {rate} 20" for rate in ("0.01", "0.001")}
+        | {f"train_cnn clothes {method} 0.1 0.001 20" for method in ("baseline", "augmentation")}
         | {"draw_samples clothes 0.1", "select_heads clothes vgg16 0.1", "tabulate_sizes"}
+        | {"fit_probes clothes vgg16 0.1"}
         | AGGREGATES,
     ),
     "longer long runs": (
@@ -126,7 +138,8 @@ def test_editing_how_figures_are_drawn_redraws_them_and_trains_nothing(made, tmp
     checkout = shutil.copytree(made, tmp_path / "checkout")
     with (checkout / "workflow/transfer_gain/figures.py").open("a") as file:
         file.write("# edited\n")
-    figures = FIGURES | LONG_RUNS_FIGURE | {"plot_samples clothes", "plot_accuracy"}
+    figures = FIGURES | LONG_RUNS_FIGURE | VERDICT_FIGURES
+    figures |= {"plot_samples clothes", "plot_augmented clothes", "plot_accuracy"}
     assert planned(checkout, study=STUDY) == figures
 
 

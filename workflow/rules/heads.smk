@@ -7,7 +7,7 @@ rule train_head:
         features=paths.features,
         samples=paths.samples,
         halves=paths.halves,
-        code=files_behind("heads"),
+        code=files_behind("heads", "selection"),
     output:
         runs=f"{paths.head}/runs.parquet",
         history=f"{paths.head}/history.parquet",
