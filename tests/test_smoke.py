@@ -42,8 +42,8 @@ def test_every_table_has_its_rows(results: Path):
     counts = tables["runs"].groupby(["run", "method"]).size().to_dict()
     assert counts == {  # 2 replicates at 100 %, 3 at 10 %
         ("grid", "transfer"): 4 * (2 + 3),
-        ("grid", "baseline"): 2 * (2 + 3),
-        ("grid", "augmentation"): 2 * (2 + 3),
+        ("grid", "baseline"): 2 + 2 * 3,  # one rate at 100 %, two at 10 %
+        ("grid", "augmentation"): 2 + 2 * 3,
         ("grid", "report-like"): 3,
         ("grid", "linear-probe"): 4 * (2 + 3),
         ("refit", "transfer-augmented"): 2 * 3,
