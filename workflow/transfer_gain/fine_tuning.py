@@ -23,7 +23,7 @@ def split(model: keras.Model, from_layer: str) -> tuple[keras.Model, keras.Model
         from_layer: name of the second part's first layer.
 
     Returns:
-        The part that stays as it is, and the part from `from_layer` on.
+        The part that stays as it is, and the part from `from_layer` on, which can be trained.
 
     Raises:
         BackboneError: there is no such layer, or a connection passes it by.
@@ -41,6 +41,7 @@ def split(model: keras.Model, from_layer: str) -> tuple[keras.Model, keras.Model
             f"fine_tuning.from_layer: found '{from_layer}', which a connection passes by, expected "
             "a layer through which all goes"
         ) from error
+    upper.trainable = True  # a backbone is built frozen
     return keras.Model(model.input, between), upper
 
 
