@@ -229,3 +229,9 @@ def test_a_study_that_is_given_stands_alone(tmp_path):
     heads = [job.split() for job in jobs if job.startswith("train_head ")]
     assert {float(head[6]) for head in heads} == set(study["heads"]["learning_rates"])
     assert {float(head[3]) for head in heads} == {size["fraction"] for size in study["sizes"]}
+
+
+def test_a_lock_is_removed_by_what_the_readme_says(made):
+    assert "`snakemake --unlock`" in (ROOT / "README.md").read_text()
+    done = snakemake(made, "--unlock", study=STUDY)
+    assert done.returncode == 0, done.stderr
