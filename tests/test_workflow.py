@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
 
 import checkout as in_checkout
 from checkout import ROOT, copy_checkout
+from test_config import mutated
 from transfer_gain.code import PACKAGE
+from transfer_gain.study import ConfigError, load
 
 STUB = "from pathlib import Path\nfor file in snakemake.output:\n    Path(file).touch()\n"
 STUDY = {
@@ -299,6 +302,16 @@ def test_a_bad_config_ends_it_with_one_line_before_any_job(tmp_path):
     assert line.endswith("heads.learning_rates[1]: found 0, allowed: greater than 0")
     assert "Traceback" not in said
     assert not re.search(r"^(local)?rule |Job stats", said, re.MULTILINE)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[*HealthCheck])
+@given(mutated())
+def test_what_is_not_refused_can_be_planned(made, config):
+    try:
+        load(config)
+    except ConfigError:
+        return
+    planned(made, "--forceall", study=config)
 
 
 def test_a_study_that_is_given_stands_alone(tmp_path):
