@@ -35,13 +35,17 @@ def split(model: keras.Model, from_layer: str) -> tuple[keras.Model, keras.Model
         )
     between = model.get_layer(from_layer).input
     try:
+        (between,) = keras.tree.flatten(between)  # where connections meet there are several
         upper = keras.Model(between, model.output)
     except ValueError as error:
         raise backbones.BackboneError(
             f"fine_tuning.from_layer: found '{from_layer}', which a connection passes by, expected "
             "a layer through which all goes"
         ) from error
-    upper.trainable = True  # a backbone is built frozen
+    # A backbone is built frozen. A model built anew is trainable, and Keras ignores a value that an
+    # attribute already has, without a look at the layers.
+    for layer in upper.layers:
+        layer.trainable = True
     return keras.Model(model.input, between), upper
 
 
