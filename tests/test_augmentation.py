@@ -33,9 +33,7 @@ def pictures(count: int, height: int = 8, width: int = 8, channels: int = 1) -> 
 
 
 @quick
-@given(
-    st.floats(0, 180), st.floats(0, 0.5), st.floats(0, 0.9), st.floats(0, 60), st.booleans()
-)
+@given(st.floats(0, 180), st.floats(0, 0.5), st.floats(0, 0.9), st.floats(0, 60), st.booleans())
 def test_draws_lie_within_the_ranges_and_fill_them(rotation, shift, zoom, shear, flip):
     ranges = {"rotation": rotation, "shift": shift, "zoom": zoom, "shear": shear, "flip": flip}
     maps = draw(500, **ranges).astype(float)
@@ -104,9 +102,7 @@ def test_a_shift_by_whole_pixels_moves_them_and_repeats_the_edge(right, down):
 def test_a_quarter_turn_turns_and_a_half_size_shows_twice_as_much():
     image = pictures(1, 9, 9)
     turn = np.array([[[0, -1, 0], [1, 0, 0]]], np.float32)
-    np.testing.assert_allclose(
-        augmentation.apply(image, turn)[0], np.rot90(image[0]), atol=1e-3
-    )
+    np.testing.assert_allclose(augmentation.apply(image, turn)[0], np.rot90(image[0]), atol=1e-3)
     half = np.array([[[2, 0, 0], [0, 2, 0]]], np.float32)
     found = augmentation.apply(image, half)[0].numpy()
     np.testing.assert_allclose(found[2:7, 2:7], image[0, ::2, ::2], atol=1e-3)
@@ -119,7 +115,9 @@ def test_all_at_once_is_scipys_bilinear_affine_map():
     places = np.stack([columns.ravel(), rows.ravel(), np.ones(256)])
     for image, map_, changed in zip(images, maps, found, strict=True):
         x, y = (map_ @ places + 1) * 7.5
-        expected = ndimage.map_coordinates(image[:, :, 0].astype(float), [y, x], order=1, mode="nearest")
+        expected = ndimage.map_coordinates(
+            image[:, :, 0].astype(float), [y, x], order=1, mode="nearest"
+        )
         np.testing.assert_allclose(changed.ravel(), expected, atol=0.05)
 
 

@@ -1,4 +1,4 @@
-"""Promises of the baseline: the network of the config, trained as Keras would, for any replicate."""
+"""Promises of the baseline: the config's network, trained as Keras would, for any replicate."""
 
 import dataclasses
 import math

@@ -24,12 +24,13 @@ UPPER = 7  # parameters' arrays of the part that is trained: two layers' and a n
 
 
 def backbone() -> keras.Model:
-    """A small backbone with a connection that passes `inner` by and none that passes `upper`."""
+    """A small backbone with a connection that passes `second` by and none that passes `upper`."""
     keras.utils.set_random_seed(1)
     penalty = {"kernel_regularizer": keras.regularizers.L2(L2)}
     inputs = keras.Input((6, 6, 3), name="images")
     values = keras.layers.Conv2D(4, 3, name="lower", padding="same")(inputs)
-    inner = keras.layers.Conv2D(4, 3, name="inner", padding="same")(values)
+    inner = keras.layers.Conv2D(4, 3, name="first", padding="same")(values)
+    inner = keras.layers.Conv2D(4, 3, name="second", padding="same")(inner)
     values = keras.layers.Add(name="sum")([values, inner])
     values = keras.layers.Conv2D(5, 3, name="upper", activation="relu", **penalty)(values)
     values = keras.layers.BatchNormalization(name="normal")(values)
@@ -70,16 +71,16 @@ def test_the_two_parts_are_the_whole():
     images = picture_rows(3, 6, 3).astype(np.float32)
     np.testing.assert_allclose(upper(lower(images)), model(images), rtol=1e-5, atol=1e-5)
     assert not lower.trainable_weights
-    assert [len(part.weights) for part in (lower, upper)] == [4, UPPER + 2]
+    assert [len(part.weights) for part in (lower, upper)] == [6, UPPER + 2]
     assert len(upper.trainable_weights) == UPPER
 
 
 def test_an_unknown_layer_is_refused_with_those_there_are():
-    with pytest.raises(BackboneError, match=r"from_layer: found 'block9', allowed: lower, inner"):
+    with pytest.raises(BackboneError, match=r"from_layer: found 'block9', allowed: lower, first"):
         fine_tuning.split(backbone(), "block9")
 
 
-@pytest.mark.parametrize("layer", ["inner", "sum"])
+@pytest.mark.parametrize("layer", ["second", "sum"])
 def test_a_layer_that_not_all_goes_through_is_refused(layer):
     expected = rf"from_layer: found '{layer}', which a connection passes by"
     with pytest.raises(BackboneError, match=expected):
@@ -101,7 +102,6 @@ def test_a_training_run_is_the_one_of_keras_and_leaves_the_backbone_as_it_is(
         np.testing.assert_array_equal(one, other.numpy())
 
     penalty = {"kernel_regularizer": keras.regularizers.L2(L2)}
-    upper.get_layer("normal").trainable = True
     head = [keras.layers.Flatten(), keras.layers.Dense(5, "elu", **penalty)]
     twin = keras.Sequential([upper, *head, keras.layers.Dense(3, **penalty)])
     twin.build((None, 6, 6, 4))
@@ -117,9 +117,7 @@ def test_a_training_run_is_the_one_of_keras_and_leaves_the_backbone_as_it_is(
             value = loss(data.labels[rows], twin(data.features[rows], training=False))
             value += tf.add_n(twin.losses)
         variables = twin.trainable_variables
-        optimizer.apply_gradients(
-            zip(tape.gradient(value, variables), variables, strict=True)
-        )
+        optimizer.apply_gradients(zip(tape.gradient(value, variables), variables, strict=True))
     assert len(spy.parameters) == len(twin.trainable_variables) == UPPER + 4
     for first, ours, theirs, start in zip(
         spy.start, spy.parameters, twin.trainable_variables, began, strict=True
@@ -139,14 +137,10 @@ def test_every_replicate_begins_with_the_pretrained_weights_and_its_own_head():
     assert runs["replicate"].tolist() == [0, 1]
     assert runs["seed"].tolist() == [run_seed(2018, "toy", "0.1", number) for number in range(2)]
     assert set(history["replicate"]) == {0, 1}
-    second = data._replace(samples=data.samples[1:])
-    alone, _ = fine_tuning.train(second, upper, [a[1:] for a in start], **SETTINGS, **NAMES)
-    scores = ["train_loss", "validation_loss"]
-    first_seed = alone[scores].iloc[0].tolist()
-    # The second replicate's own seed orders its batches, whatever was trained before it.
-    again, _ = fine_tuning.train(data, upper, start, **SETTINGS, **NAMES)
-    pd.testing.assert_frame_equal(runs, again, check_exact=True)
-    assert runs[scores].iloc[1].tolist() != first_seed
+    # Whatever was trained before it, down to the last digit.
+    other = data._replace(samples=np.stack([data.samples[1], data.samples[1]]))
+    beside, _ = fine_tuning.train(other, upper, start, **SETTINGS, **NAMES)
+    pd.testing.assert_frame_equal(runs.iloc[1:], beside.iloc[1:], check_exact=True)
     assert runs["train_loss"].nunique() == 2
 
 

@@ -79,7 +79,9 @@ def test_the_optimum_is_that_of_the_stated_loss(classes):
     assert fitted["levelled_off"].all()
 
 
-@pytest.mark.parametrize(("factor", "tolerance"), [(2**-7, 0), (1024, 0), (1e-3, 1e-3), (7e4, 1e-3)])
+@pytest.mark.parametrize(
+    ("factor", "tolerance"), [(2**-7, 0), (1024, 0), (1e-3, 1e-3), (7e4, 1e-3)]
+)
 def test_the_scale_of_features_does_not_matter(factor, tolerance):
     data = make_data()
     scaled = data._replace(features=data.features * np.float32(factor))
