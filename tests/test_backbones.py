@@ -330,3 +330,16 @@ def test_batches_come_back_in_order_with_few_in_flight():
         assert result == done * done
         assert len(taken) - done <= 2 * 3 + 1
     assert done == 49
+
+
+def test_an_efficientnet_is_scaled_as_keras_scales_it_for_its_imagenet_weights(
+    tmp_path: Path, monkeypatch
+):
+    file = tmp_path / "file.weights.h5"
+    shape = {"include_top": False, "input_shape": (32, 32, 3)}
+    keras.applications.EfficientNetB0(weights=None, **shape).save_weights(file)
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda *args, **kwargs: str(file))
+    theirs = keras.applications.EfficientNetB0(weights="imagenet", **shape)
+    ours = backbones.build("EfficientNetB0", file, "last", 32, "float32")
+    images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+    np.testing.assert_allclose(ours(images), theirs(images), rtol=1e-3, atol=1e-5)

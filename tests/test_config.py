@@ -149,7 +149,7 @@ def as_decimals(value, like):
 
 
 WHOLE = {  # a whole number wherever any number is allowed
-    "backbones": {"mine": {"architecture": "VGG16", "up_to": 1}},
+    "backbones": {"mine": {"architecture": "VGG16", "up_to": 1, "fine_tune_from": "block5_conv1"}},
     "sizes": [{"fraction": 1, "replicates": 2}],
     "heads": {"learning_rates": [1, 2], "l2": 0},
     "long_runs": {"sizes": [1]},

@@ -76,13 +76,15 @@ def test_the_two_parts_are_the_whole():
 
 
 def test_an_unknown_layer_is_refused_with_those_there_are():
-    with pytest.raises(BackboneError, match=r"from_layer: found 'block9', allowed: lower, first"):
+    with pytest.raises(
+        BackboneError, match=r"fine_tune_from: found 'block9', allowed: lower, first"
+    ):
         fine_tuning.split(backbone(), "block9")
 
 
 @pytest.mark.parametrize("layer", ["second", "sum"])
 def test_a_layer_that_not_all_goes_through_is_refused(layer):
-    expected = rf"from_layer: found '{layer}', which a connection passes by"
+    expected = rf"fine_tune_from: found '{layer}', which a connection passes by"
     with pytest.raises(BackboneError, match=expected):
         fine_tuning.split(backbone(), layer)
 
@@ -187,6 +189,7 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
             from_layer="block2_conv2",
             learning_rate=rate,
             epochs=2,
+            min_updates=0,
         )
     head, still, tuned = (store.read_rows(runs) for runs, _ in outputs.values())
     scores = [column for column in head if column.endswith("_loss")]

@@ -273,18 +273,19 @@ def test_holm_rejects_step_by_step(p_values, level):
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "p_value", "p_reversed", "replicates", "words"),
+    ("most", "p_value", "p_reversed", "replicates", "words"),
     [
-        (0.01, 0.3, 0.02, 1, 5, "supported"),
-        (-0.3, -0.01, 1, 0.02, 5, "reversed"),
-        (-0.001, 0.3, 0.06, 1, 5, "not supported"),  # no relevant effect the other way
-        (-0.01, 0.01, 0.5, 0.9, 5, "not supported"),
-        (-0.2, 0.2, 0.5, 0.9, 3, "undecided with 3 replicates"),
-        (np.nan, np.nan, np.nan, np.nan, 1, "undecided with 1 replicate"),
+        (0.3, 0.02, 1, 5, "supported"),
+        (-0.01, 1, 0.02, 5, "reversed"),
+        (0.3, 0.06, 1, 5, "undecided with 5 replicates"),  # it may well be there
+        (0.01, 0.5, 0.9, 5, "not supported"),
+        (-0.05, 1, 0.06, 5, "not supported"),
+        (0.2, 0.5, 0.9, 3, "undecided with 3 replicates"),
+        (np.nan, np.nan, np.nan, 1, "undecided with 1 replicate"),
     ],
 )
-def test_a_verdict_follows_from_the_numbers(low, high, p_value, p_reversed, replicates, words):
-    assert statistics.verdict(low, high, p_value, p_reversed, replicates) == words
+def test_a_verdict_follows_from_the_numbers(most, p_value, p_reversed, replicates, words):
+    assert statistics.verdict(most, p_value, p_reversed, replicates) == words
 
 
 # --- the worth of a label

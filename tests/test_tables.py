@@ -215,13 +215,15 @@ def test_cost_takes_each_jobs_benchmark(tmp_path: Path):
         paths.append(tmp_path / f"{number}.tsv")
         row = f"{number}.5\t0:00:01\t{100 * number}\t9\t9\t9\t9\t9\t9\t{number}.25\n"
         paths[-1].write_text(header + row)
-    jobs = [("train_head", "clothes", "vgg16", "0.1", "transfer"), ("fetch", "", "", "", "")]
+    jobs = [("refit_head", "clothes", "vgg16", "0.1", "transfer-extended", "report")]
+    jobs += [("fetch", *[""] * 5)]
     assert tables.cost(jobs, paths).to_dict("list") == {
-        "rule": ["train_head", "fetch"],
+        "rule": ["refit_head", "fetch"],
         "dataset": ["clothes", ""],
         "backbone": ["vgg16", ""],
         "size": ["0.1", ""],
-        "method": ["transfer", ""],
+        "method": ["transfer-extended", ""],
+        "protocol": ["report", ""],
         "seconds": [1.5, 2.5],
         "cpu_seconds": [1.25, 2.25],
         "max_rss_mb": [100, 200],
@@ -229,5 +231,5 @@ def test_cost_takes_each_jobs_benchmark(tmp_path: Path):
 
 
 def test_a_job_that_was_not_measured_has_an_empty_cost(tmp_path: Path):
-    table = tables.cost([("make_images", "clothes", "", "", "")], [tmp_path / "none.tsv"])
+    table = tables.cost([("make_images", "clothes", "", "", "", "")], [tmp_path / "none.tsv"])
     assert table[["seconds", "cpu_seconds", "max_rss_mb"]].isna().all(axis=None)

@@ -3,11 +3,12 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transfer_gain import training
+from transfer_gain import rows, training
 
 
 @given(st.integers(1, 500), st.integers(0, 5000), st.integers(1, 1000))
@@ -92,3 +93,21 @@ def test_adam_by_hand_with_pauses_for_the_caller(tensorflow):
         expected = [adam([float(g) for g in column[:updates]], 0.01) for column in gradients.T]
         np.testing.assert_allclose(values, expected, rtol=2e-4)
     assert once == often[-1:]
+
+
+@pytest.mark.parametrize(
+    ("images", "updates"),
+    [(42 * 6, 1002), (420 * 6, 1020), (42, 1000), (420, 1008)],  # 5 copies and the image itself
+)
+def test_a_run_makes_as_many_updates_as_its_images_and_length_ask_for(images, updates):
+    assert training.training_updates(images, batch_size=50, epochs=20, min_updates=1000) == updates
+
+
+@settings(deadline=None)
+@given(st.integers(5, 2000), st.integers(0, 10**6))
+def test_a_run_has_levelled_off_by_its_last_fifth_alone(epochs, seed):
+    stops = training.evaluation_epochs(epochs, landmark=20)
+    losses = np.random.default_rng(seed).uniform(0, 0.02, len(stops))
+    history = pd.DataFrame({"replicate": 0, "epoch": stops, "train_loss": losses})
+    before = losses[stops.index(round(0.8 * epochs))]
+    assert rows.levelled_off(history).tolist() == [before - losses[-1] < rows.STILL_FALLING]

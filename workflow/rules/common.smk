@@ -63,6 +63,7 @@ REFITS = [
     for method, up_to in study.refits_up_to().items()
     for size in study.size_names(backbone, up_to)
     for protocol in PROTOCOLS
+    if method != "fine-tuning" or study.backbones[backbone].fine_tune_from
 ]
 PROBES = [
     {"dataset": dataset, "backbone": backbone, "size": size}
@@ -163,7 +164,7 @@ def rows_of_runs(name):
 
 
 def job_benchmarks():
-    """Return (rule, dataset, backbone, size, method) and benchmark of each job that takes long."""
+    """Return what table `cost` calls each job that takes long, and its benchmark."""
     images = [{"dataset": name, "method": ""} for name in study.datasets]
     copies = [job for job in REFITS if job["method"] == "transfer-augmented"]
     tuned = [job for job in REFITS if job["method"] == "fine-tuning"]
@@ -186,7 +187,10 @@ def job_benchmarks():
             size = "" if name in whole else job["size"]
             method = "linear-probe" if name == "fit_probes" else "transfer"
             method = job.get("method", method)
-            jobs[file] = (name, job["dataset"], job.get("backbone", ""), size, method)
+            jobs[file] = (
+                *(name, job["dataset"], job.get("backbone", ""), size, method),
+                job.get("protocol", ""),
+            )
     return [(job, file) for file, job in jobs.items()]
 
 

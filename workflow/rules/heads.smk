@@ -109,16 +109,12 @@ rule refit_head:
         mem_mb=head_memory,
     params:
         seed=study.seed,
-        # Both see as many batches: an epoch with copies is that much longer.
-        settings=lambda wildcards: HEAD_SETTINGS
-        | {
-            "epochs": study.heads.epochs
-            * (
-                1
-                if wildcards.method == "transfer-augmented"
-                else 1 + study.transfer_augmented.copies
-            )
-        },
+        settings=HEAD_SETTINGS | {"epochs": study.heads.epochs},
+        updates_of_copies=lambda wildcards: (
+            study.transfer_augmented.copies
+            if wildcards.method == "transfer-extended"
+            else 0
+        ),
         names={"run": "refit"},
     script:
         "../scripts/train_head.py"
@@ -151,10 +147,11 @@ rule fine_tune:
         seed=study.seed,
         backbone=lambda wildcards: study.backbones[wildcards.backbone].cut,
         settings=HEAD_SETTINGS | {"epochs": study.heads.epochs},
-        fine_tuning={
-            "from_layer": study.fine_tuning.from_layer,
+        fine_tuning=lambda wildcards: {
+            "from_layer": study.backbones[wildcards.backbone].fine_tune_from,
             "learning_rate": study.fine_tuning.learning_rate,
             "epochs": study.fine_tuning.epochs,
+            "min_updates": study.fine_tuning.min_updates,
         },
         names={"run": "refit"},
     script:

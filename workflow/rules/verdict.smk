@@ -47,7 +47,7 @@ rule tabulate_verdict:
         "../../envs/environment.yaml"
     params:
         seed=study.seed,
-        controls=[name for name in study.backbones if name not in TRAINED],
+        controls=study.controls(),
         contrast=study.contrast,
         sources=SOURCES,
         published_backbones=PUBLISHED_BACKBONES,

@@ -14,6 +14,6 @@ with job.logged(snakemake.log[0]):
         store.read_rows(snakemake.input.runs),
         figures.best_at_smallest(selections.reset_index(drop=True)),
         published,
-        chance=1 / len(store.read_metadata(snakemake.input.images)["classes"]),
+        chance=figures.chance_of(store.read_index(snakemake.input.images)),
     )
     figures.save(figure, *snakemake.output)

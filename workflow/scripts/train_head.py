@@ -19,4 +19,5 @@ with job.logged(snakemake.log[0]):
         study_seed=snakemake.params.seed,
         settings=settings,
         copies=files.get("copies") or None,
+        updates_of_copies=snakemake.params.get("updates_of_copies", 0),
     )

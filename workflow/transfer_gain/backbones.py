@@ -1,6 +1,7 @@
 """Frozen networks of keras.applications, cut at a layer: images in, features out."""
 
 import logging
+import re
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -73,6 +74,8 @@ def build(
 def _set_weights(network: keras.Model, path: Path) -> None:
     """Load a file of weights into a network."""
     if path.suffix == ".npz":
+        if network.name != "vgg16":
+            raise BackboneError(f"{path}: found VGG16's weights, expected {network.name}'s")
         tensors = vgg16_tensors.load(path)
         for layer in network.layers:
             if layer.weights:
@@ -80,11 +83,25 @@ def _set_weights(network: keras.Model, path: Path) -> None:
         return
     try:
         network.load_weights(path)
+        if re.fullmatch("efficientnetb[0-7]", network.name):
+            _rescale_stem(network)
     except (OSError, ValueError, KeyError) as error:
         raise BackboneError(
             f"{path}: found {str(error).splitlines()[0]}; expected the weights of {network.name} "
             "without its top, as Keras saves them"
         ) from error
+
+
+def _rescale_stem(network: keras.Model) -> None:
+    """Divide the first kernel of an EfficientNet by the square roots of ImageNet's deviations.
+
+    Keras builds the network with a layer that does this to the input, but only where it loads its
+    ImageNet weights itself; they need it (keras.applications.efficientnet).
+    """
+    stem = network.get_layer("stem_conv")
+    (kernel,) = stem.get_weights()
+    deviations = np.array([0.229, 0.224, 0.225])  # of ImageNet's red, green and blue
+    stem.set_weights([(kernel / np.sqrt(deviations)[:, None]).astype(kernel.dtype)])
 
 
 def extractor(model: keras.Model, architecture: str) -> Callable[[np.ndarray], np.ndarray]:

@@ -19,7 +19,7 @@ from matplotlib.ticker import LogLocator
 
 from .selection import CONFIGURATION
 from .statistics import mean_interval
-from .store import written_whole
+from .store import VALIDATION, written_whole
 
 BAND = "line: mean over replicates; band: 95 % interval (Student's t)"
 # Colour (of the colour-blind palette) and marker of each method, the same in every figure.
@@ -159,6 +159,16 @@ def plot_long_runs(history: pd.DataFrame) -> Figure:
         figure.tight_layout()
         _footnote(figure, BAND)
     return figure
+
+
+def chance_of(index: pd.DataFrame) -> float:
+    """Return the accuracy of a constant guess: the largest class's share of validation images.
+
+    Args:
+        index: a dataset's rows (split, label).
+    """
+    validation = index[index["split"] == VALIDATION]
+    return validation["label"].value_counts(normalize=True).max()
 
 
 def plot_grid(runs: pd.DataFrame, chance: float) -> Figure:

@@ -31,7 +31,7 @@ def split(model: keras.Model, from_layer: str) -> tuple[keras.Model, keras.Model
     names = [layer.name for layer in model.layers]
     if from_layer not in names:
         raise backbones.BackboneError(
-            f"fine_tuning.from_layer: found '{from_layer}', allowed: {', '.join(names[1:])}"
+            f"fine_tune_from: found '{from_layer}', allowed: {', '.join(names[1:])}"
         )
     between = model.get_layer(from_layer).input
     try:
@@ -39,7 +39,7 @@ def split(model: keras.Model, from_layer: str) -> tuple[keras.Model, keras.Model
         upper = keras.Model(between, model.output)
     except ValueError as error:
         raise backbones.BackboneError(
-            f"fine_tuning.from_layer: found '{from_layer}', which a connection passes by, expected "
+            f"fine_tune_from: found '{from_layer}', which a connection passes by, expected "
             "a layer through which all goes"
         ) from error
     # A backbone is built frozen. A model built anew is trainable, and Keras ignores a value that an
@@ -125,6 +125,7 @@ def train_files(
     from_layer: str,
     learning_rate: float,
     epochs: int,
+    min_updates: int,
 ) -> None:
     """Train a selected head on features and then its backbone along, from and to files.
 
@@ -143,6 +144,7 @@ def train_files(
         from_layer: first layer that is trained.
         learning_rate: of the fine-tuning.
         epochs: of the fine-tuning.
+        min_updates: of the fine-tuning.
 
     Raises:
         StoreError: an input is corrupt.
@@ -167,7 +169,12 @@ def train_files(
         upper,
         head.parameters,
         seed_names=seed_names,
-        **{**settings, "learning_rate": learning_rate, "epochs": epochs, "min_updates": 0},
+        **{
+            **settings,
+            "learning_rate": learning_rate,
+            "epochs": epochs,
+            "min_updates": min_updates,
+        },
     )
     for part, path in zip(reversed(trained), (history, runs), strict=True):
         rows.write(part, path, {**names, "precision": "float32"})

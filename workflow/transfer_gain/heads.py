@@ -108,6 +108,7 @@ def train_files(
     study_seed: int,
     settings: Mapping[str, Any],
     copies: Path | str | None = None,
+    updates_of_copies: int = 0,
 ) -> None:
     """Train one configuration from and to files.
 
@@ -121,11 +122,16 @@ def train_files(
         study_seed: the study's seed.
         settings: keyword arguments of `train`.
         copies: features of the samples' augmented copies, to be trained on as well.
+        updates_of_copies: train for as many updates as so many copies of each image would bring.
 
     Raises:
         StoreError: an input is corrupt.
     """
     data = read_replicates(features, samples, halves, copies)
+    if updates_of_copies:
+        length = {key: settings[key] for key in ("batch_size", "epochs", "min_updates")}
+        images = data.samples.shape[1] * (1 + updates_of_copies)
+        settings = {**settings, "min_updates": training.training_updates(images, **length)}
     trained = train(data, seed_names=(study_seed, names["dataset"], names["size"]), **settings)
     precision = store.read_metadata(features)["precision"]
     # The runs come last: where they are, the history is.

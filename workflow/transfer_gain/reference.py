@@ -115,10 +115,12 @@ def _value(schema: Mapping[str, Any]) -> str:
         return "one of " + ", ".join(map(_code, schema["enum"]))
     if "title" in schema:
         return schema["title"]
-    if schema["type"] == "array":
+    kinds = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+    or_null = ", or null" if "null" in kinds else ""
+    if kinds[0] == "array":
         least = f"at least {schema['minItems']}, " if "minItems" in schema else ""
         different = "all different, " if schema.get("uniqueItems") else ""
-        return f"list ({least}{different}each {_value(_resolved(schema['items']))})"
+        return f"list ({least}{different}each {_value(_resolved(schema['items']))}){or_null}"
     bounds = [
         f"{sign} {schema[keyword]}"
         for keyword, sign in (("exclusiveMinimum", ">"), ("minimum", "≥"), ("maximum", "≤"))
@@ -130,9 +132,8 @@ def _value(schema: Mapping[str, Any]) -> str:
         "string": "text",
         "boolean": "true or false",
     }
-    kinds = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
     kind = " ".join([names[kinds[0]], ", ".join(bounds)]).strip()
-    return f"{kind}, or null" if "null" in kinds else kind
+    return kind + or_null
 
 
 def _code(value: Any) -> str:

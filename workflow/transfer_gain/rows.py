@@ -50,7 +50,8 @@ def levelled_off(history: pd.DataFrame) -> np.ndarray:
         bool (replicates,), False where the run was only evaluated at its end.
     """
     losses = history.pivot(index="replicate", columns="epoch", values="train_loss")
-    before = losses.loc[:, losses.columns <= 0.8 * losses.columns[-1]]
+    # Rounded as `training.evaluation_epochs` rounds it.
+    before = losses.loc[:, losses.columns <= round(0.8 * losses.columns[-1])]
     if before.empty:
         return np.zeros(len(losses), bool)
     return (before.iloc[:, -1] - losses.iloc[:, -1] < STILL_FALLING).to_numpy()

@@ -8,7 +8,15 @@ import pandas as pd
 
 from .seeds import generator
 from .sources import SourceError
-from .store import TRAINING, VALIDATION, StoreError, read_arrays, read_index, read_rows
+from .store import (
+    TRAINING,
+    VALIDATION,
+    StoreError,
+    read_arrays,
+    read_index,
+    read_metadata,
+    read_rows,
+)
 
 
 def draw_samples(
@@ -139,6 +147,9 @@ def read_replicates(
     )
     if copies is None:
         return data
+    expected, found = (read_metadata(path).get("precision") for path in (features, copies))
+    if found != expected:
+        raise StoreError(f"{copies}: found precision {found}, expected {expected} as in {features}")
     return _with_copies(data, index["image_id"].to_numpy()[rows[:used]], copies)
 
 

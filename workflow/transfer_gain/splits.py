@@ -53,8 +53,8 @@ def draw_split(
                 count = max(count, 2) if split == VALIDATION else count
             if len(candidates) < count or (count == 0 and split == TRAINING):
                 raise SourceError(
-                    f"class {name}: found {len(candidates)} {split} images, expected "
-                    f"{max(count, 1)}"
+                    f"class {name}: found {len(candidates)} images for {split}, expected "
+                    f"at least {max(count, 1)}"
                 )
             drawn[rng.permutation(candidates)[:count]] = split
     return [(item, split) for item, split in zip(items, drawn, strict=True) if split]

@@ -166,26 +166,26 @@ def holm(p_values: ArrayLike) -> np.ndarray:
     return corrected
 
 
-def verdict(low: float, high: float, p_value: float, p_reversed: float, replicates: int) -> str:
+def verdict(most: float, p_value: float, p_reversed: float, replicates: int) -> str:
     """Say in words what a test of a hypothesis found.
 
     Args:
-        low: lower end of the effect's interval; NaN if there is none.
-        high: its upper end.
+        most: the largest effect, in the hypothesis' direction, that its interval holds; NaN if
+            there is none.
         p_value: of the test for the hypothesis, corrected for the number of tests; NaN if none.
         p_reversed: of the test for its opposite, likewise.
         replicates: how many the test rests on.
 
     Returns:
         "supported" or "reversed" where a p-value is below 5 %; else "undecided with N replicates"
-        where there was no test, or where the interval holds a relevant effect (`RELEVANT`) both
-        ways; else "not supported".
+        where there was no test, or where the interval still holds a relevant effect (`RELEVANT`);
+        else "not supported".
     """
     if p_value < SIGNIFICANT:
         return "supported"
     if p_reversed < SIGNIFICANT:
         return "reversed"
-    if np.isnan(p_value) or (low <= -RELEVANT and high >= RELEVANT):
+    if np.isnan(p_value) or most >= RELEVANT:
         return f"undecided with {replicates} replicate{'s' if replicates > 1 else ''}"
     return "not supported"
 

@@ -74,6 +74,7 @@ class Backbone:
     layer: str
     input_size: int
     up_to: float
+    fine_tune_from: str | None
 
     @property
     def cut(self) -> dict[str, str | int]:
@@ -184,12 +185,12 @@ class LinearProbe:
 
 @dataclass(frozen=True)
 class FineTuning:
-    """Up to which size the backbone is trained along, from which layer on."""
+    """Up to which size the backbone is trained along, and how."""
 
     up_to: float
-    from_layer: str
     learning_rate: float
     epochs: int
+    min_updates: int
 
 
 @dataclass(frozen=True)
@@ -254,7 +255,7 @@ class Paths:
     @property
     def example(self) -> str:
         """Return the path of one image with its augmented copies."""
-        return f"{self.results}/images/{{dataset}}-augmented.parquet"
+        return f"{self.results}/images/augmented/{{dataset}}.parquet"
 
     @property
     def copies(self) -> str:
@@ -348,6 +349,15 @@ class Study:
         if backbone:
             up_to = min(up_to, self.backbones[backbone].up_to)
         return [number(size.fraction) for size in self.sizes if size.fraction <= up_to]
+
+    def controls(self) -> dict[str, list[str]]:
+        """Return backbones with random weights, of each the trained ones that are cut like it."""
+        trained = [backbone for backbone in self.backbones.values() if backbone.is_trained]
+        return {
+            control.name: [backbone.name for backbone in trained if backbone.cut == control.cut]
+            for control in self.backbones.values()
+            if not control.is_trained
+        }
 
     @property
     def contrast(self) -> tuple[float, float]:
@@ -552,15 +562,22 @@ def _typed(config: dict[str, Any]) -> Study:
                 "l2": float(heads["l2"]),
             }
         ),
-        long_runs=LongRuns(
-            tuple(map(float, config["long_runs"]["sizes"])), config["long_runs"]["epochs"]
-        ),
+        long_runs=LongRuns(_long_sizes(config), config["long_runs"]["epochs"]),
         baseline=_split(Baseline, config["baseline"]),
         report_like=_split(ReportLike, config["report_like"]),
         augmentation=config["augmentation"],
         transfer_augmented=TransferAugmented(**config["transfer_augmented"]),
         linear_probe=_frozen(LinearProbe, config["linear_probe"]),
         fine_tuning=FineTuning(**config["fine_tuning"]),
+    )
+
+
+def _long_sizes(config: Mapping[str, Any]) -> tuple[float, ...]:
+    """Return the sizes of the long runs: the report's, where the study has them, by default."""
+    fractions = [size["fraction"] for size in config["sizes"]]
+    chosen = config["long_runs"]["sizes"]
+    return tuple(
+        chosen if chosen is not None else (size for size in (0.01, 0.001) if size in fractions)
     )
 
 
@@ -619,6 +636,13 @@ def _check_values(study: Study) -> None:
             f"backbones.{name}.up_to: found {number(backbone.up_to)}, and so no backbone for any "
             f"size, allowed: at least {number(min(fractions))}"
         )
+    if study.fine_tuning.up_to and not any(
+        backbone.fine_tune_from for backbone in study.backbones.values()
+    ):
+        raise ConfigError(
+            f"fine_tuning.up_to: found {number(study.fine_tuning.up_to)}, allowed: 0 where no "
+            "backbone has fine_tune_from"
+        )
     if not any(dataset.transfer for dataset in study.datasets.values()):
         raise ConfigError("datasets: found none with transfer: true, allowed: at least one")
     for dataset in study.datasets.values():
@@ -642,7 +666,7 @@ def _check_dataset(study: Study, dataset: Dataset, fractions: list[float]) -> No
         )
     for key, network in (
         ("baseline", study.baseline.network),
-        ("report_like", study.report_like.network),
+        *([("report_like", study.report_like.network)] if study.report_like.sizes else []),
     ):
         if -(-dataset.image_size // network.stride) < network.pooling:
             raise ConfigError(

@@ -9,6 +9,8 @@ import yaml
 from . import selection, store
 from .statistics import mean_interval
 
+COST = ["rule", "dataset", "backbone", "size", "method", "protocol"]
+
 
 def read_published(path: Path | str, table: str, sources: Mapping[str, str]) -> pd.DataFrame:
     """Return a table of the 2018 report, for the datasets of ours that are the same data.
@@ -146,12 +148,13 @@ def cost(jobs: Sequence[tuple[str, ...]], benchmarks: Sequence[Path | str]) -> p
     """Gather what each job cost from Snakemake's benchmark files.
 
     Args:
-        jobs: rule, dataset, backbone, size and method of each job; "" where one has no meaning.
+        jobs: rule, dataset, backbone, size, method and protocol of each job; "" where one has no
+            meaning.
         benchmarks: its benchmark file; a job that was taken from a cache has none.
 
     Returns:
-        Columns rule, dataset, backbone, size, method, seconds, cpu_seconds, max_rss_mb; a row a
-        job, empty where it was not measured.
+        Columns rule, dataset, backbone, size, method, protocol, seconds, cpu_seconds, max_rss_mb; a
+        row a job, empty where it was not measured.
     """
     columns = ["s", "cpu_time", "max_rss"]
     measured = [
@@ -160,6 +163,6 @@ def cost(jobs: Sequence[tuple[str, ...]], benchmarks: Sequence[Path | str]) -> p
         else {}
         for path in benchmarks
     ]
-    names = pd.DataFrame(jobs, columns=["rule", "dataset", "backbone", "size", "method"])
+    names = pd.DataFrame(jobs, columns=COST)
     costs = pd.DataFrame(measured, columns=columns)
     return names.join(costs.set_axis(["seconds", "cpu_seconds", "max_rss_mb"], axis=1))

@@ -76,6 +76,12 @@ def training_epochs(epochs: int, min_updates: int, batches_per_epoch: int) -> in
     return max(epochs, math.ceil(min_updates / batches_per_epoch))
 
 
+def training_updates(images: int, batch_size: int, epochs: int, min_updates: int) -> int:
+    """Return how many updates a run on so many images makes."""
+    batches_per_epoch = -(-images // min(batch_size, images))
+    return batches_per_epoch * training_epochs(epochs, min_updates, batches_per_epoch)
+
+
 def evaluation_epochs(epochs: int, landmark: int, evaluations: int = EVALUATIONS) -> list[int]:
     """Return after which epochs a run is evaluated: evenly spread, the last and a landmark.
 

@@ -21,7 +21,9 @@ BASELINE = "baseline"
 # no pair is tested twice.
 REFERENCES = ("report-like", BASELINE, "augmentation")
 TRANSFER = "transfer"
-REFITS = ("transfer-augmented", "transfer-extended", "fine-tuning")
+EXTENDED = "transfer-extended"
+RANDOM_WEIGHTS = "random-weights"  # reference: transfer from the same network, untrained
+REFITS = ("transfer-augmented", EXTENDED, "fine-tuning")
 FROM_SCRATCH = "none"  # in place of a backbone
 DRAWS = 2000
 
@@ -56,7 +58,7 @@ def tabulate(
     published: Path | str,
     sources: Mapping[str, str],
     backbones: Sequence[str],
-    controls: Sequence[str],
+    controls: Mapping[str, Sequence[str]],
     contrast: tuple[float, float],
     seed: int,
 ) -> pd.DataFrame:
@@ -68,7 +70,8 @@ def tabulate(
         published: see `tables.read_published`.
         sources: see `tables.read_published`.
         backbones: those of ours that are the report's.
-        controls: those with random weights, of which the hypotheses say nothing.
+        controls: those with random weights, of which the hypotheses say nothing; of each the
+            trained ones of the same network, layer and input size.
         contrast: the smaller and the larger size of `hypotheses`.
         seed: the study's.
     """
@@ -76,8 +79,10 @@ def tabulate(
         return hypotheses(selected[~selected["backbone"].isin(controls)], *contrast)
     if table == "label_value":
         return label_value(selected, seed)
-    compare = {"accuracy": accuracy, "gains": gains}[table]
-    return compare(selected, tables.read_published(published, table, sources), backbones)
+    theirs = tables.read_published(published, table, sources)
+    if table == "gains":
+        return gains(selected, theirs, backbones, controls)
+    return accuracy(selected, theirs, backbones)
 
 
 def accuracy(
@@ -122,7 +127,10 @@ def accuracy(
 
 
 def gains(
-    selected: pd.DataFrame, published: pd.DataFrame, backbones: Sequence[str]
+    selected: pd.DataFrame,
+    published: pd.DataFrame,
+    backbones: Sequence[str],
+    controls: Mapping[str, Sequence[str]],
 ) -> pd.DataFrame:
     """Return what each method gains over each reference, paired by replicate (Table 5).
 
@@ -130,21 +138,23 @@ def gains(
         selected: see above.
         published: the report's Table 5, as `tables.read_published` returns it.
         backbones: those of ours that are the report's.
+        controls: see `tabulate`.
 
     Returns:
         Columns `GAINS`, a row a dataset, protocol, size, method and reference; estimates,
         intervals and two-sided p-values of `statistics.paired_gain`. `p_holm` is corrected for all
         tests of the table under the same protocol: the two protocols read the same runs, and a
-        reader goes by one of them.
+        reader goes by one of them. Transfer with more updates is a reference alone: it is no method
+        of its own, and at the smallest sizes hardly more than plain transfer.
     """
     rows = []
     for place, runs in _by_place(selected):
         for backbone, method in runs:
-            for reference in _references(backbone, method):
+            for name, reference in _references(backbone, method, controls).items():
                 if reference not in runs:
                     continue
                 pairs = _paired(runs[backbone, method], runs[reference])
-                names = {"backbone": backbone, "method": method, "reference": reference[1]}
+                names = {"backbone": backbone, "method": method, "reference": name}
                 gain = statistics.paired_gain(*pairs)._asdict()
                 rows.append({**place, **names, **gain, "replicates": len(pairs[0])})
     table = pd.DataFrame(rows)
@@ -160,8 +170,9 @@ def hypotheses(selected: pd.DataFrame, small: float, large: float) -> pd.DataFra
     H1, transfer improves accuracy: the gain at each size is above zero. H2, it improves it more
     where data are few: the gain at `small` less the gain at `large` is above zero (Welch), and so
     the slope of the gain against log10(size) is below it (`statistics.slope_weights`). Sizes of one
-    replicate tell no spread and are left out of the slope; where less than two sizes have more,
-    all are in it, and it has no interval.
+    replicate tell no spread: where `large` is one of them, `small` is also contrasted with the
+    largest size that has more; they are left out of the slope, but where less than two sizes have
+    more, all are in it, and it has no interval.
 
     Args:
         selected: see above.
@@ -191,9 +202,9 @@ def hypotheses(selected: pd.DataFrame, small: float, large: float) -> pd.DataFra
     by_protocol = table.groupby("protocol")
     table["p_holm"] = by_protocol["p_value"].transform(statistics.holm)
     table["p_reversed_holm"] = by_protocol["p_reversed"].transform(statistics.holm)
-    tested = ["ci_low", "ci_high", "p_holm", "p_reversed_holm", "replicates"]
     table["verdict"] = [
-        statistics.verdict(*row) for row in table[tested].itertuples(index=False, name=None)
+        statistics.verdict(row.most, row.p_holm, row.p_reversed_holm, row.replicates)
+        for row in table.itertuples()
     ]
     return table[HYPOTHESES]
 
@@ -272,6 +283,9 @@ def training_cost(cost: pd.DataFrame, accuracy: pd.DataFrame, sizes: pd.DataFram
         backbone=cost["backbone"].replace("", FROM_SCRATCH),
         size=pd.to_numeric(cost["size"]),
     )
+    # Refits of the other protocol are none of this one's cost.
+    (protocol,) = accuracy["protocol"].unique()
+    cost = cost[cost["protocol"].isin(["", protocol])]
     trained = cost[cost["size"].notna() & (cost["rule"] != "train_selected_head")]
     own = trained.groupby(["dataset", "backbone", "method", "size"])["seconds"]
     own = own.agg(lambda seconds: seconds.sum(skipna=False))
@@ -298,13 +312,21 @@ def training_cost(cost: pd.DataFrame, accuracy: pd.DataFrame, sizes: pd.DataFram
     return pd.DataFrame(rows)
 
 
-def _references(backbone: str, method: str) -> list[tuple[str, str]]:
-    """Return the (backbone, method) that a method is compared with."""
+def _references(
+    backbone: str, method: str, controls: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[str, str]]:
+    """Return the (backbone, method) that a method is compared with, by the reference's name."""
+    if method == EXTENDED:
+        return {}
     weaker = REFERENCES[: REFERENCES.index(method)] if method in REFERENCES else REFERENCES
-    references = [(FROM_SCRATCH, name) for name in weaker]
-    # What the copies bring is not what as many updates bring.
-    same_updates = [(backbone, "transfer-extended")] if method == "transfer-augmented" else []
-    return references + same_updates
+    references = {name: (FROM_SCRATCH, name) for name in weaker}
+    if method == "transfer-augmented":  # what copies bring is not what as many updates bring
+        references[EXTENDED] = (backbone, EXTENDED)
+    if method == TRANSFER:  # what is owed to ImageNet and not to the architecture
+        for control, same_network in controls.items():
+            if backbone in same_network:
+                references[RANDOM_WEIGHTS] = (control, TRANSFER)
+    return references
 
 
 def _by_place(
@@ -344,15 +366,17 @@ def _tests(gains: dict[float, np.ndarray], small: float, large: float) -> Iterat
             "ci_high": high,
             "p_value": p_greater if sign > 0 else p_less,
             "p_reversed": p_less if sign > 0 else p_greater,
+            "most": high if sign > 0 else -low,
             "replicates": min(map(len, tested.values())),
         }
 
     for size, values in gains.items():
         yield row("H1", "absolute gain", {size: values}, [1], 1) | {"size": size}
-    if small < large and {small, large} <= set(gains):
-        ends = {size: gains[size] for size in (small, large)}
-        yield row("H2", f"gain at {small:g} less gain at {large:g}", ends, [1, -1], 1)
     replicated = {size: values for size, values in gains.items() if len(values) > 1}
+    for end in sorted({large, max(replicated, default=large)}, reverse=True):
+        if small < end and {small, end} <= set(gains):
+            ends = {size: gains[size] for size in (small, end)}
+            yield row("H2", f"gain at {small:g} less gain at {end:g}", ends, [1, -1], 1)
     line = replicated if len(replicated) > 1 else gains
     if len(line) > 1:
         name = f"slope of gain per tenfold size, {min(line):g} to {max(line):g}"
