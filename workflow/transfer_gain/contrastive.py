@@ -1,7 +1,7 @@
 """Embeddings trained to bring images of one class together, and tested on classes unseen.
 
-Beside the report's network: a linear map of standardised square roots of the features, normalised to
-length 1, and compared by the cosine.
+Beside the report's network: a linear map of standardised square roots of the features, normalised
+to length 1, and compared by the cosine.
 """
 
 from collections.abc import Mapping

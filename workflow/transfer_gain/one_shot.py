@@ -7,7 +7,7 @@ finds all candidates equally alike has recognised nothing.
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -58,15 +58,6 @@ class Episodes(NamedTuple):
 
     support: np.ndarray
     query: np.ndarray
-
-
-class FewShot(NamedTuple):
-    """The N-way K-shot evaluations; as many classes as there are where a way asks for more."""
-
-    ways: tuple[int, ...]
-    shots: tuple[int, ...]
-    queries: int
-    episodes: int
 
 
 def draw_pairs(
@@ -231,11 +222,13 @@ class Pool(NamedTuple):
     Attributes:
         features: float32 (images, features).
         labels: int32 (images,).
+        image_ids: str (images,).
         classes: which classes tasks are about: name to labels.
     """
 
     features: np.ndarray
     labels: np.ndarray
+    image_ids: np.ndarray
     classes: Mapping[str, np.ndarray]
 
 
@@ -276,7 +269,7 @@ def read(
     test_per_class: int,
     replicates: int,
     tasks: int,
-    few_shot: FewShot,
+    few_shot: Mapping[str, Any],
     seed_names: tuple[int, str],
 ) -> Data:
     """Read an approach's training images, and draw what it is tested by.
@@ -292,7 +285,8 @@ def read(
         test_per_class: images of each class that a replicate is tested on.
         replicates: how many.
         tasks: one-shot tasks of each group of classes.
-        few_shot: the N-way K-shot evaluations.
+        few_shot: the N-way K-shot evaluations: ways (all classes where that is fewer), shots,
+            queries of a class, episodes.
         seed_names: study seed and target.
     """
     index = store.read_index(trained_on)
@@ -319,6 +313,7 @@ def read(
         pool = Pool(
             store.read_arrays(tested_on, rows).astype(np.float32),
             target["label"].loc[rows].to_numpy(np.int32),
+            target["image_id"].loc[rows].to_numpy(),
             classes,
         )
         pools.append(pool)
@@ -332,7 +327,7 @@ def read(
 
 
 def _draw_evaluation(
-    pool: Pool, tasks: int, few_shot: FewShot, names: tuple[int | str, ...]
+    pool: Pool, tasks: int, few_shot: Mapping[str, Any], names: tuple[int | str, ...]
 ) -> Evaluation:
     """Draw a replicate's tasks and episodes."""
     drawn, episodes = {}, {}
@@ -342,11 +337,11 @@ def _draw_evaluation(
         names_of_classes = "-".join(map(str, classes))
         rng = generator(*names, names_of_classes, "one-shot tasks")
         drawn[name] = Tasks(*(rows[part] for part in draw_tasks(labels, tasks, rng)))
-        for way in sorted({min(way, len(classes)) for way in few_shot.ways}):
-            for shot in few_shot.shots:
+        for way in sorted({min(way, len(classes)) for way in few_shot["ways"]}):
+            for shot in few_shot["shots"]:
                 rng = generator(*names, names_of_classes, way, shot, "episodes")
                 some = draw_episodes(
-                    labels, way, shot, few_shot.queries, few_shot.episodes, rng
+                    labels, way, shot, few_shot["queries"], few_shot["episodes"], rng
                 )
                 episodes[name, way, shot] = Episodes(*(rows[part] for part in some))
     return Evaluation(drawn, episodes)
@@ -423,6 +418,49 @@ def evaluate(
         [{"method": method, **row} for row in some]
         for some in (rows, few_shot_rows(score, evaluation, replicate))
     )
+
+
+class ClassSamples(NamedTuple):
+    """Images of classes, as many of each.
+
+    Attributes:
+        datasets: of each class.
+        classes: their names.
+        features: float32 (images, features) of each class.
+    """
+
+    datasets: list[str]
+    classes: list[str]
+    features: list[np.ndarray]
+
+
+def read_classes(files: Mapping[str, Path | str], per_class: int, study_seed: int) -> ClassSamples:
+    """Draw images of every class of some datasets, as many of each as the smallest class has.
+
+    Images for validation, where a dataset has any: no approach trains on them.
+
+    Args:
+        files: features of each dataset.
+        per_class: images of a class, at most.
+        study_seed: the study's.
+    """
+    indices = {}
+    for dataset, path in files.items():
+        index = store.read_index(path)
+        validation = index[index["split"] == store.VALIDATION]
+        indices[dataset] = validation if len(validation) else index
+    smallest = min(index["label"].value_counts().min() for index in indices.values())
+    count = min(per_class, smallest)
+    samples = ClassSamples([], [], [])
+    for dataset, path in files.items():
+        for label, name in enumerate(store.read_metadata(path)["classes"]):
+            rows = indices[dataset].index[indices[dataset]["label"] == label].to_numpy()
+            rng = generator(study_seed, dataset, label, "similarity")
+            drawn = store.read_arrays(path, rng.permutation(rows)[:count])
+            samples.datasets.append(dataset)
+            samples.classes.append(name)
+            samples.features.append(drawn.astype(np.float32))
+    return samples
 
 
 # What the rows of a method that is not trained by batches have in the place of its training.

@@ -4,6 +4,7 @@ Each twin passes one shared dense layer of 4,096 sigmoids; the absolute differen
 out pass a last sigmoid, the probability that both images are of one class.
 """
 
+import itertools
 import logging
 from collections.abc import Mapping
 from functools import partial
@@ -301,3 +302,57 @@ def read_network(path: Path | str) -> list[tf.Tensor]:
     """Return the parameters of a file of `train_files`, as those of one replicate."""
     with np.load(path) as arrays:
         return [tf.constant(arrays[name][None]) for name in arrays.files]
+
+
+def compare_classes(parameters: Parameters, samples: one_shot.ClassSamples) -> pd.DataFrame:
+    """Return the mean probability "same" of all pairs of classes, a class with itself among them.
+
+    Args:
+        parameters: see `embed`, of one replicate.
+        samples: images of each class.
+
+    Returns:
+        Columns dataset_a, class_a, dataset_b, class_b, p_same; a row an unordered pair. No image is
+        paired with itself.
+    """
+    features = np.concatenate(samples.features)
+    owner = np.repeat(np.arange(len(samples.classes)), [len(some) for some in samples.features])
+    same = 1 / (1 + np.exp(-all_logits(parameters, features).astype(np.float64)))
+    np.fill_diagonal(same, np.nan)
+    rows = []
+    for a, b in itertools.combinations_with_replacement(range(len(samples.classes)), 2):
+        names = (samples.datasets[a], samples.classes[a], samples.datasets[b], samples.classes[b])
+        rows.append((*names, np.nanmean(same[np.ix_(owner == a, owner == b)])))
+    columns = ["dataset_a", "class_a", "dataset_b", "class_b", "p_same"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def show_tasks(parameters: Parameters, data: one_shot.Data, name: str, count: int) -> pd.DataFrame:
+    """Return the first tasks of the first replicate, with what the network makes of them.
+
+    Args:
+        parameters: see `embed`, of the first replicate.
+        data: what it is tested by.
+        name: of the classes that the tasks are about.
+        count: how many tasks.
+
+    Returns:
+        Columns task, position (0: the query, 1: the candidate of its class, then the others),
+        image_id, label, p_same (with the query; 1 of the query itself).
+    """
+    pool = data.pools[0]
+    query, candidates = (part[:count] for part in data.evaluations[0].tasks[name])
+    left = query.repeat(candidates.shape[1])
+    values = pair_logits(parameters, pool.features, left, candidates.ravel())
+    p_same = tf.sigmoid(values).numpy().reshape(candidates.shape)
+    images = np.column_stack([query, candidates])
+    tasks, positions = np.indices(images.shape)
+    return pd.DataFrame(
+        {
+            "task": tasks.ravel(),
+            "position": positions.ravel(),
+            "image_id": pool.image_ids[images].ravel(),
+            "label": pool.labels[images].ravel(),
+            "p_same": np.column_stack([np.ones(count, np.float32), p_same]).ravel(),
+        }
+    )
