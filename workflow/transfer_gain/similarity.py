@@ -178,9 +178,7 @@ def placed(distances: pd.DataFrame, seed: int) -> pd.DataFrame:
     Returns:
         Columns x and y, and the index of `distances`.
     """
-    scaling = MDS(
-        dissimilarity="precomputed", n_init=8, random_state=seed, normalized_stress="auto"
-    )
+    scaling = MDS(metric="precomputed", init="classical_mds", n_init=1, random_state=seed)
     with threadpool_limits(1):
         points = scaling.fit_transform(distances.to_numpy())
     return pd.DataFrame(points, index=distances.index, columns=["x", "y"])
