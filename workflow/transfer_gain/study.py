@@ -532,7 +532,11 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fill_defaults(validator, properties, instance, subschema):
-    """Validate `properties`, having set what is missing to its default."""
+    """Validate `properties`, having set what is missing to its default.
+
+    What is valid is then put into one form, as Snakemake compares it with what results were made
+    from: keys in the schema's order, 10 as 10.0 where any number is allowed.
+    """
     if validator.is_type(instance, "object"):
         for key, value in properties.items():
             if "default" in value:
@@ -540,6 +544,16 @@ def _fill_defaults(validator, properties, instance, subschema):
     yield from jsonschema.Draft202012Validator.VALIDATORS["properties"](
         validator, properties, instance, subschema
     )
+    if validator.is_type(instance, "object"):
+        for key in filter(instance.__contains__, properties):
+            instance[key] = _in_one_form(instance.pop(key), properties[key])
+
+
+def _in_one_form(value: Any, subschema: Mapping[str, Any]) -> Any:
+    """Return a valid value with its numbers as floats where any number is allowed."""
+    if isinstance(value, list):
+        return [_in_one_form(item, subschema.get("items", {})) for item in value]
+    return float(value) if subschema.get("type") == "number" else value
 
 
 def _match_whole(validator, pattern, instance, subschema):
@@ -655,10 +669,7 @@ def _typed(config: dict[str, Any]) -> Study:
 
 def _one_shot(values: Mapping[str, Any] | None) -> OneShot | None:
     """Build the part on one-shot learning, if there is one."""
-    if values is None:
-        return None
-    numbers = {key: float(values[key]) for key in ("learning_rate", "l2")}
-    return _frozen(OneShot, {**values, **numbers})
+    return None if values is None else _frozen(OneShot, values)
 
 
 def _frozen(kind: type, values: Mapping[str, Any]) -> Any:
@@ -710,6 +721,12 @@ def _check_values(study: Study) -> None:
                 f"backbones.{backbone.name}.weights: found '{backbone.weights}', which is no file, "
                 "allowed: imagenet, none or the path of a file of weights"
             )
+    if max(backbone.up_to for backbone in study.backbones.values()) < min(fractions):
+        name, backbone = next(iter(study.backbones.items()))
+        raise ConfigError(
+            f"backbones.{name}.up_to: found {number(backbone.up_to)}, and so no backbone for any "
+            f"size, allowed: at least {number(min(fractions))}"
+        )
     if not any(dataset.transfer for dataset in study.datasets.values()):
         raise ConfigError("datasets: found none with transfer: true, allowed: at least one")
     for dataset in study.datasets.values():
