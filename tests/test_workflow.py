@@ -27,7 +27,11 @@ STUDY = {
 }
 
 WITH_ONE_SHOT = {
-    "datasets": {**STUDY["datasets"], "avatars": {"source": "avatars"}, "peeps": {"source": "peeps"}},
+    "datasets": {
+        **STUDY["datasets"],
+        "avatars": {"source": "avatars"},
+        "peeps": {"source": "peeps"},
+    },
     "one_shot": {"target": "avatars", "related": "peeps", "backbone": "vgg16"},
 }
 

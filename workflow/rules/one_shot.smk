@@ -14,6 +14,15 @@ def one_shot_features(dataset):
     return paths.features.format(dataset=dataset, backbone=ONE_SHOT.backbone)
 
 
+# What an approach trains and is tested on.
+ONE_SHOT_IMAGES = {
+    "trained_on": lambda wildcards: one_shot_features(
+        ONE_SHOT.approaches[wildcards.approach]
+    ),
+    "tested_on": one_shot_features(ONE_SHOT.target),
+}
+
+
 def one_shot_names(wildcards):
     """Return what the rows of an approach are called."""
     return {
@@ -46,10 +55,7 @@ rule one_shot:
 
 rule train_siamese:
     input:
-        trained_on=lambda wildcards: one_shot_features(
-            ONE_SHOT.approaches[wildcards.approach]
-        ),
-        tested_on=one_shot_features(ONE_SHOT.target),
+        **ONE_SHOT_IMAGES,
         code=files_behind("siamese"),
     output:
         history=f"{paths.siamese}/history.parquet",
@@ -83,10 +89,7 @@ rule train_siamese:
 
 rule test_distances:
     input:
-        trained_on=lambda wildcards: one_shot_features(
-            ONE_SHOT.approaches[wildcards.approach]
-        ),
-        tested_on=one_shot_features(ONE_SHOT.target),
+        **ONE_SHOT_IMAGES,
         code=files_behind("embeddings"),
     output:
         history=f"{paths.one_shot_method}/history.parquet",
@@ -111,10 +114,7 @@ rule test_distances:
 
 rule train_embedding:
     input:
-        trained_on=lambda wildcards: one_shot_features(
-            ONE_SHOT.approaches[wildcards.approach]
-        ),
-        tested_on=one_shot_features(ONE_SHOT.target),
+        **ONE_SHOT_IMAGES,
         code=files_behind("contrastive"),
     output:
         history=f"{paths.one_shot_method}/history.parquet",
