@@ -80,7 +80,7 @@ def fields(typed, *without) -> set[str]:
 
 def test_every_key_reaches_the_study():
     nested = {"datasets", "backbones", "sizes", "heads", "long_runs", "baseline", "report_like"}
-    nested |= {"augmentation", "transfer_augmented", "linear_probe", "fine_tuning"}
+    nested |= {"augmentation", "transfer_augmented", "linear_probe", "fine_tuning", "one_shot"}
     assert fields(Study) == {*SECTIONS["The study"].keys, *nested}
     assert fields(Heads) == {*SECTIONS["`heads`"].keys}
     assert fields(LongRuns) == {*SECTIONS["`long_runs`"].keys}

@@ -185,11 +185,11 @@ def plot_tasks(
         )
         for axes in grid.ravel():
             axes.set(xticks=[], yticks=[])
-        for (_, row), image in zip(tasks.iterrows(), pixels, strict=True):
-            axes = grid[row["task"], row["position"]]
+        for row, image in zip(tasks.itertuples(), pixels, strict=True):
+            axes = grid[row.task, row.position]
             axes.imshow(image[:, :, 0], cmap="gray", vmin=0, vmax=255)
-            name = classes[row["label"]]
-            label = name if row["position"] == 0 else f"{name}\n{row['p_same']:.3f}"
+            name = classes[row.label]
+            label = name if row.position == 0 else f"{name}\n{row.p_same:.3f}"
             axes.set_xlabel(label, fontsize="x-small", labelpad=1)
         for task, line in enumerate(grid):
             given = tasks[(tasks["task"] == task) & (tasks["position"] > 0)]
@@ -202,8 +202,8 @@ def plot_tasks(
                     side.set(color=color, linewidth=2.5)
         grid[0][0].set_title("query", fontsize="small")
         grid[0][1].set_title("same class", fontsize="small")
-        figure.suptitle(f"{dataset}: one-shot tasks and the trained network's verdict", y=0.94)
-        figure.subplots_adjust(wspace=0.08, hspace=0.45)
+        figure.suptitle(f"{dataset}: one-shot tasks and the trained network's verdict", y=0.97)
+        figure.subplots_adjust(left=0.05, right=1, bottom=0.06, top=0.93, wspace=0.08, hspace=0.45)
         footnote(
             figure,
             "below each candidate: the probability that it is of the query's class; framed: the "
