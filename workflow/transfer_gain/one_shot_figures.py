@@ -228,9 +228,13 @@ def plot_similarity(table: pd.DataFrame) -> Figure:
     }
     side = 1.4 + 0.24 * len(order)
     with paper_style():
-        figure, panels = plt.subplots(1, 2, figsize=(2 * side + 1, side), sharey=True)
+        figure, panels = plt.subplots(
+            1, 2, figsize=(2 * side + 1, side), sharey=True, layout="constrained"
+        )
         for axes, (column, (label, palette)) in zip(panels, shown.items(), strict=True):
             values = similarity.matrix(table, column).loc[order, order]
+            if column == "feature_distance":  # zero from itself, by definition
+                values = values.where(~np.eye(len(order), dtype=bool))
             sns.heatmap(
                 values,
                 cmap=palette,
@@ -243,13 +247,11 @@ def plot_similarity(table: pd.DataFrame) -> Figure:
             )
             axes.set_title(label)
         figure.suptitle("How alike classes are, ordered by clustering of the features' distances")
-        figure.tight_layout()
         images = table["images"].min()
         footnote(
             figure,
             f"{images} images a class. The network is the first approach's, protocol long, first "
-            "replicate; the diagonal is of different images of a class (network)\nand of a sample "
-            "with itself (features).",
+            "replicate; its diagonal is of different images of a class.",
         )
     return figure
 
@@ -278,7 +280,8 @@ def plot_class_map(table: pd.DataFrame, seed: int) -> Figure:
             xlabel="no meaning of their own: only distances count",
             title="Classes by the distance of their features (MMD), in the plane",
         )
-        axes.set(xticklabels=[], yticklabels=[])
+        axes.set(xticks=[], yticks=[])
+        axes.margins(0.12)
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
 
