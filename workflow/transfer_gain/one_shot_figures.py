@@ -8,6 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from . import one_shot, similarity
 from .figures import colors, footnote, paper_style, percent, spread
@@ -66,6 +67,9 @@ def plot_one_shot(rows: pd.DataFrame, published: pd.DataFrame) -> Figure:
             line[0].set_ylabel("share of one-shot tasks solved")
         for protocol, axes in zip(protocols, grid[-1], strict=True):
             axes.set_xlabel(EPOCHS[protocol])
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, 0), min(high, 1))  # intervals of two replicates can be wider
         handles = {}
         for axes in grid.ravel():
             handles |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
@@ -147,15 +151,16 @@ def plot_methods(rows: pd.DataFrame) -> Figure:
         axes.axvline(ordered["chance"].iloc[0], **CHANCE, label="chance")
         axes.set_yticks(at, [_describe(row) for _, row in ordered.iterrows()])
         axes.set(
-            xlim=(0, None),
+            xlim=(0, min(axes.get_xlim()[1], 1)),
             xlabel="share of one-shot tasks solved",
             title=_title(rows, "classes unseen in training"),
         )
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+        figure.tight_layout()
         footnote(
             figure,
             "gray: controls, which need no training. mean over replicates; bars: 95 % interval "
-            "(Student's t), none where a method ran once",
+            "(Student's t),\nnone where a method ran once",
         )
     return figure
 
