@@ -250,6 +250,7 @@ def plot_similarity(table: pd.DataFrame) -> Figure:
                 cbar_kws={"label": label, "shrink": 0.7},
                 ax=axes,
             )
+            axes.grid(visible=False)
             axes.set_title(label)
         figure.suptitle("How alike classes are, ordered by clustering of the features' distances")
         images = table["images"].min()
