@@ -24,6 +24,11 @@ include: "workflow/rules/verdict.smk"
 include: "workflow/rules/figures.smk"
 
 
+if study.one_shot:
+
+    include: "workflow/rules/one_shot.smk"
+
+
 rule all:
     default_target: True
     input:

@@ -12,7 +12,7 @@ MODULES = {
 }
 # What computes nothing with networks never waits for TensorFlow.
 WITH_TENSORFLOW = {"devices", "training", "heads", "backbones", "cnn", "siamese"}
-WITH_TENSORFLOW |= {"augmentation", "fine_tuning"}
+WITH_TENSORFLOW |= {"augmentation", "fine_tuning", "contrastive"}
 WITHOUT_TENSORFLOW = sorted(set(MODULES) - WITH_TENSORFLOW)
 
 
@@ -96,9 +96,11 @@ def test_editing_the_config_s_module_reruns_nothing(module):
 
 
 LAYERS = [  # from top to bottom
-    {"figures", "tables", "report"},
+    {"figures", "tables", "report", "one_shot_figures", "one_shot_tables"},
     {"statistics", "selection", "similarity"},
-    {"heads", "cnn", "siamese"},
+    {"heads", "cnn", "siamese", "contrastive"},
+    {"embeddings"},
+    {"one_shot"},
     {"training"},
     {"backbones"},
     {"devices"},

@@ -21,6 +21,7 @@ from transfer_gain.study import (
     Heads,
     LinearProbe,
     LongRuns,
+    OneShot,
     Paths,
     ReportLike,
     Size,
@@ -49,7 +50,12 @@ def refusal(config) -> str:
 
 
 def test_config_yaml_is_the_default_study():
-    assert load(yaml.safe_load((ROOT / "config.yaml").read_text())) == load({})
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    one_shot = config.pop("one_shot")
+    assert load(config) == load({})
+    # One-shot learning is about datasets by name, and so of no study that does not say which.
+    assert one_shot == {"target": "avatars", "related": "peeps", "backbone": "vgg16"}
+    assert load({"one_shot": one_shot}).one_shot is not None
 
 
 def test_the_reference_is_made_from_the_schema():
@@ -74,7 +80,7 @@ def fields(typed, *without) -> set[str]:
 
 def test_every_key_reaches_the_study():
     nested = {"datasets", "backbones", "sizes", "heads", "long_runs", "baseline", "report_like"}
-    nested |= {"augmentation", "transfer_augmented", "linear_probe", "fine_tuning"}
+    nested |= {"augmentation", "transfer_augmented", "linear_probe", "fine_tuning", "one_shot"}
     assert fields(Study) == {*SECTIONS["The study"].keys, *nested}
     assert fields(Heads) == {*SECTIONS["`heads`"].keys}
     assert fields(LongRuns) == {*SECTIONS["`long_runs`"].keys}
@@ -83,6 +89,7 @@ def test_every_key_reaches_the_study():
     assert fields(ReportLike, "network") | shape == {*SECTIONS["`report_like`"].keys}
     assert fields(TransferAugmented) == {*SECTIONS["`transfer_augmented`"].keys}
     assert fields(LinearProbe) == {*SECTIONS["`linear_probe`"].keys}
+    assert fields(OneShot) == {*SECTIONS["`one_shot`"].keys}
     assert fields(FineTuning) == {*SECTIONS["`fine_tuning`"].keys}
     assert fields(Size) == {*SECTIONS["`sizes[]`"].keys}
     assert fields(Backbone, "name") == {*SECTIONS["`backbones.<name>`"].keys}
@@ -188,6 +195,10 @@ def size(fraction, replicates=1) -> dict:
     return {"fraction": fraction, "replicates": replicates}
 
 
+def one_shot(**values) -> dict:
+    return {"one_shot": {"target": "avatars", "backbone": "vgg16", **values}}
+
+
 RATES = "heads.learning_rates"
 FINITE = "a finite number, such as 0.0001 (not 1e-4)"
 NAME = "lower-case letters, digits and hyphens"
@@ -287,6 +298,44 @@ REFUSED = {
         "0.00008",
         "at least one of their 6000 training images",
     ),
+    # One-shot learning.
+    "one-shot key": (one_shot(batch=1), "one_shot", "did you mean 'batches'", "target, related"),
+    "one-shot target": (
+        one_shot(target="faces"),
+        "one_shot.target",
+        "'faces'",
+        "clothes, avatars, peeps",
+    ),
+    "no target": ({"one_shot": {}}, "one_shot", "no key 'target'", "required"),
+    "related": (
+        one_shot(related="jaffe"),
+        "one_shot.related",
+        "'jaffe'",
+        "clothes, avatars, peeps",
+    ),
+    "itself": (
+        one_shot(related="avatars"),
+        "one_shot.related",
+        "'avatars'",
+        "another dataset, or n",
+    ),
+    "one-shot backbone": (
+        one_shot(backbone="resnet"),
+        "one_shot.backbone",
+        "'resnet'",
+        "vgg16, vgg16-random",
+    ),
+    "backbone of some images": (
+        one_shot(backbone="vgg16-random"),
+        "one_shot.backbone",
+        "'vgg16-random'",
+        "up_to: 1",
+    ),
+    "all classes seen": (one_shot(seen_classes=6), "one_shot.seen_classes", "6", "at most 5"),
+    "images of a class": (one_shot(per_class=6001), "one_shot.per_class", "6001", "at most 6000"),
+    "tested images": (one_shot(test_per_class=14), "one_shot.test_per_class", "14", "at least 15"),
+    "variant": (one_shot(variants=["magic"]), "one_shot.variants[0]", "'magic'", "square-root"),
+    "few tasks": (one_shot(tasks=100), "one_shot.tasks", "100", "at least 320"),
     "batch": (
         {"heads": {"batch_size": 42001}},
         "heads.batch_size",

@@ -38,6 +38,7 @@ def test_every_table_has_its_rows(results: Path):
     assert set(tables) == {
         *["best_heads", "cost", "history", "runs", "sizes", "skipped"],
         *["selected", "accuracy", "gains", "hypotheses", "label_value"],
+        *["one_shot", "few_shot", "one_shot_summary", "similarity"],
     }
     counts = tables["runs"].groupby(["run", "method"]).size().to_dict()
     assert counts == {  # 2 replicates at 100 %, 3 at 10 %
@@ -53,10 +54,44 @@ def test_every_table_has_its_rows(results: Path):
     }
     assert len(tables["best_heads"]) == 2 * 2
     assert len(tables["accuracy"]) == 2 * (2 * 4 + 4)
-    assert tables["sizes"]["training_samples"].tolist() == [1400, 140]
-    assert (tables["sizes"]["validation_samples"] == 420).all()
+    sizes = tables["sizes"].query("dataset == 'clothes'")
+    assert sizes["training_samples"].tolist() == [1400, 140]
+    assert (sizes["validation_samples"] == 420).all()
     for path in (results / "tables").glob("*.parquet"):
         assert pd.read_parquet(path).to_csv(index=False) == path.with_suffix(".csv").read_text()
+
+
+def test_one_shot_learning_stands_beside_its_controls(results: Path):
+    tables = results / "tables"
+    one_shot = pd.read_csv(tables / "one_shot.csv")
+    assert {*one_shot["protocol"]} == {"report", "long", "none"}
+    assert {*one_shot["method"]} == {
+        *["l1", "cosine", "prototype", "siamese-untrained", "siamese"],
+        *["within-class-whitening", "supervised-contrastive"],
+    }
+    assert one_shot["control_accuracy"].notna().all()
+    assert (one_shot["chance"] == 1 / 7).all()
+    courses = one_shot.query("method == 'siamese'").groupby(["approach", "protocol"])["epochs"]
+    assert courses.nunique().to_dict() == {
+        ("first", "report"): 4,
+        ("first", "long"): 2,
+        ("second", "report"): 2,
+        ("second", "long"): 2,
+    }
+    summary = pd.read_csv(tables / "one_shot_summary.csv")
+    assert summary["verdict"].str.endswith(".").all()
+    assert summary["published_low"].notna().sum() == 1  # 24 pairs are no batch of the report
+    few_shot = pd.read_csv(tables / "few_shot.csv")
+    ways = few_shot.groupby(["approach", "classes"])["way"].unique().map(sorted).to_dict()
+    assert ways == {
+        ("first", "seen"): [3],
+        ("first", "unseen"): [4],
+        ("first", "all"): [4, 7],
+        ("second", "unseen"): [4, 7],
+    }
+    similarity = pd.read_csv(tables / "similarity.csv")
+    assert len(similarity) == 21 * 22 / 2 + 6
+    assert similarity["p_value"].between(0, 1).all()
 
 
 def test_transfer_learns_the_clothes(results: Path):
@@ -76,16 +111,26 @@ def test_every_figure_is_there_in_both_formats(results: Path):
         for name in ("learning_curves", "gains", "label_value", "cost")
         for protocol in ("report", "held-out")
     }
+    stems |= {"samples_avatars", "samples_peeps", "one_shot_tasks", "similarity", "class_map"}
+    stems |= {"distance_and_gain"}
+    stems |= {
+        f"{name}_{approach}"
+        for name in ("one_shot", "one_shot_methods")
+        for approach in ("first", "second")
+    }
     assert names == {stem + ending for stem in stems for ending in (".svg", ".png")}
 
 
 def test_every_job_left_a_log_and_a_benchmark(results: Path):
     training = {made.parent for made in results.glob("*/clothes/**/runs.parquet")}
     assert len(training) == 4 * 2 + 3 * 2 + 1 + 2 + 2 * 3 + 2  # the last are long runs
+    training |= {made.parent for made in results.glob("one_shot/**/history.parquet")}
+    assert len(training) == 4 * 2 + 3 * 2 + 1 + 2 + 2 * 3 + 2 + 2 * (2 + 3)
     patterns = ("images/*", "samples/*/*", "features/**/*.parquet", "selections/*/*/*", "*/*.svg")
+    patterns += ("one_shot/*.parquet",)
     single = [path.with_suffix("") for pattern in patterns for path in results.glob(pattern)]
     tables = [path.with_suffix("") for path in results.glob("tables/*.csv")]
-    assert len(single) == 2 + (2 + 1) + 2 + 2 + 3 + 3 + 2 * 4
+    assert len(single) == (2 + 2) + (2 + 1) + (2 + 2) + 2 + 3 + 3 + 2 * 4 + (2 + 4 + 4) + 2
     for made in [*training, *single, *tables]:
         job = made.relative_to(results)
         assert (results / "logs" / f"{job}.log").exists(), job

@@ -26,6 +26,15 @@ STUDY = {
     "long_runs": {"sizes": [0.1], "epochs": 3},
 }
 
+WITH_ONE_SHOT = {
+    "datasets": {
+        **STUDY["datasets"],
+        "avatars": {"source": "avatars"},
+        "peeps": {"source": "peeps"},
+    },
+    "one_shot": {"target": "avatars", "related": "peeps", "backbone": "vgg16"},
+}
+
 
 def snakemake(folder: Path, *arguments: str, study: dict | None = None):
     """Run Snakemake with spies in the place of TensorFlow."""
@@ -157,6 +166,25 @@ def test_a_change_computes_what_is_new_and_what_sums_it_up(change, expected, mad
     assert planned(made, study=STUDY | change) == expected
 
 
+def test_one_shot_learning_leaves_out_what_it_does_not_need(made):
+    jobs = planned(made, "one_shot", study=STUDY | WITH_ONE_SHOT)
+    rules = {job.split()[0] for job in jobs}
+    assert {"train_siamese", "test_distances", "train_embedding", "tabulate_similarity"} <= rules
+    assert not {"train_head", "train_cnn", "tabulate_verdict"} & rules
+    trainings = {job for job in jobs if job.startswith("train_siamese")}
+    assert trainings == {
+        f"train_siamese {approach} {batch} {protocol}"
+        for approach, batch in (("first", 36), ("second", 96), ("second", 198))
+        for protocol in ("report", "long")
+    }
+
+
+def test_without_one_shot_learning_there_are_no_rules_of_it(made):
+    done = snakemake(made, "--list-rules", study=STUDY)
+    assert done.returncode == 0
+    assert "train_siamese" not in done.stdout
+
+
 def test_another_dataset_leaves_the_first_one_s_results_alone(made):
     datasets = {name: {"source": "fashion-mnist"} for name in ("clothes", "shoes")}
     jobs = planned(made, study=STUDY | {"datasets": datasets})
@@ -257,7 +285,8 @@ def rules(first_run):
         "              if rule.script},\n"
         "}))\n"
     )
-    done = snakemake(checkout, "--snakefile", "inspected.smk", "--list-rules", study=STUDY)
+    study = STUDY | WITH_ONE_SHOT
+    done = snakemake(checkout, "--snakefile", "inspected.smk", "--list-rules", study=study)
     assert done.returncode == 0, done.stderr
     return json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
 

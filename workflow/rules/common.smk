@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 
 from transfer_gain.code import files_behind, make_importable
-from transfer_gain.study import PROTOCOLS, ConfigError, load, number
+from transfer_gain.study import BY_GRADIENTS, PROTOCOLS, ConfigError, load, number
 
 make_importable()
 
@@ -179,12 +179,23 @@ def job_benchmarks():
         "fine_tune": (paths.refit, tuned),
         "fit_probes": (paths.probe, PROBES),
     }
-    whole = ("make_images", "extract_features")  # not by size
+    if study.one_shot:
+        target = {"dataset": study.one_shot.target, "backbone": study.one_shot.backbone}
+        trainings = [
+            target | job | {"method": "siamese"} for job in study.one_shot.trainings()
+        ]
+        made_by["train_siamese"] = (paths.siamese, trainings)
+        for job in study.one_shot.methods:
+            by_gradients = job["variant"] in BY_GRADIENTS
+            name = "train_embedding" if by_gradients else "test_distances"
+            _, jobs = made_by.setdefault(name, (paths.one_shot_method, []))
+            jobs.append(target | job | {"method": job["variant"]})
     jobs = {}
     for name, (made, wildcards) in made_by.items():
         for job in wildcards:
             file = paths.benchmark(made).format(**job)
-            size = "" if name in whole else job["size"]
+            # Some jobs are of no size.
+            size = job["size"] if "{size}" in made else ""
             method = "linear-probe" if name == "fit_probes" else "transfer"
             method = job.get("method", method)
             jobs[file] = (

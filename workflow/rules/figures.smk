@@ -14,6 +14,13 @@ FIGURES = [
     *expand("augmented_{dataset}", dataset=TRANSFER),
     "accuracy",
 ]
+ONE_SHOT_FIGURES = ["one_shot_tasks", "similarity", "class_map", "distance_and_gain"]
+if study.one_shot:
+    ONE_SHOT_FIGURES += expand(
+        ["one_shot_{approach}", "one_shot_methods_{approach}"],
+        approach=study.one_shot.approaches,
+    )
+    FIGURES += ONE_SHOT_FIGURES
 
 
 rule figures:

@@ -10,7 +10,9 @@ SOURCES = {
 PUBLISHED_BACKBONES = [
     name for name, backbone in study.backbones.items() if backbone.is_the_reports
 ]
+ONE_SHOT_TABLES = ["one_shot", "few_shot", "one_shot_summary", "similarity"]
 TABLES = ["sizes", "skipped", "runs", "history", "best_heads", "cost"]
+TABLES += ONE_SHOT_TABLES if study.one_shot else []
 
 
 rule tables:
@@ -104,7 +106,10 @@ rule tabulate_best_heads:
 
 rule tabulate_cost:
     input:
-        tables=expand(f"{paths.table('{name}')}.parquet", name=["runs", "history"]),
+        tables=expand(
+            f"{paths.table('{name}')}.parquet",
+            name=["runs", "history", *(["one_shot"] if study.one_shot else [])],
+        ),
         code=files_behind("tables"),
     output:
         **table_files("cost"),

@@ -84,9 +84,9 @@ def plot_learning_rates(
         (runs[["layers", "activation"]] == list(chosen[["layers", "activation"]])).all(axis=1)
     ]
     sizes = sorted(same["size"].unique())
-    with _style():
+    with paper_style():
         figure, axes = plt.subplots(figsize=(6.4, 4))
-        for size, color in zip(sizes, _colors(len(sizes)), strict=True):
+        for size, color in zip(sizes, colors(len(sizes)), strict=True):
             rows = same[same["size"] == size]
             intervals = _intervals(rows, "learning_rate", "validation_accuracy")
             images, count = rows["training_samples"].iloc[0], rows["replicate"].nunique()
@@ -117,7 +117,7 @@ def plot_learning_rates(
         axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
         axes.minorticks_off()
         axes.legend(title="training images", loc="center left", bbox_to_anchor=(1.01, 0.5))
-        _footnote(figure, BAND)
+        footnote(figure, BAND)
     return figure
 
 
@@ -129,13 +129,13 @@ def plot_long_runs(history: pd.DataFrame) -> Figure:
     """
     sizes = sorted(history["size"].unique(), reverse=True)
     names = {"train_loss": "training", "validation_loss": "validation"}
-    with _style():
+    with paper_style():
         figure, row = plt.subplots(
             1, len(sizes), figsize=(4.2 * len(sizes), 3.6), sharey=True, squeeze=False
         )
         for size, axes in zip(sizes, row[0], strict=True):
             rows = history[history["size"] == size]
-            for (column, name), color in zip(names.items(), _colors(2), strict=True):
+            for (column, name), color in zip(names.items(), colors(2), strict=True):
                 intervals = _intervals(rows, "epoch", column)
                 axes.plot(intervals.index, intervals["mean"], color=color, label=name)
                 axes.fill_between(
@@ -157,7 +157,7 @@ def plot_long_runs(history: pd.DataFrame) -> Figure:
         figure.legend(handles, labels, loc="center left", bbox_to_anchor=(1.0, 0.5))
         figure.suptitle(f"{_subject(history)}: loss of the selected heads")
         figure.tight_layout()
-        _footnote(figure, BAND)
+        footnote(figure, BAND)
     return figure
 
 
@@ -185,7 +185,7 @@ def plot_grid(runs: pd.DataFrame, chance: float) -> Figure:
         for layers, activation, rate, _ in grid.index
     ]
     grid.columns = [percent(size) for size in grid.columns]
-    with _style():
+    with paper_style():
         figure, axes = plt.subplots(figsize=(5.6, 0.9 + 0.27 * len(grid)))
         sns.heatmap(
             grid,
@@ -216,9 +216,9 @@ def plot_accuracy(best: pd.DataFrame, sizes: pd.DataFrame) -> Figure:
     rows = best[best["protocol"] == "report"].merge(sizes, on=["dataset", "size"])
     datasets, backbones = rows["dataset"].unique(), rows["backbone"].unique()
     markers = dict(zip(backbones, "os^DvP*X" * len(backbones), strict=False))
-    with _style():
+    with paper_style():
         figure, axes = plt.subplots(figsize=(6.4, 4))
-        for dataset, color in zip(datasets, _colors(len(datasets)), strict=True):
+        for dataset, color in zip(datasets, colors(len(datasets)), strict=True):
             for backbone in backbones:
                 line = rows[(rows["dataset"] == dataset) & (rows["backbone"] == backbone)]
                 line = line.sort_values("training_per_class")
@@ -254,7 +254,7 @@ def plot_accuracy(best: pd.DataFrame, sizes: pd.DataFrame) -> Figure:
         axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
         axes.minorticks_off()
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
-        _footnote(figure, "mean over replicates; bars: 95 % interval (Student's t), if replicated")
+        footnote(figure, "mean over replicates; bars: 95 % interval (Student's t), if replicated")
     return figure
 
 
@@ -265,7 +265,7 @@ def plot_learning_curves(accuracy: pd.DataFrame, chance: float) -> Figure:
         accuracy: rows of table `accuracy` of one dataset under one protocol.
         chance: accuracy of a guess.
     """
-    with _style():
+    with paper_style():
         figure, axes = plt.subplots(figsize=(6.4, 5.2))
         for (name, style, rows), dodge in _side_by_side(accuracy):
             rows = rows.sort_values("labels")
@@ -284,7 +284,7 @@ def plot_learning_curves(accuracy: pd.DataFrame, chance: float) -> Figure:
         )
         _tick_labels(axes.xaxis, accuracy["labels"])
         _legend(axes, accuracy["published"])
-        _footnote(
+        footnote(
             figure,
             "line: mean over replicates; band and bars: 95 % interval (Student's t),\n"
             "none where a method ran once; methods stand side by side",
@@ -302,8 +302,8 @@ def plot_gains(gains: pd.DataFrame) -> Figure:
     backbones = list(gains["backbone"].unique())
     sizes = sorted(gains["size"].unique())
     references = [name for name in METHODS if name in set(gains["reference"])]
-    offsets = dict(zip(references, _spread(len(references), 0.18), strict=True))
-    with _style():
+    offsets = dict(zip(references, spread(len(references), 0.18), strict=True))
+    with paper_style():
         figure, panels = plt.subplots(
             1,
             len(backbones),
@@ -334,7 +334,7 @@ def plot_gains(gains: pd.DataFrame) -> Figure:
         _legend(axes, gains["published_absolute_gain"])
         figure.suptitle(_verdict_title(gains, "what transfer learning gains"), fontsize="medium")
         figure.tight_layout()
-        _footnote(
+        footnote(
             figure,
             "mean over replicates; bars: 95 % interval of the paired difference (Student's t),\n"
             "none where a method ran once",
@@ -352,7 +352,7 @@ def plot_label_value(label_value: pd.DataFrame) -> Figure:
     ends = label_value[["ci_low", "ci_high"]].to_numpy()
     drawn = np.concatenate([ours, theirs, ends[np.isfinite(ends) & (ends > 0)]])
     low, high = drawn.min() / 1.6, drawn.max() * 1.6
-    with _style():
+    with paper_style():
         figure, axes = plt.subplots(figsize=(6.4, 4.8))
         axes.plot([low, high], [low, high], color="0.4", linestyle=":", label="no gain")
         for (name, style, rows), dodge in _side_by_side(label_value):
@@ -382,7 +382,7 @@ def plot_label_value(label_value: pd.DataFrame) -> Figure:
         _tick_labels(axes.xaxis, ours)
         _tick_labels(axes.yaxis, ours)
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
-        _footnote(
+        footnote(
             figure,
             "above the dotted line labels are saved; arrow: the baseline needs more (or fewer) "
             "than it ever had.\nbars: 95 % interval (bootstrap over replicates), none where a "
@@ -399,7 +399,7 @@ def plot_cost(cost: pd.DataFrame) -> Figure:
     """
     sizes = sorted(cost["size"].unique())
     areas = dict(zip(sizes, np.linspace(14, 90, len(sizes)), strict=True))
-    with _style():
+    with paper_style():
         figure, axes = plt.subplots(figsize=(6.4, 4.4))
         for name, style, rows in _by_method(cost.dropna(subset=["seconds", "accuracy"])):
             rows = rows.sort_values("size")
@@ -425,7 +425,7 @@ def plot_cost(cost: pd.DataFrame) -> Figure:
         axes.minorticks_off()
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
         shares = ", ".join(percent(size) for size in sizes)
-        _footnote(figure, f"the larger a marker, the more of the training images: {shares}")
+        footnote(figure, f"the larger a marker, the more of the training images: {shares}")
     return figure
 
 
@@ -437,7 +437,7 @@ def plot_augmented(images: np.ndarray, dataset: str) -> Figure:
         dataset: its name.
     """
     columns = int(np.ceil((len(images) - 1) / 2))
-    with _style():
+    with paper_style():
         figure = plt.figure(figsize=(0.9 * (columns + 2), 1.8))
         grid = figure.add_gridspec(
             2, columns + 2, left=0, right=1, bottom=0, top=1, wspace=0.06, hspace=0.06
@@ -465,7 +465,7 @@ def plot_samples(
     """
     labels = index["label"].to_numpy()
     columns = int(np.bincount(labels).max())
-    with _style():
+    with paper_style():
         figure, grid = plt.subplots(
             len(classes), columns, figsize=(0.72 * columns, 0.76 * len(classes)), squeeze=False
         )
@@ -507,7 +507,7 @@ def _verdict_title(rows: pd.DataFrame, shown: str) -> str:
 def _method_style(method: str) -> dict[str, Any]:
     color, marker = METHODS[method]
     large = {"markersize": 9} if marker == "*" else {}
-    return {"color": _colors(10)[color], "marker": marker, **large}
+    return {"color": colors(10)[color], "marker": marker, **large}
 
 
 def _by_method(rows: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any], pd.DataFrame]]:
@@ -529,7 +529,7 @@ def _plot_published(axes: Axes, at: pd.Series, published: pd.Series, style: dict
 def _side_by_side(rows: pd.DataFrame) -> list[tuple[tuple, float]]:
     """Return `_by_method` with a factor for each, so that markers do not hide each other."""
     methods = list(_by_method(rows))
-    return list(zip(methods, np.exp(_spread(len(methods), 0.03)), strict=True))
+    return list(zip(methods, np.exp(spread(len(methods), 0.03)), strict=True))
 
 
 def _tick_labels(axis: Axis, labels: pd.Series) -> None:
@@ -546,7 +546,8 @@ def _legend(axes: Axes, published: pd.Series) -> None:
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
 
 
-def _spread(count: int, step: float) -> np.ndarray:
+def spread(count: int, step: float) -> np.ndarray:
+    """Return places side by side around zero."""
     return (np.arange(count) - (count - 1) / 2) * step
 
 
@@ -554,17 +555,18 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _colors(count: int) -> list:
+def colors(count: int) -> list:
     """Return colours that colour-blind readers can tell apart; more than ten differ in shade."""
     return sns.color_palette("colorblind" if count <= 10 else "cividis", count)
 
 
-def _footnote(figure: Figure, text: str) -> None:
+def footnote(figure: Figure, text: str) -> None:
+    """Write below a figure how it is to be read."""
     figure.text(0.0, 0.0, text, fontsize="small", color="0.35", va="top")
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def paper_style() -> Iterator[None]:
     """Draw as for a printed column."""
     with (
         sns.axes_style("whitegrid"),

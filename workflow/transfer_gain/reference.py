@@ -42,7 +42,7 @@ class Section(NamedTuple):
 def sections() -> Iterator[Section]:
     """Yield every key of the config, in the schema's order."""
     top = {key: _resolved(value) for key, value in study.schema()["properties"].items()}
-    nested = {key for key, value in top.items() if value.get("type") in ("object", "array")}
+    nested = {key for key, value in top.items() if _is_nested(value)}
     plain = {key: value for key, value in top.items() if key not in nested}
     yield Section("The study", "Keys at the top of the file.", plain)
     for key in top:
@@ -54,6 +54,12 @@ def write() -> str:
     """Return the whole reference as Markdown."""
     parts = [_TITLE, *map(_section, sections()), _EXAMPLE + _yaml(study.complete({}))]
     return "\n".join(parts)
+
+
+def _is_nested(schema: Mapping[str, Any]) -> bool:
+    """Tell whether a key holds keys of its own, or a list of such."""
+    kinds = schema.get("type", ())
+    return bool({"object", "array"} & {*([kinds] if isinstance(kinds, str) else kinds)})
 
 
 def _resolved(schema: Mapping[str, Any]) -> dict[str, Any]:

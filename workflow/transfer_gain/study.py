@@ -19,6 +19,10 @@ import yaml
 SCHEMA_FILE = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 PROTOCOLS = ("report", "held-out")
 FROM_SCRATCH = "none"  # in the column backbone of a network without one
+CONTROLS = "controls"  # of one-shot learning: all that need no training
+# Variants of one-shot learning that are trained by gradients; the others are fitted in one step.
+BY_GRADIENTS = ("supervised-contrastive", "prototypical", "near-identity")
+FIRST, SECOND = "first", "second"  # approaches to one-shot learning, as the report counts them
 EXPRESSIONS = 7  # classes of avatars, FERG-DB, peeps and JAFFE
 
 # Folders that are not the results'.
@@ -194,6 +198,80 @@ class FineTuning:
 
 
 @dataclass(frozen=True)
+class OneShot:
+    """One-shot learning: what is trained on, how long, and what is tested."""
+
+    target: str
+    related: str | None
+    backbone: str
+    seen_classes: int
+    per_class: int
+    batch_size: int
+    batches: int
+    passes: int
+    related_batch_sizes: tuple[int, ...]
+    related_epochs: int
+    learning_rate: float
+    l2: float
+    replicates: int
+    tasks: int
+    test_per_class: int
+    ways: tuple[int, ...]
+    shots: tuple[int, ...]
+    queries: int
+    episodes: int
+    variants: tuple[str, ...]
+    variant_batch_size: int
+    variant_updates: int
+    compared_per_class: int
+
+    @property
+    def approaches(self) -> dict[str, str]:
+        """Return the approaches by name, with the dataset that each trains on."""
+        trained_on = {FIRST: self.target}
+        return trained_on | ({SECOND: self.related} if self.related else {})
+
+    @property
+    def methods(self) -> list[dict[str, str]]:
+        """Return the wildcards of everything that is tested beside the report's network."""
+        return [
+            {"approach": approach, "variant": variant}
+            for approach in self.approaches
+            for variant in (CONTROLS, *self.variants)
+        ]
+
+    def trainings(self) -> Iterator[dict[str, str]]:
+        """Yield the wildcards of every training of the report's network."""
+        sizes = {FIRST: (self.batch_size,), SECOND: self.related_batch_sizes}
+        for approach in self.approaches:
+            for batch, protocol in itertools.product(sizes[approach], ("report", "long")):
+                yield {"approach": approach, "batch": str(batch), "protocol": protocol}
+
+    def epochs(self, approach: str, protocol: str) -> int:
+        """Return the epochs of a training; one is a batch by protocol "report", else a pass."""
+        if approach == SECOND:
+            return self.related_epochs
+        return self.batches if protocol == "report" else self.passes
+
+    def draws(self, approach: str) -> dict[str, Any]:
+        """Return what an approach trains and is tested on, as `one_shot.read` takes it."""
+        first = approach == FIRST
+        return {
+            "seen": self.seen_classes if first else 0,
+            "per_class": self.per_class if first else None,
+            "test_per_class": self.test_per_class,
+            "replicates": self.replicates,
+            "tasks": self.tasks,
+            "few_shot": {
+                "ways": self.ways,
+                "shots": self.shots,
+                "queries": self.queries,
+                "episodes": self.episodes,
+            },
+        }
+
+
+@dataclass(frozen=True)
 class Paths:
     """Where everything lies; braces are Snakemake wildcards.
 
@@ -293,6 +371,29 @@ class Paths:
             "protocol={protocol}/epochs={epochs}"
         )
 
+    @property
+    def siamese(self) -> str:
+        """Return the folder of one training of the report's Siamese network."""
+        return (
+            f"{self.results}/one_shot/approach={{approach}}/siamese/batch={{batch}}/"
+            "protocol={protocol}"
+        )
+
+    @property
+    def one_shot_method(self) -> str:
+        """Return the folder of what another method than the report's network gives."""
+        return f"{self.results}/one_shot/approach={{approach}}/{{variant}}"
+
+    @property
+    def tasks(self) -> str:
+        """Return the path of some one-shot tasks, with what the Siamese network makes of them."""
+        return f"{self.results}/one_shot/tasks.parquet"
+
+    @property
+    def p_same(self) -> str:
+        """Return the path of how often the Siamese network takes two classes for one."""
+        return f"{self.results}/one_shot/p_same.parquet"
+
     def table(self, name: str) -> str:
         """Return the path of a table, without its ending."""
         return f"{self.results}/tables/{name}"
@@ -334,6 +435,7 @@ class Study:
     transfer_augmented: TransferAugmented
     linear_probe: LinearProbe
     fine_tuning: FineTuning
+    one_shot: OneShot | None
 
     @property
     def paths(self) -> Paths:
@@ -569,6 +671,7 @@ def _typed(config: dict[str, Any]) -> Study:
         transfer_augmented=TransferAugmented(**config["transfer_augmented"]),
         linear_probe=_frozen(LinearProbe, config["linear_probe"]),
         fine_tuning=FineTuning(**config["fine_tuning"]),
+        one_shot=_one_shot(config["one_shot"]),
     )
 
 
@@ -579,6 +682,11 @@ def _long_sizes(config: Mapping[str, Any]) -> tuple[float, ...]:
     return tuple(
         chosen if chosen is not None else (size for size in (0.01, 0.001) if size in fractions)
     )
+
+
+def _one_shot(values: Mapping[str, Any] | None) -> OneShot | None:
+    """Build the part on one-shot learning, if there is one."""
+    return None if values is None else _frozen(OneShot, values)
 
 
 def _frozen(kind: type, values: Mapping[str, Any]) -> Any:
@@ -647,6 +755,47 @@ def _check_values(study: Study) -> None:
         raise ConfigError("datasets: found none with transfer: true, allowed: at least one")
     for dataset in study.datasets.values():
         _check_dataset(study, dataset, fractions)
+    if study.one_shot:
+        _check_one_shot(study, study.one_shot)
+
+
+def _check_one_shot(study: Study, one_shot: OneShot) -> None:
+    """Refuse one-shot learning of what is not there, or too small for it."""
+    known = {"target": study.datasets, "related": study.datasets, "backbone": study.backbones}
+    for key, names in known.items():
+        name = getattr(one_shot, key)
+        if name is not None and name not in names:
+            raise ConfigError(
+                f"one_shot.{key}: found '{name}', allowed: one of the study's {', '.join(names)}"
+            )
+    if one_shot.related == one_shot.target:
+        raise ConfigError(
+            f"one_shot.related: found '{one_shot.related}', the target itself, allowed: another "
+            "dataset, or null"
+        )
+    if "1" not in study.size_names(one_shot.backbone):
+        raise ConfigError(
+            f"one_shot.backbone: found '{one_shot.backbone}', which not all images pass, allowed: "
+            "one with up_to: 1, and 1 among the sizes' fractions"
+        )
+    target = study.datasets[one_shot.target]
+    limits = {
+        "seen_classes": (2, target.class_count and target.class_count - 2, "classes"),
+        "per_class": (2, target.training_per_class, "training images of a class"),
+        "test_per_class": (
+            max(one_shot.shots) + one_shot.queries,
+            target.validation_per_class,
+            "validation images of a class, with shots and queries of an episode at least",
+        ),
+    }
+    for key, (least, most, what) in limits.items():
+        value = getattr(one_shot, key)
+        if value < least or (most is not None and value > most):
+            upper = "" if most is None else f" and at most {most}"
+            raise ConfigError(
+                f"one_shot.{key}: found {value}, allowed: at least {least}{upper} ({what} of "
+                f"{target.name})"
+            )
 
 
 def _check_dataset(study: Study, dataset: Dataset, fractions: list[float]) -> None:

@@ -1,0 +1,208 @@
+"""The Siamese network and the embeddings trained by gradients: known answers."""
+
+import numpy as np
+import pytest
+
+from transfer_gain import one_shot
+from transfer_gain.study import BY_GRADIENTS
+
+LABELS = np.repeat(np.arange(4, dtype=np.int32), 12)
+
+
+@pytest.fixture(scope="module")
+def siamese(tensorflow):
+    from transfer_gain import siamese
+
+    return siamese
+
+
+@pytest.fixture(scope="module")
+def contrastive(tensorflow):
+    from transfer_gain import contrastive
+
+    return contrastive
+
+
+@pytest.fixture(scope="module")
+def network(siamese):
+    """Two replicates of a small network."""
+    rng = np.random.default_rng(1)
+    parts = zip(*(siamese.initial_parameters(rng, 9, 64) for _ in range(2)), strict=True)
+    return [np.stack(part) for part in parts]
+
+
+def images(count: int, seed: int = 2) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(1, count, 9)).astype(np.float32)
+
+
+def test_it_has_the_report_s_shapes(siamese):
+    parameters = siamese.initial_parameters(np.random.default_rng(0), 2048)
+    assert [part.shape for part in parameters] == [(2048, 4096), (4096,), (4096, 1), (1,)]
+    assert not parameters[1].any()
+    assert not parameters[3].any()
+
+
+def test_weights_set_by_hand_give_the_expected_probability(siamese):
+    kernel = np.array([[[1.0, 0.0], [0.0, 2.0]]], np.float32)
+    bias = np.array([[0.0, -1.0]], np.float32)
+    last = np.array([[[-2.0], [3.0]]], np.float32)
+    parameters = [kernel, bias, last, np.array([[0.5]], np.float32)]
+    left, right = np.array([[[1.0, 0.0]]], np.float32), np.array([[[0.0, 1.0]]], np.float32)
+
+    def sigmoid(value):
+        return 1 / (1 + np.exp(-value))
+
+    differences = [abs(sigmoid(1) - sigmoid(0)), abs(sigmoid(-1) - sigmoid(1))]
+    expected = sigmoid(-2 * differences[0] + 3 * differences[1] + 0.5)
+    assert siamese.probability(parameters, left, right).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_identical_images_have_distance_zero_whatever_the_weights(siamese, network):
+    same = siamese.probability(network, images(5), images(5))
+    of_bias = 1 / (1 + np.exp(-network[3]))
+    assert (same == np.broadcast_to(of_bias, (2, 5)).astype(np.float32)).all()
+
+
+def test_it_is_symmetric_bit_for_bit(siamese, network):
+    left, right = images(50, 3), images(50, 4)
+    there, back = (siamese.probability(network, *pair) for pair in ((left, right), (right, left)))
+    assert there.tobytes() == back.tobytes()
+    assert np.ptp(there) > 0
+
+
+def test_all_pairs_are_those_one_by_one(siamese, network):
+    first = [part[:1] for part in network]
+    features = images(30)[0]
+    scores = siamese.all_logits(first, features)
+    assert (scores == scores.T).all()
+    left, right = np.repeat(np.arange(30), 30), np.tile(np.arange(30), 30)
+    one_by_one = siamese.probability(first, features[None, left], features[None, right])[0]
+    probabilities = 1 / (1 + np.exp(-scores.ravel()))
+    np.testing.assert_allclose(probabilities, one_by_one, rtol=1e-5)
+
+
+def data(features: np.ndarray, labels: np.ndarray, replicates: int = 2) -> one_shot.Data:
+    """Return data that is tested on what it is trained on."""
+    ids = np.arange(len(labels)).astype(str)
+    pool = one_shot.Pool(features, labels, ids, {"unseen": np.unique(labels)})
+    few_shot = {"ways": (4,), "shots": (1,), "queries": 4, "episodes": 30}
+    evaluations = [
+        one_shot._draw_evaluation(pool, 400, few_shot, (7, replicate))
+        for replicate in range(replicates)
+    ]
+    return one_shot.Data(features, labels, [pool] * replicates, evaluations)
+
+
+def clustered() -> np.ndarray:
+    """Return features of four classes that overlap but a little."""
+    rng = np.random.default_rng(5)
+    centres = 2.5 * rng.random((4, 20))
+    return np.maximum(centres[LABELS] + rng.normal(0, 0.4, (48, 20)), 0).astype(np.float32)
+
+
+SETTINGS = {"batch_size": 16, "learning_rate": 0.01, "l2": 1e-4, "units": 32}
+
+
+def train(siamese, labels=LABELS, epochs=10, batches_per_epoch=20):
+    return siamese.train(
+        data(clustered(), labels),
+        epochs=epochs,
+        batches_per_epoch=batches_per_epoch,
+        seed_names=(1, "faces", "faces", "siamese"),
+        **SETTINGS,
+    )
+
+
+def test_training_learns_and_says_what_it_was_before(siamese):
+    history, few_shot, parameters = train(siamese)
+    by_epoch = history.groupby("epochs")["accuracy"].mean()
+    assert by_epoch[10] > max(by_epoch[0], 0.6)
+    assert history["train_loss"][history["epochs"] == 10].max() < 0.5
+    assert set(history["method"][history["epochs"] == 0]) == {"siamese-untrained"}
+    assert set(history["method"][history["epochs"] > 0]) == {"siamese"}
+    tasks = history.groupby("epochs")["tasks"].unique().map(list).to_dict()
+    assert tasks == {epoch: [400 if epoch in (0, 10) else 320] for epoch in range(11)}
+    assert (history["updates"] == 20 * history["epochs"]).all()
+    assert set(few_shot["epochs"]) == {0, 10}
+    assert [part.shape for part in parameters] == [(2, 20, 32), (2, 32), (2, 32, 1), (2, 1)]
+
+
+def test_labels_that_mean_nothing_teach_nothing(siamese):
+    history, _, _ = train(siamese, np.random.default_rng(3).permutation(LABELS), epochs=2)
+    # On other images than it was trained on there is nothing to recognise; on these it may learn by
+    # heart, and two epochs are too few for it.
+    last = history[history["epochs"] == 2]
+    assert last["accuracy"].mean() < 0.35
+
+
+def test_the_same_seed_gives_the_same_bytes(siamese):
+    first, again = (train(siamese, epochs=2, batches_per_epoch=3) for _ in range(2))
+    assert first[0].equals(again[0])
+    assert all((a == b).all() for a, b in zip(first[2], again[2], strict=True))
+
+
+def test_classes_are_compared_by_the_mean_over_pairs_of_different_images(siamese, network):
+    first = [part[:1] for part in network]
+    some = [images(3, seed)[0] for seed in (1, 2)]
+    samples = one_shot.ClassSamples(["x", "y"], ["a", "b"], some)
+    table = siamese.compare_classes(first, samples).set_index(["class_a", "class_b"])["p_same"]
+    p_same = 1 / (1 + np.exp(-siamese.all_logits(first, np.concatenate(some)).astype(float)))
+    assert table["a", "b"] == pytest.approx(p_same[:3, 3:].mean())
+    assert table["a", "a"] == pytest.approx(p_same[:3, :3][~np.eye(3, dtype=bool)].mean())
+    assert len(table) == 3
+
+
+def test_tasks_are_shown_with_the_network_s_probabilities(siamese):
+    some = data(np.random.default_rng(0).random((48, 9)).astype(np.float32), LABELS, 1)
+    parameters = siamese.initial_parameters(np.random.default_rng(1), 9, 8)
+    shown = siamese.show_tasks([part[None] for part in parameters], some, "unseen", 3)
+    assert len(shown) == 3 * 8
+    first = shown[shown["position"] == 1]["label"].to_numpy()
+    assert (first == shown[shown["position"] == 0]["label"].to_numpy()).all()
+    assert ((shown["p_same"] > 0) & (shown["p_same"] <= 1)).all()
+
+
+# --- Embeddings trained by gradients ---
+
+
+def test_the_supervised_contrastive_loss_of_a_batch_by_hand(contrastive):
+    embedded = np.array([[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]], np.float32)
+    loss = contrastive.supervised_contrastive(embedded, np.array([[0, 0, 1, 1]]))
+    expected = -np.log(np.exp(10) / (np.exp(10) + 2))
+    assert loss.numpy() == pytest.approx([expected], abs=1e-5)
+
+
+def test_the_prototypical_loss_of_a_batch_by_hand(contrastive):
+    # Support of class 0 twice, of class 1 once; one query, at the mean of class 0's.
+    support = [[1.0, 0.0], [3.0, 0.0], [0.0, 0.0]]
+    query = [[2.0, 0.0], [2.0, 0.0], [2.0, 0.0]]
+    embedded = np.array([[*support, *query]], np.float32)
+    labels = np.array([[0, 0, 1, 0, 0, 0]])
+    distances = np.array([0.0, 4.0]) / contrastive.TEMPERATURE
+    expected = -np.log(np.exp(-distances[0]) / np.exp(-distances).sum())
+    loss = contrastive.prototypical(embedded, labels)
+    assert loss.numpy() == pytest.approx([expected], abs=1e-5)
+
+
+def test_both_halves_of_a_batch_have_as_many_images_of_each_class(contrastive):
+    batches = contrastive.draw_batches(LABELS, 20, 18, np.random.default_rng(0))
+    assert batches.shape == (20, 16)
+    assert all(len({*batch}) == 16 for batch in batches)
+    for half in np.split(LABELS[batches], 2, axis=1):
+        assert (np.sort(half, axis=1) == np.repeat(np.arange(4), 2)).all()
+
+
+@pytest.mark.parametrize("method", BY_GRADIENTS)
+def test_an_embedding_learns(contrastive, method):
+    rows, few_shot = contrastive.train(
+        data(clustered(), LABELS),
+        method,
+        batch_size=24,
+        updates=40,
+        learning_rate=0.001,
+        l2=1e-4,
+        seed_names=(1, "faces", "faces"),
+    )
+    assert (rows["accuracy"] > 0.7).all()
+    assert (few_shot["accuracy"] > 0.7).all()
+    assert set(rows["method"]) == {method}

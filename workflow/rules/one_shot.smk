@@ -1,0 +1,333 @@
+# One-shot learning: the report's Siamese network, controls and variants; and how alike classes are.
+
+ONE_SHOT = study.one_shot
+ONE_SHOT_RUNS = [
+    *fill(paths.siamese, ONE_SHOT.trainings()),
+    *fill(paths.one_shot_method, ONE_SHOT.methods),
+]
+# The network that classes are compared by, and whose tasks are shown.
+SHOWN = {"approach": "first", "batch": str(ONE_SHOT.batch_size), "protocol": "long"}
+
+
+def one_shot_features(dataset):
+    """Return the file of a dataset's features that one-shot learning uses."""
+    return paths.features.format(dataset=dataset, backbone=ONE_SHOT.backbone)
+
+
+# What an approach trains and is tested on.
+ONE_SHOT_IMAGES = {
+    "trained_on": lambda wildcards: one_shot_features(
+        ONE_SHOT.approaches[wildcards.approach]
+    ),
+    "tested_on": one_shot_features(ONE_SHOT.target),
+}
+
+
+def one_shot_names(wildcards):
+    """Return what the rows of an approach are called."""
+    return {
+        **wildcards,
+        "trained_on": ONE_SHOT.approaches[wildcards.approach],
+        "tested_on": ONE_SHOT.target,
+        "backbone": ONE_SHOT.backbone,
+    }
+
+
+wildcard_constraints:
+    approach="|".join(ONE_SHOT.approaches),
+    batch="[0-9]+",
+
+
+rule one_shot:
+    input:
+        [
+            paths.table(name) + ending
+            for name in ONE_SHOT_TABLES
+            for ending in (".csv", ".parquet")
+        ],
+        [
+            paths.figure(name) + ending
+            for name in ONE_SHOT_FIGURES
+            if name != "distance_and_gain"  # which needs the gains of the whole study
+            for ending in (".svg", ".png")
+        ],
+
+
+rule train_siamese:
+    input:
+        **ONE_SHOT_IMAGES,
+        code=files_behind("siamese"),
+    output:
+        history=f"{paths.siamese}/history.parquet",
+        few_shot=f"{paths.siamese}/few_shot.parquet",
+        network=f"{paths.siamese}/network.npz",
+    log:
+        paths.log(paths.siamese),
+    benchmark:
+        paths.benchmark(paths.siamese)
+    wildcard_constraints:
+        protocol="report|long",
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        gpu=0,
+        # Kernel, gradient and Adam's means of each replicate.
+        mem_mb=lambda wildcards, attempt: attempt * (1500 + 250 * ONE_SHOT.replicates),
+    params:
+        seed=study.seed,
+        names=one_shot_names,
+        draws=lambda wildcards: ONE_SHOT.draws(wildcards.approach),
+        settings=lambda wildcards: {
+            "batch_size": int(wildcards.batch),
+            "epochs": ONE_SHOT.epochs(wildcards.approach, wildcards.protocol),
+            "learning_rate": ONE_SHOT.learning_rate,
+            "l2": ONE_SHOT.l2,
+        },
+    script:
+        "../scripts/train_siamese.py"
+
+
+rule test_distances:
+    input:
+        **ONE_SHOT_IMAGES,
+        code=files_behind("embeddings"),
+    output:
+        history=f"{paths.one_shot_method}/history.parquet",
+        few_shot=f"{paths.one_shot_method}/few_shot.parquet",
+    log:
+        paths.log(paths.one_shot_method),
+    benchmark:
+        paths.benchmark(paths.one_shot_method)
+    wildcard_constraints:
+        variant=f"(?!{'|'.join(BY_GRADIENTS)})[a-z-]+",
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=2000,
+    params:
+        seed=study.seed,
+        names=one_shot_names,
+        draws=lambda wildcards: ONE_SHOT.draws(wildcards.approach),
+    script:
+        "../scripts/test_distances.py"
+
+
+rule train_embedding:
+    input:
+        **ONE_SHOT_IMAGES,
+        code=files_behind("contrastive"),
+    output:
+        history=f"{paths.one_shot_method}/history.parquet",
+        few_shot=f"{paths.one_shot_method}/few_shot.parquet",
+    log:
+        paths.log(paths.one_shot_method),
+    benchmark:
+        paths.benchmark(paths.one_shot_method)
+    wildcard_constraints:
+        variant="|".join(BY_GRADIENTS),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        gpu=0,
+        mem_mb=lambda wildcards, attempt: attempt * 3000,
+    params:
+        seed=study.seed,
+        names=one_shot_names,
+        draws=lambda wildcards: ONE_SHOT.draws(wildcards.approach),
+        settings={
+            "batch_size": ONE_SHOT.variant_batch_size,
+            "updates": ONE_SHOT.variant_updates,
+            "learning_rate": ONE_SHOT.learning_rate,
+            "l2": ONE_SHOT.l2,
+        },
+    script:
+        "../scripts/train_embedding.py"
+
+
+rule show_tasks:
+    input:
+        network=rules.train_siamese.output.network.format(**SHOWN),
+        features=one_shot_features(ONE_SHOT.target),
+        code=files_behind("siamese"),
+    output:
+        paths.tasks,
+    log:
+        paths.log(paths.tasks),
+    benchmark:
+        paths.benchmark(paths.tasks)
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        seed=study.seed,
+        target=ONE_SHOT.target,
+        draws=ONE_SHOT.draws("first") | {"replicates": 1},
+        tasks=8,
+    script:
+        "../scripts/show_tasks.py"
+
+
+rule compare_classes:
+    input:
+        network=rules.train_siamese.output.network.format(**SHOWN),
+        features=[one_shot_features(dataset) for dataset in study.datasets],
+        code=files_behind("siamese"),
+    output:
+        paths.p_same,
+    log:
+        paths.log(paths.p_same),
+    benchmark:
+        paths.benchmark(paths.p_same)
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        seed=study.seed,
+        datasets=list(study.datasets),
+        per_class=ONE_SHOT.compared_per_class,
+    script:
+        "../scripts/compare_classes.py"
+
+
+rule tabulate_similarity:
+    input:
+        p_same=paths.p_same,
+        features=[one_shot_features(dataset) for dataset in study.datasets],
+        code=files_behind("similarity"),
+    output:
+        **table_files("similarity"),
+    log:
+        paths.log(paths.table("similarity")),
+    benchmark:
+        paths.benchmark(paths.table("similarity"))
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        seed=study.seed,
+        datasets=list(study.datasets),
+        per_class=ONE_SHOT.compared_per_class,
+    script:
+        "../scripts/tabulate_similarity.py"
+
+
+rule tabulate_one_shot:
+    input:
+        history=[f"{run}/history.parquet" for run in ONE_SHOT_RUNS],
+        few_shot=[f"{run}/few_shot.parquet" for run in ONE_SHOT_RUNS],
+        published=PUBLISHED,
+        code=files_behind("one_shot_tables"),
+    output:
+        **table_files("{table}"),
+    log:
+        paths.log(paths.table("{table}")),
+    benchmark:
+        paths.benchmark(paths.table("{table}"))
+    wildcard_constraints:
+        table="one_shot|few_shot|one_shot_summary",
+    conda:
+        "../../envs/environment.yaml"
+    script:
+        "../scripts/tabulate_one_shot.py"
+
+
+rule plot_one_shot:
+    input:
+        one_shot=f"{paths.table('one_shot')}.parquet",
+        published=PUBLISHED,
+        code=files_behind("one_shot_figures"),
+    output:
+        **figure_files("one_shot_{approach}", "one_shot"),
+    log:
+        paths.log(paths.figure("one_shot_{approach}")),
+    benchmark:
+        paths.benchmark(paths.figure("one_shot_{approach}"))
+    conda:
+        "../../envs/environment.yaml"
+    script:
+        "../scripts/plot_one_shot.py"
+
+
+rule plot_one_shot_methods:
+    input:
+        summary=f"{paths.table('one_shot_summary')}.parquet",
+        code=files_behind("one_shot_figures"),
+    output:
+        **figure_files("one_shot_methods_{approach}", "one_shot_methods"),
+    log:
+        paths.log(paths.figure("one_shot_methods_{approach}")),
+    benchmark:
+        paths.benchmark(paths.figure("one_shot_methods_{approach}"))
+    conda:
+        "../../envs/environment.yaml"
+    script:
+        "../scripts/plot_one_shot_methods.py"
+
+
+rule plot_tasks:
+    input:
+        tasks=paths.tasks,
+        images=paths.images.format(dataset=ONE_SHOT.target),
+        code=files_behind("one_shot_figures"),
+    output:
+        **figure_files("one_shot_tasks", "one_shot_tasks"),
+    log:
+        paths.log(paths.figure("one_shot_tasks")),
+    benchmark:
+        paths.benchmark(paths.figure("one_shot_tasks"))
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        target=ONE_SHOT.target,
+    script:
+        "../scripts/plot_tasks.py"
+
+
+rule plot_similarity:
+    input:
+        similarity=f"{paths.table('similarity')}.parquet",
+        code=files_behind("one_shot_figures"),
+    output:
+        **figure_files("similarity", "similarity"),
+    log:
+        paths.log(paths.figure("similarity")),
+    benchmark:
+        paths.benchmark(paths.figure("similarity"))
+    conda:
+        "../../envs/environment.yaml"
+    script:
+        "../scripts/plot_similarity.py"
+
+
+rule plot_class_map:
+    input:
+        similarity=f"{paths.table('similarity')}.parquet",
+        code=files_behind("one_shot_figures"),
+    output:
+        **figure_files("class_map", "class_map"),
+    log:
+        paths.log(paths.figure("class_map")),
+    benchmark:
+        paths.benchmark(paths.figure("class_map"))
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        seed=study.seed,
+    script:
+        "../scripts/plot_class_map.py"
+
+
+rule plot_distance_and_gain:
+    input:
+        similarity=f"{paths.table('similarity')}.parquet",
+        gains=f"{paths.table('gains')}.parquet",
+        code=files_behind("one_shot_figures"),
+    output:
+        **figure_files("distance_and_gain", "distance_and_gain"),
+    log:
+        paths.log(paths.figure("distance_and_gain")),
+    benchmark:
+        paths.benchmark(paths.figure("distance_and_gain"))
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        backbone=ONE_SHOT.backbone,
+    script:
+        "../scripts/plot_distance_and_gain.py"

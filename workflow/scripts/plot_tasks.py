@@ -1,0 +1,12 @@
+from transfer_gain import figures, job, one_shot_figures, store
+
+with job.logged(snakemake.log[0]):
+    images, tasks = snakemake.input.images, store.read_rows(snakemake.input.tasks)
+    row_of_image = store.read_index(images).reset_index().set_index("image_id")["index"]
+    figure = one_shot_figures.plot_tasks(
+        tasks,
+        store.read_arrays(images, row_of_image[tasks["image_id"]].to_numpy()),
+        store.read_metadata(images)["classes"],
+        snakemake.params.target,
+    )
+    figures.save(figure, *snakemake.output)

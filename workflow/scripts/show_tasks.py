@@ -1,0 +1,16 @@
+from transfer_gain import job
+
+with job.logged(snakemake.log[0]):
+    from transfer_gain import devices, one_shot, siamese, store  # TensorFlow greets: into the log
+
+    devices.configure(gpu=False)
+
+    data = one_shot.read(
+        snakemake.input.features,
+        snakemake.input.features,
+        seed_names=(snakemake.params.seed, snakemake.params.target),
+        **snakemake.params.draws,
+    )
+    network = siamese.read_network(snakemake.input.network)
+    shown = siamese.show_tasks(network, data, one_shot.UNSEEN, snakemake.params.tasks)
+    store.write_rows(shown, snakemake.output[0])

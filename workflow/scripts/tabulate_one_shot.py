@@ -1,0 +1,10 @@
+from transfer_gain import job, one_shot_tables, store
+
+with job.logged(snakemake.log[0]):
+    table = one_shot_tables.tabulate(
+        snakemake.wildcards.table,
+        store.read_rows(snakemake.input.history),
+        store.read_rows(snakemake.input.few_shot),
+        snakemake.input.published,
+    )
+    store.write_table(table, snakemake.output.csv, snakemake.output.parquet)

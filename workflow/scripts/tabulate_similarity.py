@@ -1,0 +1,8 @@
+from transfer_gain import job, one_shot, similarity, store
+
+with job.logged(snakemake.log[0]):
+    seed = snakemake.params.seed
+    files = dict(zip(snakemake.params.datasets, snakemake.input.features, strict=True))
+    samples = one_shot.read_classes(files, snakemake.params.per_class, seed)
+    table = similarity.compare(samples, store.read_rows(snakemake.input.p_same), seed)
+    store.write_table(table, snakemake.output.csv, snakemake.output.parquet)

@@ -1,0 +1,18 @@
+from transfer_gain import job
+
+with job.logged(snakemake.log[0]):
+    from transfer_gain import devices, siamese  # TensorFlow greets: into the log
+
+    devices.configure(gpu=snakemake.resources.gpu > 0)
+
+    siamese.train_files(
+        snakemake.input.trained_on,
+        snakemake.input.tested_on,
+        snakemake.output.history,
+        snakemake.output.few_shot,
+        snakemake.output.network,
+        names=snakemake.params.names,
+        study_seed=snakemake.params.seed,
+        draws=snakemake.params.draws,
+        settings=snakemake.params.settings,
+    )
