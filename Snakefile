@@ -22,6 +22,7 @@ include: "workflow/rules/scratch.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/verdict.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:
@@ -30,3 +31,4 @@ rule all:
         rules.tables.input,
         rules.gains.input,
         rules.figures.input,
+        rules.report.input,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 
-from transfer_gain.code import files_behind, make_importable
-from transfer_gain.study import PROTOCOLS, ConfigError, load, number
+from transfer_gain.code import PACKAGE, files_behind, make_importable
+from transfer_gain.study import PROTOCOLS, ConfigError, complete, load, number
 
 make_importable()
 
@@ -188,6 +188,11 @@ def job_benchmarks():
             method = job.get("method", method)
             jobs[file] = (name, job["dataset"], job.get("backbone", ""), size, method)
     return [(job, file) for file, job in jobs.items()]
+
+
+def caption_file(kind):
+    """Return the file that says what a kind of figure shows."""
+    return Path(workflow.basedir, "workflow", "report", f"{kind}.rst")
 
 
 def figure_files(name, caption):
