@@ -59,7 +59,7 @@ def best_methods(tables: Tables, dataset: str) -> str:
             names = [words.method(*row) for row in near[["method", "backbone"]].to_numpy()]
             text += f", not told apart from {words.listed(names, 'or')}"
         found.append(text)
-    return f"Most accurate on {dataset} are {'; '.join(found)}."
+    return f"Most accurate on {dataset}: {'; '.join(found)}."
 
 
 def gain(tables: Tables, dataset: str) -> str:
@@ -89,7 +89,7 @@ def label_value(tables: Tables, dataset: str) -> str:
         text += f" {_at(row['labels'], not found)}"
         needed = words.count(row["baseline_labels_for_same_accuracy"])
         found.append(f"{text} (from scratch needs {relation}{needed})")
-    return f"One label with transfer is worth in labels from scratch {words.listed(found)}."
+    return f"In labels from scratch, one label with transfer is worth {words.listed(found)}."
 
 
 def strongest_backbone(tables: Tables, dataset: str) -> str:
