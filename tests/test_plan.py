@@ -25,7 +25,7 @@ def test_more_work_takes_longer_and_more_cores_less():
     ("seconds", "said"),
     [
         (10, "under a minute"),
-        (60, "1 minutes"),
+        (60, "a minute or two"),
         (700, "12 minutes"),
         (2900, "50 minutes"),
         (9000, "2 hours"),

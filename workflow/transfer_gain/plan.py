@@ -56,9 +56,11 @@ def seconds(jobs: Iterable[tuple[str, float]], costs: Mapping = COSTS) -> float:
 
 
 def duration(seconds: float) -> str:
-    """Return a rough time: "under a minute", "5 minutes", "3 hours"."""
+    """Return a rough time: "under a minute", "12 minutes", "3 hours"."""
     if seconds < 60:
         return "under a minute"
+    if seconds < 120:
+        return "a minute or two"
     minutes = seconds / 60
     if minutes < 90:
         return f"{_rough(minutes)} minutes"
