@@ -1,4 +1,4 @@
-"""docs/extending.md holds: its dataset, added as it says, is made; links of the pages lead somewhere."""
+"""docs/extending.md holds: its dataset, added as it says, is made; links lead somewhere."""
 
 import re
 from pathlib import Path

@@ -3,8 +3,8 @@
 import base64
 import re
 import shutil
-from itertools import pairwise
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest

@@ -1,6 +1,8 @@
 """The smoke study, end to end: real Fashion-MNIST images, real VGG16 weights, real rules."""
 
+import re
 import shutil
+from html import escape
 from pathlib import Path
 
 import pandas as pd
@@ -79,6 +81,16 @@ def test_every_figure_is_there_in_both_formats(results: Path):
     assert names == {stem + ending for stem in stems for ending in (".svg", ".png")}
 
 
+def test_the_report_holds_every_figure_and_begins_with_the_answer(results: Path):
+    html = (results / "report.html").read_text()
+    names = {path.stem for path in (results / "figures").glob("*.svg")}
+    assert set(re.findall(r'<figure id="figure-([^"]+)">', html)) == names
+    *sentences, where = (results / "answer.txt").read_text().splitlines()
+    assert len(sentences) == 3
+    assert all(escape(sentence) in html for sentence in sentences)
+    assert where == "The report: results/smoke/report.html"
+
+
 def test_every_job_left_a_log_and_a_benchmark(results: Path):
     training = {made.parent for made in results.glob("*/clothes/**/runs.parquet")}
     assert len(training) == 4 * 2 + 3 * 2 + 1 + 2 + 2 * 3 + 2  # the last are long runs
@@ -127,3 +139,6 @@ def test_one_core_gives_the_same_bytes_as_two(study: Path, results: Path, tmp_pa
     for name in compared:
         there = folder / "results" / "smoke" / name
         assert there.read_bytes() == (results / name).read_bytes(), name
+    reports = [path / "report.html" for path in (results, folder / "results" / "smoke")]
+    before_cost = [path.read_text().split('<section id="provenance">')[0] for path in reports]
+    assert before_cost[0] == before_cost[1]

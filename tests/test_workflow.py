@@ -79,7 +79,8 @@ VERDICT_FIGURES = {
 VERDICT = {"tabulate_selected", *VERDICT_FIGURES} | {
     f"tabulate_verdict {table}" for table in ("accuracy", "gains", "hypotheses", "label_value")
 }
-ROWS = {"gather_rows runs", "gather_rows history", "tabulate_cost"} | VERDICT
+REPORT = {"report_html"}
+ROWS = {"gather_rows runs", "gather_rows history", "tabulate_cost"} | VERDICT | REPORT
 FIGURES = {"plot_grid clothes vgg16", "plot_learning_rates clothes vgg16"}
 # Whatever depends on a selection is listed with it: what it will choose is not known beforehand.
 BEST = {"tabulate_best_heads", "plot_accuracy"}
@@ -139,7 +140,7 @@ def test_editing_how_figures_are_drawn_redraws_them_and_trains_nothing(made, tmp
     with (checkout / "workflow/transfer_gain/figures.py").open("a") as file:
         file.write("# edited\n")
     figures = FIGURES | LONG_RUNS_FIGURE | VERDICT_FIGURES
-    figures |= {"plot_samples clothes", "plot_augmented clothes", "plot_accuracy"}
+    figures |= {"plot_samples clothes", "plot_augmented clothes", "plot_accuracy"} | REPORT
     assert planned(checkout, study=STUDY) == figures
 
 

@@ -1,9 +1,6 @@
-"""What a run will do, in words: its jobs by kind and roughly how long they take."""
+"""What a run will do, in words: how many jobs, and roughly how long they take."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
-
-from . import words
 
 # Seconds of one core that a job takes, beyond what it does, and microseconds for each image that it
 # trains on or passes through the backbone. Orders of magnitude, of one machine and small networks.
@@ -24,20 +21,17 @@ COSTS = {
 
 
 def describe(jobs: Iterable[tuple[str, float]], cores: int) -> str:
-    """Return a sentence on the jobs of a run, and one on its time.
+    """Return a sentence on the jobs of a run and its time; Snakemake lists them by kind.
 
     Args:
         jobs: rule of each job, and how many images it sees, each as often as it does.
         cores: that the run may use.
     """
     jobs = list(jobs)
-    counts = Counter(rule for rule, _ in jobs).most_common()
-    kinds = words.listed([f"{count} {rule}" for rule, count in counts])
     about = duration(seconds(jobs) / cores)
     return (
-        f"{len(jobs)} jobs: {kinds}.\n"
-        f"Very roughly {about} on {cores} core{'s' if cores > 1 else ''}; a fast machine takes "
-        "less, a busy one more. A run that is stopped goes on where it was."
+        f"{len(jobs)} jobs, very roughly {about} on {cores} core{'s' if cores > 1 else ''}: a fast "
+        "machine takes less, a busy one more. A run that is stopped goes on where it was."
     )
 
 

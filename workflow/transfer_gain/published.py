@@ -39,9 +39,7 @@ def _rows(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
         yield _row("5", row, f"AG {over}", "absolute_gain", "published_absolute_gain", "absolute")
 
 
-def _row(
-    table: str, row: pd.Series, what: str, ours: str, published: str, ends: str = "ci"
-) -> str:
+def _row(table: str, row: pd.Series, what: str, ours: str, published: str, ends: str = "ci") -> str:
     """Return a line of Markdown: a published value and ours with its interval."""
     interval = words.interval(row[f"{ends}_low"], row[f"{ends}_high"], words.accuracy)
     difference = f"{row[ours] - row[published]:+.3f}".replace("-", words.MINUS)

@@ -251,7 +251,7 @@ def _section(
 
 def _figure(figure: Made, rows: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """Return what the template shows of a figure."""
-    name = figure.name.replace("_", ", ")
+    name = ", ".join([figure.kind.replace("_", " "), *figure.wildcards.values()])
     description = alternatives.describe(figure.kind, figure.wildcards, rows)
     svg = inline_svg(figure.content, figure.name, name, description or figure.caption)
     by_report = figure.wildcards.get("protocol") == "report"
