@@ -6,24 +6,6 @@ REPORTED = [name for name in [*TABLES, *VERDICT] if name not in RAW]
 FIGURE_NAMES = list(dict.fromkeys(FIGURES))
 
 
-def made_by(path):
-    """Return how a file was made, as the report tells it: kind, rule, script and wildcards."""
-    maker = next(each for each in workflow.rules if each.is_producer(path))
-    wildcards = dict(maker.get_wildcards(path))
-    name, kind = Path(path).stem, Path(path).stem
-    for value in wildcards.values():
-        kind = kind.removesuffix(f"_{value}").replace(f"_{value}_", "_")
-    return {
-        "name": name,
-        # A table's rule may name the table by a wildcard.
-        "kind": name if Path(path).suffix == ".csv" else kind,
-        "path": os.path.relpath(path, Path(paths.report).parent),
-        "rule": maker.name,
-        "script": f"workflow/scripts/{Path(str(maker.script)).name}",
-        "wildcards": wildcards,
-    }
-
-
 rule report:
     input:
         paths.report,
