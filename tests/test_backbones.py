@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from transfer_gain import backbones, devices, store
+from transfer_gain import augmentation, backbones, devices, store
 from transfer_gain.backbones import BackboneError
+from transfer_gain.seeds import generator
 from transfer_gain.sources import SourceError, vgg16_tensors
 
 pytestmark = pytest.mark.usefixtures("tensorflow", "float32")
@@ -210,6 +211,61 @@ def test_layers_and_input_sizes_have_their_widths(
     backbones.extract(images, "none.npz", tmp_path / "features.parquet", **settings)
     assert store.read_arrays(tmp_path / "features.parquet").shape == (3, width)
     assert store.read_metadata(tmp_path / "features.parquet")["shape"] == [width]
+
+
+# --- augmented copies and limited samples
+
+
+RANGES = {"rotation": 20.0, "shift": 0.1, "zoom": 0.2, "shear": 5.0, "flip": True}
+
+
+def test_copies_are_features_of_changed_training_images_of_the_samples_alone(tmp_path: Path):
+    pixels = picture_rows(40, 32)
+    index = pd.DataFrame(
+        {
+            "image_id": [f"image {row}" for row in range(40)],
+            "split": ["training", "validation"] * 20,
+            "label": np.arange(40) % 7,
+        }
+    )
+    images, samples = tmp_path / "images.parquet", [tmp_path / f"{n}.parquet" for n in range(2)]
+    about = {"classes": list("abcdefg")}
+    store.write_arrays(images, "pixels", (32, 32, 1), "|u1", [(index, pixels)], about)
+    sampled = index.iloc[[8, 2, 30, 16]]
+    store.write_rows(sampled.iloc[:3], samples[0])
+    store.write_rows(sampled.iloc[2:], samples[1])
+    settings = VGG16 | {"layer": "block1_pool", "input_size": 32}
+
+    def extracted(name: str, **changes) -> tuple[list[str], np.ndarray]:
+        output = tmp_path / name
+        backbones.extract(images, None, output, **settings, seed=5, **changes)
+        return store.read_index(output)["image_id"].tolist(), store.read_arrays(output)
+
+    wanted = sorted([2, 8, 16, 30])
+    ids, plain = extracted("limited", samples=samples)
+    assert ids == [f"image {row}" for row in range(40) if row % 2 or row in wanted]
+    of_image = dict(zip(ids, plain, strict=True))
+
+    nothing = dict.fromkeys(RANGES, 0)
+    ids, found = extracted("same", samples=samples, copies=backbones.Copies(3, nothing, "toy"))
+    assert ids == [f"image {row}" for row in wanted for _ in range(3)]
+    np.testing.assert_allclose(found, [of_image[image] for image in ids], rtol=1e-5, atol=1e-4)
+
+    copies = backbones.Copies(3, RANGES, "toy")
+    ids, found = extracted("both", samples=samples, copies=copies)
+    assert len(np.unique(found, axis=0)) == 4 * 3
+    model = backbones.build("VGG16", None, "block1_pool", 32, "float32", seed=5)
+    compute = backbones.extractor(model, "VGG16")
+    for start, row in enumerate(wanted):
+        rng = generator(5, "toy", f"image {row}", "copies")
+        maps = augmentation.draw_transforms(rng, 3, **RANGES)
+        changed = augmentation.apply(pixels[[row] * 3], maps).numpy()
+        rows = slice(3 * start, 3 * start + 3)
+        np.testing.assert_allclose(found[rows], compute(changed), rtol=1e-5, atol=1e-3)
+    # An image has the same copies in whatever sample it is.
+    ids, alone = extracted("one", samples=samples[1:], copies=copies)
+    assert ids == [f"image {row}" for row in (16, 30) for _ in range(3)]
+    np.testing.assert_allclose(alone, found[6:], rtol=1e-5, atol=1e-4)
 
 
 def test_an_unknown_layer_is_refused_with_those_there_are():

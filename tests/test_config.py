@@ -130,6 +130,49 @@ def test_whole_numbers_are_taken_where_numbers_are():
     assert [repr(value) for value in values] == ["1.0", "0.0", "1.0"]
 
 
+def other_form(value):
+    """Return a config with its keys in another order and its whole decimals as integers."""
+    if isinstance(value, dict):
+        return {key: other_form(value[key]) for key in reversed(value)}
+    if isinstance(value, list):
+        return [other_form(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def as_decimals(value, like):
+    """Return a config with integers as decimals where the study has decimals."""
+    if isinstance(value, dict):
+        return {key: as_decimals(item, like[key]) for key, item in value.items()}
+    if isinstance(value, list):
+        return [as_decimals(item, one) for item, one in zip(value, like, strict=True)]
+    return float(value) if isinstance(like, float) else value
+
+
+WHOLE = {  # a whole number wherever any number is allowed
+    "backbones": {"mine": {"architecture": "VGG16", "up_to": 1}},
+    "sizes": [{"fraction": 1, "replicates": 2}],
+    "heads": {"learning_rates": [1, 2], "l2": 0},
+    "long_runs": {"sizes": [1]},
+    "baseline": {"tuned_up_to": 1, "learning_rates": [1]},
+    "report_like": {"sizes": [1], "learning_rate": 1},
+    "augmentation": {"rotation": 10, "shift": 0, "zoom": 0, "shear": 5},
+    "transfer_augmented": {"up_to": 1},
+    "linear_probe": {"up_to": 0, "l2": [1, 10]},
+    "fine_tuning": {"up_to": 1, "learning_rate": 1},
+}
+
+
+@pytest.mark.parametrize("section", [*WHOLE, "datasets"])
+def test_equal_settings_are_one_set_of_params_however_they_are_written(section):
+    config = complete({key: copy.deepcopy(WHOLE[key]) for key in WHOLE})
+    forms = [WHOLE, config, other_form(config), as_decimals(other_form(config), config)]
+    assert repr(forms[1]) != repr(forms[2]) != repr(forms[3])
+    values = [dataclasses.asdict(load(form))[section] for form in forms]
+    if section in ("datasets", "backbones"):  # the user's own order of names
+        values = [dict(sorted(value.items())) for value in values]
+    assert len({repr(value) for value in values}) == 1
+
+
 # --- What is refused, and how ---
 
 

@@ -66,7 +66,7 @@ def test_the_reports_parameter_counts(layers: list[int], count: int):
 
 
 class Spy:
-    """Lets `training.fit` work and keeps what it was given: start, end, batches, losses."""
+    """Lets `training.fit` work and keeps what it was given: start, end, batches, draws, losses."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self.fit = training.fit
@@ -74,8 +74,8 @@ class Spy:
 
     def __call__(self, parameters, losses, batches, learning_rate, pauses):
         self.start = [parameter.numpy() for parameter in parameters]
-        (self.batches,), self.parameters = batches, parameters
-        self.first_loss = float(np.sum(losses(parameters, self.batches[0])))
+        (self.batches, *self.drawn), self.parameters = batches, parameters
+        self.first_loss = float(np.sum(losses(parameters, *(batch[0] for batch in batches))))
         yield from self.fit(parameters, losses, batches, learning_rate, pauses)
 
 

@@ -402,3 +402,47 @@ def test_an_unknown_image_is_refused_by_name(files: dict[str, Path], file: str):
         store.StoreError, match=rf"{file}\.parquet: found image stranger.*features\.parquet"
     ):
         read_replicates(**files)
+
+
+# --- augmented copies
+
+
+def write_copies(files: dict[str, Path], images: list[str], copies: int) -> Path:
+    """Write features of copies that tell which copy of which image they are, images mixed."""
+    index = store.read_index(files["features"])
+    rows = index[index["image_id"].isin(images)].sample(frac=1, random_state=3)
+    rows = rows.loc[rows.index.repeat(copies)]
+    marks = np.stack([np.arange(len(rows)) % copies, rows.index, *[rows["label"]] * 2], axis=1)
+    path = files["features"].with_name("copies.parquet")
+    store.write_arrays(path, "features", (4,), "<f4", [(rows, marks.astype(np.float32))], {})
+    return path
+
+
+def test_every_image_of_a_sample_comes_with_its_own_copies(files: dict[str, Path]):
+    plain = read_replicates(**files)
+    index = store.read_index(files["features"])
+    samples = store.read_rows(files["samples"])
+    data = read_replicates(**files, copies=write_copies(files, samples["image_id"].unique(), 3))
+    assert data.samples.shape == (4, 15 * (1 + 3))
+    for replicate, rows in enumerate(data.samples):
+        images = samples[samples["replicate"] == replicate]["image_id"]
+        np.testing.assert_array_equal(
+            data.features[rows[:15]], plain.features[plain.samples[replicate]]
+        )
+        for image, copies in zip(images, rows[15:].reshape(15, 3), strict=True):
+            of_image = index.index[index["image_id"] == image].item()
+            assert (data.features[copies, 1] == of_image).all()
+            assert sorted(data.features[copies, 0]) == [0, 1, 2]
+            assert (data.labels[copies] == index["label"][of_image]).all()
+    # Validation stays as it is: no copy is ever scored there.
+    np.testing.assert_array_equal(data.features[data.validation], plain.features[plain.validation])
+    np.testing.assert_array_equal(data.labels[data.validation], plain.labels[plain.validation])
+    np.testing.assert_array_equal(data.selection, plain.selection)
+    assert set(data.samples.ravel()).isdisjoint(data.validation)
+
+
+def test_an_image_without_copies_is_refused_by_name(files: dict[str, Path]):
+    images = sorted(store.read_rows(files["samples"])["image_id"].unique())
+    copies = write_copies(files, images[1:], 2)
+    with pytest.raises(store.StoreError, match=rf"copies\.parquet: .*image {images[0]},"):
+        read_replicates(**files, copies=copies)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transfer_gain import selection, study
+from transfer_gain import heads, selection, study
 
 HEADS = [
     (layers, activation, rate, 0.0001)
@@ -134,7 +134,7 @@ def test_a_selection_is_read_from_its_file_as_it_was_written(tmp_path_factory, s
         assert set(map(tuple, found[selection.CONFIGURATION].to_numpy())) == {
             tuple(written[selection.CONFIGURATION])
         }
-        read_settings = selection.read_settings(path, written["protocol"])
+        read_settings = heads.read_settings(path, written["protocol"])
         assert "-".join(map(str, read_settings["layers"])) == written["layers"]
         assert read_settings["activation"] == written["activation"]
         assert read_settings["learning_rate"] == written["learning_rate"]

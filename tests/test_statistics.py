@@ -190,6 +190,19 @@ def test_intervals_of_both_gains_cover_known_gains(replicates):
     assert 0.93 < ((relative_low <= 1.4) & (relative_high >= 1.4)).mean() < 0.97
 
 
+def test_intervals_cover_known_gains_of_accuracies_that_are_counts():
+    """As they are: images right of 450, each as often as the run's own true accuracy says."""
+    rng = np.random.default_rng(2018)
+    runs = np.stack(studies(5, 0.2))
+    accuracies = rng.binomial(450, runs) / 450
+    gains = [statistics.paired_gain(*study) for study in accuracies.swapaxes(0, 1)]
+    _, relative_low, relative_high, _, absolute_low, absolute_high, _ = np.transpose(gains)
+    assert 0.93 < ((absolute_low <= 0.2) & (absolute_high >= 0.2)).mean() < 0.97
+    assert 0.93 < ((relative_low <= 1.4) & (relative_high >= 1.4)).mean() < 0.97
+    means = np.array([mean_interval(study) for study in accuracies[0]])
+    assert 0.93 < ((means[:, 1] <= 0.7) & (means[:, 2] >= 0.7)).mean() < 0.97
+
+
 @pytest.mark.parametrize("replicates", [2, 5])
 def test_without_a_gain_h1_is_wrongly_found_in_one_study_of_twenty(replicates):
     method, reference = studies(replicates, 0)

@@ -292,6 +292,78 @@ def test_a_study_of_one_size_has_no_second_hypothesis():
     assert of_gains({0.01: [0.1, 0.2]})["hypothesis"].tolist() == ["H1"]
 
 
+@pytest.mark.parametrize("controls", [["vgg16"], ["vgg16-random"], ["vgg16", "vgg16-random"]])
+def test_hypotheses_are_not_of_controls(controls):
+    table = verdict.tabulate(
+        "hypotheses",
+        study(),
+        published=PUBLISHED,
+        sources=SOURCES,
+        backbones=["vgg16"],
+        controls=controls,
+        contrast=(0.01, 1),
+        seed=1,
+    )
+    assert list(table) == verdict.HYPOTHESES
+    assert set(table["backbone"]) == {"vgg16", "vgg16-random"} - set(controls)
+
+
+# --- what accuracy costs
+
+
+TIMES = [  # rule, dataset, backbone, size, method, seconds; a control that ends at 1 %
+    ("make_images", "clothes", "", "", "", 1e9),
+    ("extract_features", "clothes", "vgg16", "", "transfer", 4900.0),
+    ("extract_features", "clothes", "vgg16-random", "", "transfer", 910.0),
+    ("train_head", "clothes", "vgg16", "0.01", "transfer", 10.0),
+    ("train_head", "clothes", "vgg16", "0.01", "transfer", 20.0),
+    ("train_head", "clothes", "vgg16", "1", "transfer", 300.0),
+    ("train_head", "clothes", "vgg16-random", "0.01", "transfer", 40.0),
+    ("train_selected_head", "clothes", "vgg16", "0.01", "transfer", 1e9),
+    ("fit_probes", "clothes", "vgg16", "0.01", "linear-probe", 5.0),
+    ("refit_head", "clothes", "vgg16", "0.01", "transfer-augmented", 6.0),
+    ("extract_copies", "clothes", "vgg16", "0.01", "transfer-augmented", 7.0),
+    ("train_cnn", "clothes", "", "0.01", "baseline", 50.0),
+    ("train_cnn", "clothes", "", "1", "baseline", np.nan),
+]
+
+
+def costs() -> pd.DataFrame:
+    columns = ["rule", "dataset", "backbone", "size", "method", "seconds"]
+    methods = [(method, 0.01) for method in (*SCRATCH[:1], *TRANSFERS)]
+    methods += [(("vgg16", "transfer-augmented"), 0.01), (SCRATCH[0], 1.0), (TRANSFERS[0], 1.0)]
+    selected = pd.concat([runs(method, size, [0.5, 0.6]) for method, size in methods])
+    sizes = pd.DataFrame(
+        {
+            "dataset": "clothes",
+            "size": [1.0, 0.01],
+            "training_samples": [42_000, 420],
+            "validation_samples": 7000,
+            "replicates": [1, 5],
+        }
+    )
+    jobs = pd.DataFrame(TIMES, columns=columns)
+    return verdict.training_cost(jobs, accuracy(selected), sizes)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "method", "size", "seconds"),
+    [
+        ("vgg16", "transfer", 1.0, 300 + 4900),  # every image passed
+        ("vgg16", "transfer", 0.01, 30 + 910),  # 5 samples of 420 and 7,000 of all 49,000
+        ("vgg16", "linear-probe", 0.01, 5 + 910),
+        ("vgg16", "transfer-augmented", 0.01, 6 + 7 + 30 + 910),  # and what selected the head
+        ("vgg16-random", "transfer", 0.01, 40 + 910),  # no other images passed through the control
+        ("none", "baseline", 0.01, 50),
+        ("none", "baseline", 1.0, np.nan),  # not measured
+    ],
+)
+def test_accuracy_costs_all_jobs_and_its_share_of_the_extraction(backbone, method, size, seconds):
+    row = only(costs(), backbone=backbone, method=method, size=size)
+    assert row["seconds"] == pytest.approx(seconds, nan_ok=True)
+    assert row["accuracy"] == pytest.approx(0.55)
+
+
 # --- what a label is worth
 
 

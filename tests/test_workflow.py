@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
 
 import checkout as in_checkout
 from checkout import ROOT, copy_checkout
+from test_config import mutated
 from transfer_gain.code import PACKAGE
+from transfer_gain.study import ConfigError, load
 
 STUB = "from pathlib import Path\nfor file in snakemake.output:\n    Path(file).touch()\n"
 STUDY = {
@@ -101,6 +104,40 @@ CHANGES = {
         {"heads": STUDY["heads"] | {"learning_rates": [0.01]}},
         SELECTIONS | AGGREGATES,
     ),
+    "a size more": (
+        {"sizes": [*STUDY["sizes"], {"fraction": 0.5, "replicates": 1}]},
+        {f"train_head clothes vgg16 0.5 10 elu {rate} 20" for rate in ("0.01", "0.001")}
+        | {f"train_cnn clothes {method} 0.5 0.001 20" for method in ("baseline", "augmentation")}
+        | {"draw_samples clothes 0.5", "select_heads clothes vgg16 0.5", "tabulate_sizes"}
+        | FIGURES
+        | ROWS
+        | BEST,
+    ),
+    "a size less": (
+        {"sizes": STUDY["sizes"][:1], "long_runs": {"sizes": []}},
+        FIGURES | ROWS | BEST | {"tabulate_sizes"},
+    ),
+    "other epochs": (
+        {"heads": STUDY["heads"] | {"epochs": 10}},
+        {
+            f"train_head clothes vgg16 {size} 10 elu {rate} 10"
+            for size in ("1", "0.1")
+            for rate in ("0.01", "0.001")
+        }
+        | {
+            f"train_cnn clothes {method} {size} 0.001 10"
+            for size in ("1", "0.1")
+            for method in ("baseline", "augmentation")
+        }
+        | SELECTIONS
+        | AGGREGATES,
+    ),
+    "a range of the augmentation": (
+        {"augmentation": {"rotation": 20}},
+        {f"train_cnn clothes augmentation {size} 0.001 20" for size in ("1", "0.1")}
+        | {"augment_example clothes", "plot_augmented clothes"}
+        | ROWS,
+    ),
     "more replicates of a size": (
         {"sizes": [{"fraction": 1, "replicates": 1}, {"fraction": 0.1, "replicates": 3}]},
         {f"train_head clothes vgg16 0.1 10 elu {rate} 20" for rate in ("0.01", "0.001")}
@@ -129,19 +166,66 @@ def test_another_dataset_leaves_the_first_one_s_results_alone(made):
     assert {"make_images shoes", "train_head shoes vgg16 0.1 10 elu 0.01 20"} <= jobs
 
 
+def test_another_backbone_leaves_the_first_one_s_results_alone(made):
+    backbones = STUDY["backbones"] | {"random": {"architecture": "VGG19", "weights": "none"}}
+    jobs = planned(made, study=STUDY | {"backbones": backbones})
+    assert {job for job in jobs if "random" not in job} == ROWS | BEST
+    assert {"extract_features clothes random", "train_head clothes random 1 10 elu 0.01 20"} <= jobs
+
+
+def test_another_precision_touches_what_is_computed_on_features_alone(made):
+    jobs = planned(made, study=STUDY | {"precision": "bfloat16"})
+    rules = {job.split()[0] for job in jobs}
+    assert {"extract_features", "train_head", "fit_probes", "gather_rows"} <= rules
+    assert not rules & {"make_images", "draw_samples", "halve_validation", "train_cnn"}
+
+
+def test_back_at_an_earlier_config_nothing_is_trained_again(made, tmp_path):
+    checkout = shutil.copytree(made, tmp_path / "checkout")
+    heads = STUDY["heads"] | {"layers": [[20]], "learning_rates": [0.5]}
+    done = snakemake(checkout, "--cores", "2", study=STUDY | {"heads": heads})
+    assert done.returncode == 0, done.stderr
+    assert planned(checkout, study=STUDY) == SELECTIONS | AGGREGATES
+
+
 def test_a_second_run_has_nothing_to_do(made):
     done = snakemake(made, "--cores", "2", study=STUDY)
     assert done.returncode == 0
     assert "Nothing to be done" in done.stdout + done.stderr
 
 
-def test_editing_how_figures_are_drawn_redraws_them_and_trains_nothing(made, tmp_path):
-    checkout = shutil.copytree(made, tmp_path / "checkout")
-    with (checkout / "workflow/transfer_gain/figures.py").open("a") as file:
+def edit(made: Path, folder: Path, module: str) -> Path:
+    """Return a copy of the checkout with one module changed."""
+    checkout = shutil.copytree(made, folder / "checkout")
+    with (checkout / "workflow/transfer_gain" / module).open("a") as file:
         file.write("# edited\n")
+    return checkout
+
+
+def test_editing_how_figures_are_drawn_redraws_them_and_trains_nothing(made, tmp_path):
     figures = FIGURES | LONG_RUNS_FIGURE | VERDICT_FIGURES
     figures |= {"plot_samples clothes", "plot_augmented clothes", "plot_accuracy"} | REPORT
-    assert planned(checkout, study=STUDY) == figures
+    assert planned(edit(made, tmp_path, "figures.py"), study=STUDY) == figures
+
+
+def test_editing_what_tables_alone_use_trains_nothing(made, tmp_path):
+    jobs = planned(edit(made, tmp_path, "verdict.py"), study=STUDY)
+    tables = {job for job in jobs if not job.startswith("plot_")}
+    assert tables == REPORT | {job for job in VERDICT if job.startswith("tabulate_verdict")}
+
+
+def test_editing_the_training_loop_trains_anew_and_extracts_nothing(made, tmp_path):
+    jobs = planned(edit(made, tmp_path, "training.py"), study=STUDY)
+    rules = {job.split()[0] for job in jobs}
+    assert {"train_head", "train_cnn", "train_selected_head"} <= rules
+    assert not rules & {"make_images", "draw_samples", "extract_features", "fit_probes"}
+
+
+def test_touching_files_without_a_change_computes_nothing(made, tmp_path):
+    checkout = shutil.copytree(made, tmp_path / "checkout")
+    for file in checkout.glob("workflow/transfer_gain/*.py"):
+        file.touch()
+    assert planned(checkout, study=STUDY) == set()
 
 
 # --- Where it lies, and what it may use ---
@@ -221,6 +305,16 @@ def test_a_bad_config_ends_it_with_one_line_before_any_job(tmp_path):
     assert not re.search(r"^(local)?rule |Job stats", said, re.MULTILINE)
 
 
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[*HealthCheck])
+@given(mutated())
+def test_what_is_not_refused_can_be_planned(made, config):
+    try:
+        load(config)
+    except ConfigError:
+        return
+    planned(made, "--forceall", study=config)
+
+
 def test_a_study_that_is_given_stands_alone(tmp_path):
     checkout = copy_checkout(tmp_path)
     (checkout / "config.yaml").write_text("seed: not a number\n")
@@ -230,3 +324,9 @@ def test_a_study_that_is_given_stands_alone(tmp_path):
     heads = [job.split() for job in jobs if job.startswith("train_head ")]
     assert {float(head[6]) for head in heads} == set(study["heads"]["learning_rates"])
     assert {float(head[3]) for head in heads} == {size["fraction"] for size in study["sizes"]}
+
+
+def test_a_lock_is_removed_by_what_the_readme_says(made):
+    assert "`snakemake --unlock`" in (ROOT / "README.md").read_text()
+    done = snakemake(made, "--unlock", study=STUDY)
+    assert done.returncode == 0, done.stderr

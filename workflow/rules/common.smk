@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 
 from transfer_gain import plan
 from transfer_gain.code import PACKAGE, files_behind, make_importable
-from transfer_gain.study import PROTOCOLS, ConfigError, complete, load, number
+from transfer_gain.study import PROTOCOLS, ConfigError, complete, in_full, load, number
 
 make_importable()
 

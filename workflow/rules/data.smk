@@ -51,7 +51,7 @@ rule make_images:
     # Drawn faces take milliseconds each; the others are only read.
     threads:
         lambda wildcards: (
-            workflow.cores or 8
+            8
             if study.datasets[wildcards.dataset].source in ("avatars", "peeps")
             else 1
         )

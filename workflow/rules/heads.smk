@@ -7,7 +7,7 @@ rule train_head:
         features=paths.features,
         samples=paths.samples,
         halves=paths.halves,
-        code=files_behind("heads", "selection"),
+        code=files_behind("heads"),
     output:
         runs=f"{paths.head}/runs.parquet",
         history=f"{paths.head}/history.parquet",
@@ -56,7 +56,7 @@ rule train_selected_head:
         samples=paths.samples,
         halves=paths.halves,
         selection=paths.selection,
-        code=files_behind("heads", "selection"),
+        code=files_behind("heads"),
     output:
         runs=f"{paths.long_run}/runs.parquet",
         history=f"{paths.long_run}/history.parquet",
@@ -92,7 +92,7 @@ rule refit_head:
         copies=lambda wildcards: (
             paths.copies if wildcards.method == "transfer-augmented" else []
         ),
-        code=files_behind("heads", "selection"),
+        code=files_behind("heads"),
     output:
         runs=f"{paths.refit}/runs.parquet",
         history=f"{paths.refit}/history.parquet",
@@ -132,7 +132,7 @@ rule fine_tune:
         samples=paths.samples,
         halves=paths.halves,
         selection=paths.selection,
-        code=files_behind("fine_tuning", "selection"),
+        code=files_behind("fine_tuning"),
     output:
         runs=f"{paths.refit}/runs.parquet",
         history=f"{paths.refit}/history.parquet",

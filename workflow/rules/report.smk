@@ -43,7 +43,7 @@ rule report_html:
             made_by(f"{paths.figure(name)}.svg") for name in FIGURE_NAMES
         ],
         facts={
-            "config": complete(config),
+            "config": in_full(complete(config)),
             "raw": [
                 os.path.relpath(f"{paths.table(name)}.csv", Path(paths.report).parent)
                 for name in RAW

@@ -1,7 +1,7 @@
-from transfer_gain import job, selection
+from transfer_gain import job
 
 with job.logged(snakemake.log[0]):
-    from transfer_gain import devices, fine_tuning  # TensorFlow greets: into the log
+    from transfer_gain import devices, fine_tuning, heads  # TensorFlow greets: into the log
 
     devices.configure(gpu=snakemake.resources.gpu > 0)
 
@@ -18,6 +18,6 @@ with job.logged(snakemake.log[0]):
         study_seed=snakemake.params.seed,
         backbone=snakemake.params.backbone,
         settings=snakemake.params.settings
-        | selection.read_settings(files.selection, names["protocol"]),
+        | heads.read_settings(files.selection, names["protocol"]),
         **snakemake.params.fine_tuning,
     )

@@ -1,4 +1,4 @@
-from transfer_gain import job, selection
+from transfer_gain import job
 
 with job.logged(snakemake.log[0]):
     from transfer_gain import devices, heads  # TensorFlow greets: into the log
@@ -8,7 +8,7 @@ with job.logged(snakemake.log[0]):
     files, names = snakemake.input, {**snakemake.wildcards, **snakemake.params.names}
     settings = snakemake.params.settings
     if files.get("selection"):
-        settings = settings | selection.read_settings(files.selection, names["protocol"])
+        settings = settings | heads.read_settings(files.selection, names["protocol"])
     heads.train_files(
         files.features,
         files.samples,

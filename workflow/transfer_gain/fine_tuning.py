@@ -23,7 +23,7 @@ def split(model: keras.Model, from_layer: str) -> tuple[keras.Model, keras.Model
         from_layer: name of the second part's first layer.
 
     Returns:
-        The part that stays as it is, and the part from `from_layer` on.
+        The part that stays as it is, and the part from `from_layer` on, which can be trained.
 
     Raises:
         BackboneError: there is no such layer, or a connection passes it by.
@@ -35,12 +35,17 @@ def split(model: keras.Model, from_layer: str) -> tuple[keras.Model, keras.Model
         )
     between = model.get_layer(from_layer).input
     try:
+        (between,) = keras.tree.flatten(between)  # where connections meet there are several
         upper = keras.Model(between, model.output)
     except ValueError as error:
         raise backbones.BackboneError(
             f"fine_tuning.from_layer: found '{from_layer}', which a connection passes by, expected "
             "a layer through which all goes"
         ) from error
+    # A backbone is built frozen. A model built anew is trainable, and Keras ignores a value that an
+    # attribute already has, without a look at the layers.
+    for layer in upper.layers:
+        layer.trainable = True
     return keras.Model(model.input, between), upper
 
 

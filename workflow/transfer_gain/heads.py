@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from . import rows, store, training
 from .devices import tf
@@ -130,3 +131,18 @@ def train_files(
     # The runs come last: where they are, the history is.
     rows.write(trained.history, history, {**names, "precision": precision})
     rows.write(trained.runs, runs, {**names, "precision": precision})
+
+
+def read_settings(path: Path | str, protocol: str) -> dict[str, Any]:
+    """Return layers, activation and learning rate that a protocol selected, for `train`.
+
+    Args:
+        path: file of `selection.select_heads`.
+        protocol: "report" or "held-out".
+    """
+    chosen = pd.read_csv(path, dtype={"layers": str}).set_index("protocol").loc[protocol]
+    return {
+        "layers": [int(units) for units in chosen["layers"].split("-")],
+        "activation": chosen["activation"],
+        "learning_rate": float(chosen["learning_rate"]),
+    }

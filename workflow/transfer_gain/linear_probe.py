@@ -39,10 +39,13 @@ def fit(
     """
     fitted = []
     images = data.samples.shape[1]
+    # scikit-learn fits two classes with one kernel, the difference of the two: half of its square
+    # is what theirs add up to.
+    kernels = 0.5 if data.classes == 2 else 1
     for l2 in penalties:
         for replicate, sample in enumerate(data.samples):
             scale = np.sqrt(np.mean(np.square(data.features[sample], dtype=np.float64)))
-            probe = LogisticRegression(C=1 / (2 * l2 * images), max_iter=ITERATIONS)
+            probe = LogisticRegression(C=1 / (2 * l2 * kernels * images), max_iter=ITERATIONS)
             # Sums over several threads depend on their number in the last bits.
             with threadpool_limits(1):
                 probe.fit(data.features[sample] / np.float32(scale), data.labels[sample])

@@ -1,7 +1,6 @@
 """Which configuration of a method is the best one, by a rule."""
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -100,18 +99,3 @@ def select_runs(runs: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
 def read(path: Path | str) -> pd.DataFrame:
     """Return the rows of a file of `select_heads`."""
     return pd.read_csv(path, dtype={"layers": str})
-
-
-def read_settings(path: Path | str, protocol: str) -> dict[str, Any]:
-    """Return the layers, activation and learning rate that a protocol selected, as `heads.train`'s.
-
-    Args:
-        path: file of `select_heads`.
-        protocol: a key of `PROTOCOLS`.
-    """
-    chosen = read(path).set_index("protocol").loc[protocol]
-    return {
-        "layers": [int(units) for units in chosen["layers"].split("-")],
-        "activation": chosen["activation"],
-        "learning_rate": float(chosen["learning_rate"]),
-    }

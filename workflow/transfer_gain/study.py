@@ -439,8 +439,21 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     return config
 
 
+def in_full(config: Any) -> Any:
+    """Return a complete config as one writes it: 1.0 as 1, so that equal studies read the same."""
+    if isinstance(config, dict):
+        return {key: in_full(value) for key, value in config.items()}
+    if isinstance(config, list):
+        return [in_full(value) for value in config]
+    return int(config) if isinstance(config, float) and config.is_integer() else config
+
+
 def _fill_defaults(validator, properties, instance, subschema):
-    """Validate `properties`, having set what is missing to its default."""
+    """Validate `properties`, having set what is missing to its default.
+
+    What is valid is then put into one form, as Snakemake compares it with what results were made
+    from: keys in the schema's order, 10 as 10.0 where any number is allowed.
+    """
     if validator.is_type(instance, "object"):
         for key, value in properties.items():
             if "default" in value:
@@ -448,6 +461,16 @@ def _fill_defaults(validator, properties, instance, subschema):
     yield from jsonschema.Draft202012Validator.VALIDATORS["properties"](
         validator, properties, instance, subschema
     )
+    if validator.is_type(instance, "object"):
+        for key in filter(instance.__contains__, properties):
+            instance[key] = _in_one_form(instance.pop(key), properties[key])
+
+
+def _in_one_form(value: Any, subschema: Mapping[str, Any]) -> Any:
+    """Return a valid value with its numbers as floats where any number is allowed."""
+    if isinstance(value, list):
+        return [_in_one_form(item, subschema.get("items", {})) for item in value]
+    return float(value) if subschema.get("type") == "number" else value
 
 
 def _match_whole(validator, pattern, instance, subschema):
@@ -609,6 +632,12 @@ def _check_values(study: Study) -> None:
                 f"backbones.{backbone.name}.weights: found '{backbone.weights}', which is no file, "
                 "allowed: imagenet, none or the path of a file of weights"
             )
+    if max(backbone.up_to for backbone in study.backbones.values()) < min(fractions):
+        name, backbone = next(iter(study.backbones.items()))
+        raise ConfigError(
+            f"backbones.{name}.up_to: found {number(backbone.up_to)}, and so no backbone for any "
+            f"size, allowed: at least {number(min(fractions))}"
+        )
     if not any(dataset.transfer for dataset in study.datasets.values()):
         raise ConfigError("datasets: found none with transfer: true, allowed: at least one")
     for dataset in study.datasets.values():

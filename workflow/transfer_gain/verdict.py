@@ -186,6 +186,8 @@ def hypotheses(selected: pd.DataFrame, small: float, large: float) -> pd.DataFra
         for (dataset, backbone, protocol), of_size in gains.items()
         for row in _tests(of_size, small, large)
     )
+    if table.empty:  # nothing but controls
+        return pd.DataFrame(columns=HYPOTHESES)
     by_protocol = table.groupby("protocol")
     table["p_holm"] = by_protocol["p_value"].transform(statistics.holm)
     table["p_reversed_holm"] = by_protocol["p_reversed"].transform(statistics.holm)
@@ -255,7 +257,7 @@ def training_cost(cost: pd.DataFrame, accuracy: pd.DataFrame, sizes: pd.DataFram
 
     That is the time of all its jobs, every configuration and replicate: of a head that was trained
     another way also the grid that selected it, and of all methods on features the extraction, in
-    proportion to the images that the size needs.
+    proportion to the images that the size needs of those that passed through the backbone.
 
     Args:
         cost: table `cost`.
@@ -276,15 +278,17 @@ def training_cost(cost: pd.DataFrame, accuracy: pd.DataFrame, sizes: pd.DataFram
     extraction = cost[cost["rule"] == "extract_features"]
     extraction = extraction.set_index(["dataset", "backbone"])["seconds"]
     images = sizes.set_index(["dataset", "size"])
+    needed = images["training_samples"] * images["replicates"] + images["validation_samples"]
+    every = images["training_samples"] + images["validation_samples"]
+    passed = every.where(images.index.get_level_values("size") == 1, needed)
+    largest = accuracy.groupby(["dataset", "backbone"])["size"].max()
     rows = []
     for row in accuracy.itertuples():
         seconds = own.get((row.dataset, row.backbone, row.method, row.size))
         if row.backbone != FROM_SCRATCH:
-            of_size = images.loc[(row.dataset, row.size)]
-            drawn = of_size["training_samples"] * of_size["replicates"]
-            every = images.loc[row.dataset]["training_samples"].max()
-            share = (drawn + of_size["validation_samples"]) / (
-                every + of_size["validation_samples"]
+            share = (
+                needed[row.dataset, row.size]
+                / passed[row.dataset, largest[row.dataset, row.backbone]]
             )
             seconds += extraction[row.dataset, row.backbone] * min(share, 1)
         if row.method in REFITS:

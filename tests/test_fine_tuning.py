@@ -1,0 +1,199 @@
+"""Promises of fine-tuning: the last layers learn along with the head, and nothing else does."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from test_backbones import picture_rows
+from test_heads import Spy
+from transfer_gain import backbones, fine_tuning, heads, store
+from transfer_gain.backbones import BackboneError
+from transfer_gain.sampling import Replicates, draw_samples, validation_halves
+from transfer_gain.seeds import run_seed
+
+pytestmark = pytest.mark.usefixtures("tensorflow")
+
+L2 = 0.01
+HEAD = {"layers": [5], "activation": "elu", "l2": L2, "batch_size": 4}
+SETTINGS = {**HEAD, "learning_rate": 0.01, "epochs": 3, "min_updates": 0}
+NAMES = {"seed_names": (2018, "toy", "0.1")}
+UPPER = 7  # parameters' arrays of the part that is trained: two layers' and a normalisation's
+
+
+def backbone() -> keras.Model:
+    """A small backbone with a connection that passes `second` by and none that passes `upper`."""
+    keras.utils.set_random_seed(1)
+    penalty = {"kernel_regularizer": keras.regularizers.L2(L2)}
+    inputs = keras.Input((6, 6, 3), name="images")
+    values = keras.layers.Conv2D(4, 3, name="lower", padding="same")(inputs)
+    inner = keras.layers.Conv2D(4, 3, name="first", padding="same")(values)
+    inner = keras.layers.Conv2D(4, 3, name="second", padding="same")(inner)
+    values = keras.layers.Add(name="sum")([values, inner])
+    values = keras.layers.Conv2D(5, 3, name="upper", activation="relu", **penalty)(values)
+    values = keras.layers.BatchNormalization(name="normal")(values)
+    values = keras.layers.Conv2D(3, 2, name="top", use_bias=False, **penalty)(values)
+    values = keras.layers.Conv2D(3, 1, name="last", **penalty)(values)
+    model = keras.Model(inputs, values)
+    model.trainable = False
+    return model
+
+
+def make_data(replicates: int = 2) -> Replicates:
+    """Outputs of the lower part, (6, 6, 4), and labels of three classes."""
+    rng = np.random.default_rng(4)
+    labels = (np.arange(60) % 3).astype(np.int32)
+    features = rng.normal(size=(60, 6, 6, 4)) + labels[:, None, None, None]
+    return Replicates(
+        features=features.astype(np.float32),
+        labels=labels,
+        samples=np.stack([rng.permutation(40)[:10] for _ in range(replicates)]),
+        validation=np.arange(40, 60),
+        selection=np.arange(20) % 2 == 0,
+        classes=3,
+    )
+
+
+def heads_start(replicates: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(6)
+    each = [heads.initial_parameters(rng, 27, [5], 3) for _ in range(replicates)]
+    return [np.stack(arrays) for arrays in zip(*each, strict=True)]
+
+
+# --- where it is cut
+
+
+def test_the_two_parts_are_the_whole():
+    model = backbone()
+    lower, upper = fine_tuning.split(model, "upper")
+    images = picture_rows(3, 6, 3).astype(np.float32)
+    np.testing.assert_allclose(upper(lower(images)), model(images), rtol=1e-5, atol=1e-5)
+    assert not lower.trainable_weights
+    assert [len(part.weights) for part in (lower, upper)] == [6, UPPER + 2]
+    assert len(upper.trainable_weights) == UPPER
+
+
+def test_an_unknown_layer_is_refused_with_those_there_are():
+    with pytest.raises(BackboneError, match=r"from_layer: found 'block9', allowed: lower, first"):
+        fine_tuning.split(backbone(), "block9")
+
+
+@pytest.mark.parametrize("layer", ["second", "sum"])
+def test_a_layer_that_not_all_goes_through_is_refused(layer):
+    expected = rf"from_layer: found '{layer}', which a connection passes by"
+    with pytest.raises(BackboneError, match=expected):
+        fine_tuning.split(backbone(), layer)
+
+
+# --- its training
+
+
+def test_a_training_run_is_the_one_of_keras_and_leaves_the_backbone_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    data, spy = make_data(1), Spy(monkeypatch)
+    model = backbone()
+    _, upper = fine_tuning.split(model, "upper")
+    before, start = [weight.numpy() for weight in model.weights], heads_start(1)
+    runs, _ = fine_tuning.train(data, upper, start, **SETTINGS, **NAMES)
+    for one, other in zip(before, model.weights, strict=True):
+        np.testing.assert_array_equal(one, other.numpy())
+
+    penalty = {"kernel_regularizer": keras.regularizers.L2(L2)}
+    head = [keras.layers.Flatten(), keras.layers.Dense(5, "elu", **penalty)]
+    twin = keras.Sequential([upper, *head, keras.layers.Dense(3, **penalty)])
+    twin.build((None, 6, 6, 4))
+    for layer, arrays in zip(twin.layers[-2:], (start[:2], start[2:]), strict=True):
+        layer.set_weights([array[0] for array in arrays])
+    began = [variable.numpy() for variable in twin.trainable_variables]
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    optimizer = keras.optimizers.Adam(SETTINGS["learning_rate"])
+    tf = heads.tf
+    for batch in spy.batches[:, 0]:
+        rows = batch[batch >= 0]
+        with tf.GradientTape() as tape:  # normalised as the pretrained network does
+            value = loss(data.labels[rows], twin(data.features[rows], training=False))
+            value += tf.add_n(twin.losses)
+        variables = twin.trainable_variables
+        optimizer.apply_gradients(zip(tape.gradient(value, variables), variables, strict=True))
+    assert len(spy.parameters) == len(twin.trainable_variables) == UPPER + 4
+    for first, ours, theirs, start in zip(
+        spy.start, spy.parameters, twin.trainable_variables, began, strict=True
+    ):
+        np.testing.assert_array_equal(first[0], start)  # from the pretrained weights
+        np.testing.assert_allclose(ours.numpy()[0], theirs.numpy(), rtol=1e-3, atol=1e-4)
+        assert np.abs(ours.numpy()[0] - start).max() > 0.005  # every one learns
+    values = twin(data.features[data.validation], training=False)
+    expected = loss(data.labels[data.validation], values).numpy()
+    assert runs["validation_loss"].item() == pytest.approx(expected, rel=1e-3)
+
+
+def test_every_replicate_begins_with_the_pretrained_weights_and_its_own_head():
+    data, start = make_data(2), heads_start(2)
+    _, upper = fine_tuning.split(backbone(), "upper")
+    runs, history = fine_tuning.train(data, upper, start, **SETTINGS, **NAMES)
+    assert runs["replicate"].tolist() == [0, 1]
+    assert runs["seed"].tolist() == [run_seed(2018, "toy", "0.1", number) for number in range(2)]
+    assert set(history["replicate"]) == {0, 1}
+    # Whatever was trained before it, down to the last digit.
+    other = data._replace(samples=np.stack([data.samples[1], data.samples[1]]))
+    beside, _ = fine_tuning.train(other, upper, start, **SETTINGS, **NAMES)
+    pd.testing.assert_frame_equal(runs.iloc[1:], beside.iloc[1:], check_exact=True)
+    assert runs["train_loss"].nunique() == 2
+
+
+# --- from and to files
+
+
+def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
+    files = {name: tmp_path / f"{name}.parquet" for name in ("images", "samples", "halves")}
+    index = pd.DataFrame(
+        {
+            "image_id": [f"image-{row}" for row in range(60)],
+            "split": np.repeat([store.TRAINING, store.VALIDATION], [30, 30]),
+            "label": np.arange(60) % 3,
+        }
+    )
+    pixels = picture_rows(60, 32)
+    about = {"classes": list("abc")}
+    store.write_arrays(files["images"], "pixels", (32, 32, 1), "|u1", [(index, pixels)], about)
+    store.write_rows(draw_samples(index, 0.5, "toy", 2, 2018), files["samples"])
+    store.write_rows(validation_halves(index, "toy", 2018), files["halves"])
+    cut = {"architecture": "VGG16", "layer": "block2_pool", "input_size": 32}
+    features, weights = tmp_path / "features.parquet", tmp_path / "vgg16.weights.h5"
+    keras.applications.VGG16(include_top=False, weights=None).save_weights(weights)
+    backbones.extract(files["images"], weights, features, **cut, precision="float32", threads=1)
+
+    names = {"dataset": "toy", "backbone": "vgg16", "size": "0.5", "run": "refit"}
+    names |= {"protocol": "report", "method": "fine-tuning"}
+    common = {"names": names, "study_seed": 2018, "settings": SETTINGS | {"learning_rate": 0.001}}
+    outputs = {
+        rate: [tmp_path / f"{kind}-{rate}" for kind in ("runs", "history")]
+        for rate in ("head", 0.0, 0.001)
+    }
+    others = (files["samples"], files["halves"])
+    heads.train_files(features, *others, *outputs["head"], **common)
+    for rate in (0.0, 0.001):
+        fine_tuning.train_files(
+            files["images"],
+            weights,
+            features,
+            *others,
+            *outputs[rate],
+            **common,
+            backbone=cut,
+            from_layer="block2_conv2",
+            learning_rate=rate,
+            epochs=2,
+        )
+    head, still, tuned = (store.read_rows(runs) for runs, _ in outputs.values())
+    scores = [column for column in head if column.endswith("_loss")]
+    np.testing.assert_allclose(still[scores], head[scores], rtol=1e-3)
+    counts = [column for column in head if column.endswith("_accuracy")]
+    np.testing.assert_allclose(still[counts], head[counts], atol=1.01 / 15)  # a tie may turn
+    assert (np.abs(tuned[scores] - head[scores]) > 1e-3).any(axis=None)
+    about = {**names, "size": 0.5, "precision": "float32", "learning_rate": 0.001, "epochs": 2}
+    assert tuned[list(about)].drop_duplicates().to_dict("records") == [about]
+    assert set(store.read_rows(outputs[0.001][1])["epoch"]) == {1, 2}

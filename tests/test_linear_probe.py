@@ -1,0 +1,155 @@
+"""Promises of the linear probe: the optimum of the heads' loss, whatever the features' scale."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import optimize, special
+from threadpoolctl import threadpool_limits
+
+from transfer_gain import linear_probe, store
+from transfer_gain.sampling import Replicates, draw_samples, validation_halves
+from transfer_gain.seeds import run_seed
+from transfer_gain.statistics import mean_interval
+
+NAMES = (2018, "toy", "0.1")
+LOSSES = ["train_loss", "validation_loss", "selection_loss"]
+
+
+def make_data(
+    replicates: int = 2,
+    images: int = 40,
+    *,
+    classes: int = 3,
+    width: int = 5,
+    validation: int = 60,
+    distance: float = 0.7,
+    permuted: bool = False,
+) -> Replicates:
+    """Clouds of points, one a class, that overlap."""
+    rng = np.random.default_rng(3)
+    pool = 60 * classes
+    labels = (np.arange(pool + validation) % classes).astype(np.int32)
+    centres = distance * rng.normal(size=(classes, width))
+    features = (3 * (centres[labels] + rng.normal(size=(len(labels), width)))).astype(np.float32)
+    return Replicates(
+        features=features,
+        labels=rng.permutation(labels) if permuted else labels,
+        samples=np.stack([rng.permutation(pool)[:images] for _ in range(replicates)]),
+        validation=np.arange(pool, len(labels)),
+        selection=np.arange(validation) % 3 == 0,
+        classes=classes,
+    )
+
+
+def optimum(data: Replicates, sample: np.ndarray, l2: float) -> tuple[list[float], float]:
+    """Minimise the loss as it is stated, a kernel a class: losses and validation accuracy there."""
+    scale = np.sqrt((data.features[sample].astype(float) ** 2).mean())
+    inputs, width = data.features / scale, data.features.shape[1]
+
+    def entropies(parameters: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        kernel, bias = np.split(parameters.reshape(width + 1, data.classes), [width])
+        logarithms = special.log_softmax(inputs[rows] @ kernel + bias, axis=1)
+        return -logarithms[np.arange(len(rows)), data.labels[rows]]
+
+    def loss(parameters: np.ndarray) -> float:
+        kernel = parameters[: width * data.classes]
+        return entropies(parameters, sample).mean() + l2 * np.sum(kernel**2)
+
+    found = optimize.minimize(loss, np.zeros((width + 1) * data.classes), method="L-BFGS-B")
+    rows = (sample, data.validation, data.validation[data.selection])
+    kernel, bias = np.split(found.x.reshape(width + 1, data.classes), [width])
+    logits = inputs[data.validation] @ kernel + bias
+    accuracy = (logits.argmax(axis=1) == data.labels[data.validation]).mean()
+    return [entropies(found.x, part).mean() for part in rows], accuracy
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_optimum_is_that_of_the_stated_loss(classes):
+    data, penalties = make_data(classes=classes), [1, 0.1, 0.01]
+    fitted = linear_probe.fit(data, penalties, NAMES).set_index(["l2", "replicate"])
+    assert len(fitted) == 3 * 2
+    for l2 in penalties:
+        for replicate, sample in enumerate(data.samples):
+            row = fitted.loc[(l2, replicate)]
+            losses, accuracy = optimum(data, sample, l2)
+            np.testing.assert_allclose(row[LOSSES].astype(float), losses, rtol=2e-3)
+            assert row["validation_accuracy"] == pytest.approx(accuracy, abs=1.5 / 60)
+    assert fitted["levelled_off"].all()
+
+
+@pytest.mark.parametrize(
+    ("factor", "tolerance"), [(2**-7, 0), (1024, 0), (1e-3, 1e-3), (7e4, 1e-3)]
+)
+def test_the_scale_of_features_does_not_matter(factor, tolerance):
+    data = make_data()
+    scaled = data._replace(features=data.features * np.float32(factor))
+    one, other = (linear_probe.fit(each, [0.1, 0.001], NAMES) for each in (data, scaled))
+    if not tolerance:  # a power of two changes no digit
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+    columns = [column for column in one if column.endswith(("_loss", "_accuracy"))]
+    np.testing.assert_allclose(one[columns], other[columns], rtol=tolerance)
+
+
+def test_permuted_labels_bring_chance_and_true_ones_do_not():
+    sizes = {"replicates": 8, "images": 200, "classes": 7, "width": 12, "validation": 1400}
+    fitted = linear_probe.fit(make_data(**sizes, permuted=True), [0.001], NAMES)
+    _, low, high = mean_interval(fitted["validation_accuracy"])
+    assert low < 1 / 7 < high < 0.2
+    assert (fitted["train_accuracy"] > 0.2).all()  # it did fit its own labels
+    fitted = linear_probe.fit(make_data(**sizes), [0.001], NAMES)
+    assert (fitted["validation_accuracy"] > 0.4).all()
+
+
+def test_rows_are_those_of_a_training_run():
+    data = make_data(3)
+    fitted = linear_probe.fit(data, [1, 0.01], NAMES)
+    assert fitted["l2"].tolist() == [1.0] * 3 + [0.01] * 3
+    assert fitted["replicate"].tolist() == [0, 1, 2] * 2
+    assert fitted["seed"].tolist() == [run_seed(*NAMES, number) for number in range(3)] * 2
+    assert (fitted["training_samples"] == 40).all()
+    assert (fitted["epochs"] == fitted["updates"]).all()
+    share = data.selection.mean()
+    np.testing.assert_allclose(
+        fitted["validation_accuracy"],
+        share * fitted["selection_accuracy"] + (1 - share) * fitted["reporting_accuracy"],
+    )
+
+
+@pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
+def test_a_probe_that_did_not_converge_is_flagged(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(linear_probe, "ITERATIONS", 2)
+    fitted = linear_probe.fit(make_data(1), [1e-4], NAMES)
+    assert fitted[["updates", "levelled_off"]].to_numpy().tolist() == [[2, False]]
+
+
+def test_the_number_of_threads_changes_no_byte(tmp_path: Path):
+    files = {name: tmp_path / f"{name}.parquet" for name in ("features", "samples", "halves")}
+    data = make_data(classes=3, width=700, validation=300)
+    index = pd.DataFrame(
+        {
+            "image_id": [f"image-{row}" for row in range(len(data.labels))],
+            "split": np.repeat([store.TRAINING, store.VALIDATION], [180, 300]),
+            "label": data.labels,
+        }
+    )
+    about = {"precision": "bfloat16"}
+    store.write_arrays(
+        files["features"], "features", (700,), "<f4", [(index, data.features)], about
+    )
+    store.write_rows(draw_samples(index, 1, "toy", 1, 2018), files["samples"])
+    store.write_rows(validation_halves(index, "toy", 2018), files["halves"])
+    names = {"dataset": "toy", "backbone": "vgg16", "size": "1"}
+    contents = []
+    for threads in (1, 2):
+        runs = tmp_path / f"{threads}.parquet"
+        with threadpool_limits(threads):
+            linear_probe.fit_files(
+                **files, runs=runs, names=names, study_seed=2018, penalties=[0.01]
+            )
+        contents.append(runs.read_bytes())
+    assert contents[0] == contents[1]
+    expected = {**names, "size": 1.0, "precision": "bfloat16", "method": "linear-probe"}
+    expected |= {"run": "grid", "protocol": "both"}
+    assert store.read_rows(runs)[list(expected)].to_dict("records") == [expected]
