@@ -34,14 +34,18 @@ def test_a_dataset_is_added_as_the_page_says(tmp_path: Path):
     schema_file.write_text(yaml.safe_dump(schema))
     done = snakemake(
         folder, "--cores", "1", "results/images/lines.parquet",
-        study={"datasets": {"lines": {"source": "stripes", "training_per_class": 12}}},
+        study={
+            "datasets": {"lines": {"source": "stripes", "training_per_class": 30}},
+            "sizes": [{"fraction": 1, "replicates": 1}],
+            "long_runs": {"sizes": []},
+        },
         timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     rows = pd.read_parquet(folder / "results/images/lines.parquet")
     assert rows.groupby(["split", "label"]).size().to_dict() == {
-        ("training", 0): 12,
-        ("training", 1): 12,
+        ("training", 0): 30,
+        ("training", 1): 30,
         ("validation", 0): 20,
         ("validation", 1): 20,
     }
