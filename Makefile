@@ -1,6 +1,7 @@
 # Two commands on a fresh machine: make study, make test. The rest is plain Snakemake.
 #   make study          the study of config.yaml
 #   make demo           a small true study, in minutes
+#   make own DATA=path/to/folder    the comparison on your own images
 #   make test           style checks and all tests
 #   make study GPU=1    with TensorFlow's CUDA libraries (Linux, NVIDIA)
 #   make env PYTHON=python3.12
@@ -9,21 +10,37 @@ PYTHON ?= python3
 ENV := .venv
 PINS := envs/requirements$(if $(GPU),-gpu).txt
 RUN := PATH="$(CURDIR)/$(ENV)/bin:$$PATH"
+# A line a job and how far it is; colours only where they are wanted.
+SNAKEMAKE := $(RUN) snakemake --cores all --quiet rules$(if $(NO_COLOR), --nocolor)
 
-.PHONY: study demo test env
+.PHONY: study demo own ask test browser env
 
 study: env
-	$(RUN) snakemake --cores all
+	$(SNAKEMAKE)
 
 demo: env
-	$(RUN) snakemake --cores all --configfile workflow/studies/smoke.yaml
+	$(SNAKEMAKE) --configfile workflow/studies/smoke.yaml
 
-test: env
+own: $(if $(DATA),env,ask)
+	$(SNAKEMAKE) --configfile workflow/studies/own.yaml \
+	  --config 'datasets={mine: {path: "$(DATA)"}}'
+
+ask:
+	@echo "which images? make own DATA=path/to/folder" >&2; exit 2
+
+test: env browser
 	$(RUN) ruff check --output-format concise
 	$(RUN) ruff format --check
 	$(RUN) snakefmt --check Snakefile workflow
 	$(RUN) snakemake --lint
 	$(RUN) pytest
+
+# The report is tested in Chromium; where there is none and it cannot be installed, those tests skip.
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+	  { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get -qq update && \
+	    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; \
+	  } >/dev/null 2>&1 || echo "no Chromium: tests of the report in a browser are skipped" >&2
 
 env: $(ENV)/$(notdir $(PINS)).installed
 
@@ -31,6 +48,7 @@ $(ENV)/%.installed: envs/%
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { \
 	  echo "$$($(PYTHON) --version) found, Python 3.11, 3.12 or 3.13 expected: make PYTHON=..." >&2; \
 	  exit 1; }
+	@test ! -L $(ENV) || { echo "$(ENV) is a link: what it points to would be cleared" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(ENV)
 	$(ENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@

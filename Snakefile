@@ -22,6 +22,8 @@ include: "workflow/rules/scratch.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/verdict.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/messages.smk"
 
 
 if study.one_shot:
@@ -35,3 +37,4 @@ rule all:
         rules.tables.input,
         rules.gains.input,
         rules.figures.input,
+        rules.report.input,

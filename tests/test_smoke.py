@@ -1,6 +1,8 @@
 """The smoke study, end to end: real Fashion-MNIST images, real VGG16 weights, real rules."""
 
+import re
 import shutil
+from html import escape
 from pathlib import Path
 
 import pandas as pd
@@ -121,6 +123,16 @@ def test_every_figure_is_there_in_both_formats(results: Path):
     assert names == {stem + ending for stem in stems for ending in (".svg", ".png")}
 
 
+def test_the_report_holds_every_figure_and_begins_with_the_answer(results: Path):
+    html = (results / "report.html").read_text()
+    names = {path.stem for path in (results / "figures").glob("*.svg")}
+    assert set(re.findall(r'<figure id="figure-([^"]+)">', html)) == names
+    *sentences, where = (results / "answer.txt").read_text().splitlines()
+    assert len(sentences) == 3
+    assert all(escape(sentence) in html for sentence in sentences)
+    assert where == "The report: results/smoke/report.html"
+
+
 def test_every_job_left_a_log_and_a_benchmark(results: Path):
     training = {made.parent for made in results.glob("*/clothes/**/runs.parquet")}
     assert len(training) == 4 * 2 + 3 * 2 + 1 + 2 + 2 * 3 + 2  # the last are long runs
@@ -159,6 +171,7 @@ def test_a_second_run_has_nothing_to_do_and_does_not_import_tensorflow(study: Pa
 def test_tables_and_figures_are_drawn_the_same_again(study: Path, results: Path, tmp_path: Path):
     before = shutil.copytree(results / "tables", tmp_path / "tables")
     shutil.copytree(results / "figures", tmp_path / "figures")
+    report = (results / "report.html").read_text()
     for folder in ("tables", "figures"):
         shutil.rmtree(results / folder)
     done = run(study, "--cores", "1")
@@ -169,6 +182,8 @@ def test_tables_and_figures_are_drawn_the_same_again(study: Path, results: Path,
     for path in [*(results / "tables").iterdir(), *(results / "figures").iterdir()]:
         if path.stem.split("_")[0] != "cost":
             assert path.read_bytes() == (tmp_path / path.parent.name / path.name).read_bytes(), path
+    again, before_cost = (results / "report.html").read_text(), '<section id="provenance">'
+    assert again.split(before_cost)[0] == report.split(before_cost)[0]
 
 
 def test_one_core_gives_the_same_bytes_as_two(study: Path, results: Path, tmp_path: Path):

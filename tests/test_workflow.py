@@ -91,7 +91,8 @@ VERDICT_FIGURES = {
 VERDICT = {"tabulate_selected", *VERDICT_FIGURES} | {
     f"tabulate_verdict {table}" for table in ("accuracy", "gains", "hypotheses", "label_value")
 }
-ROWS = {"gather_rows runs", "gather_rows history", "tabulate_cost"} | VERDICT
+REPORT = {"report_html"}
+ROWS = {"gather_rows runs", "gather_rows history", "tabulate_cost"} | VERDICT | REPORT
 FIGURES = {"plot_grid clothes vgg16", "plot_learning_rates clothes vgg16"}
 # Whatever depends on a selection is listed with it: what it will choose is not known beforehand.
 BEST = {"tabulate_best_heads", "plot_accuracy"}
@@ -231,14 +232,14 @@ def edit(made: Path, folder: Path, module: str) -> Path:
 
 def test_editing_how_figures_are_drawn_redraws_them_and_trains_nothing(made, tmp_path):
     figures = FIGURES | LONG_RUNS_FIGURE | VERDICT_FIGURES
-    figures |= {"plot_samples clothes", "plot_augmented clothes", "plot_accuracy"}
+    figures |= {"plot_samples clothes", "plot_augmented clothes", "plot_accuracy"} | REPORT
     assert planned(edit(made, tmp_path, "figures.py"), study=STUDY) == figures
 
 
 def test_editing_what_tables_alone_use_trains_nothing(made, tmp_path):
     jobs = planned(edit(made, tmp_path, "verdict.py"), study=STUDY)
     tables = {job for job in jobs if not job.startswith("plot_")}
-    assert tables == {job for job in VERDICT if job.startswith("tabulate_verdict")}
+    assert tables == REPORT | {job for job in VERDICT if job.startswith("tabulate_verdict")}
 
 
 def test_editing_the_training_loop_trains_anew_and_extracts_nothing(made, tmp_path):

@@ -9,8 +9,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 
-from transfer_gain.code import files_behind, make_importable
-from transfer_gain.study import BY_GRADIENTS, PROTOCOLS, ConfigError, load, number
+from transfer_gain import plan
+from transfer_gain.code import PACKAGE, files_behind, make_importable
+from transfer_gain.study import (
+    BY_GRADIENTS,
+    PROTOCOLS,
+    ConfigError,
+    complete,
+    load,
+    number,
+)
 
 make_importable()
 
@@ -205,6 +213,11 @@ def job_benchmarks():
     return [(job, file) for file, job in jobs.items()]
 
 
+def caption_file(kind):
+    """Return the file that says what a kind of figure shows."""
+    return Path(workflow.basedir, "workflow", "report", f"{kind}.rst")
+
+
 def figure_files(name, caption):
     """Return the two files of a figure, by format; the SVG goes into Snakemake's report."""
     return {
@@ -217,3 +230,37 @@ def figure_files(name, caption):
         ),
         "png": paths.figure(f"{name}.png"),
     }
+
+
+def made_by(path):
+    """Return how a file was made, as the report tells it: kind, rule, script and wildcards."""
+    maker = next(each for each in workflow.rules if each.is_producer(path))
+    wildcards = dict(maker.get_wildcards(path))
+    name, kind = Path(path).stem, Path(path).stem
+    for value in wildcards.values():
+        kind = kind.removesuffix(f"_{value}").replace(f"_{value}_", "_")
+    return {
+        "name": name,
+        # A table's rule may name the table by a wildcard.
+        "kind": name if Path(path).suffix == ".csv" else kind,
+        "path": os.path.relpath(path, Path(paths.report).parent),
+        "rule": maker.name,
+        "script": f"workflow/scripts/{Path(str(maker.script)).name}",
+        "wildcards": wildcards,
+    }
+
+
+def images_seen(job):
+    """Return roughly how many images a job trains on or reads, each as often as it does."""
+    dataset = study.datasets.get(job.wildcards.get("dataset"))
+    if dataset is None or job.rule.name not in plan.COSTS:
+        return 0
+    # How many a folder has is known only once it is read.
+    classes = dataset.class_count or 5
+    training = classes * (dataset.training_per_class or 100)
+    if "size" not in job.wildcards.keys():
+        return training + classes * (dataset.validation_per_class or 0)
+    drawn = training * float(job.wildcards.size)
+    updates = study.heads.min_updates * study.heads.batch_size
+    replicates = study.replicates(job.wildcards.size)
+    return replicates * max(study.heads.epochs * drawn, updates)

@@ -402,6 +402,16 @@ class Paths:
         """Return the path of a figure, without its ending."""
         return f"{self.results}/figures/{name}"
 
+    @property
+    def report(self) -> str:
+        """Return the path of the report."""
+        return f"{self.results}/report.html"
+
+    @property
+    def answer(self) -> str:
+        """Return the path of the report's first sentences, as text."""
+        return f"{self.results}/answer.txt"
+
     def log(self, made: str) -> str:
         """Return the path of the log of the job that makes this file."""
         return self._beside(made, "logs", "log")

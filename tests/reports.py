@@ -1,0 +1,91 @@
+"""A report of made-up runs, for tests of what it says and how it looks in a browser."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import test_figures
+import test_verdict
+from transfer_gain import figures, report, verdict
+from transfer_gain.study import complete
+
+CLASSES = {"clothes": ["t-shirt", "kurta & été"], "avatars": ["anger", "<joy>"]}
+CONFIG = complete({})
+
+
+def made(kind: str, content, **wildcards: str) -> report.Made:
+    """Return a figure or table as the workflow hands it over."""
+    name = "_".join([kind, *wildcards.values()])
+    ending, folder = (".svg", "figures") if isinstance(content, str) else (".csv", "tables")
+    return report.Made(
+        name=name,
+        kind=kind,
+        path=f"{folder}/{name}{ending}",
+        rule=f"make_{kind}",
+        script=f"workflow/scripts/make_{kind}.py",
+        wildcards=wildcards,
+        content=content,
+        caption=f"Caption of {name}.",
+    )
+
+
+def tables() -> list[report.Made]:
+    """Return the tables of a study of two datasets."""
+    selected = test_verdict.study()
+    rows = {name: make(selected) for name, (make, _) in test_verdict.TABLES.items()}
+    best = (
+        rows["accuracy"]
+        .query("method == 'transfer'")
+        .rename(columns={"mean": "validation_accuracy"})
+    )
+    rows["best_heads"] = best.assign(layers="100-50", activation="elu", learning_rate=0.01)
+    counts = {"seconds": [1.5, 2.5], "cpu_seconds": [1.0, 2.0], "max_rss_mb": [100.0, np.nan]}
+    rows["cost"] = pd.DataFrame({"rule": ["train_head"] * 2, **counts})
+    rows["skipped"] = pd.DataFrame({"dataset": [], "path": [], "reason": []}, dtype="str")
+    rows["extra"] = pd.DataFrame({"a<b": range(500)})
+    return [made(name, table) for name, table in rows.items()]
+
+
+def runs() -> pd.DataFrame:
+    """Return rows of heads, of the grid and longer ones."""
+    rows = test_figures.runs_of({0.01: 2, 0.1: 2})
+    rows = rows.assign(method="transfer", protocol="report")
+    return pd.concat([rows.assign(run="grid"), rows.assign(run="long")])
+
+
+def drawings(folder: Path) -> list[report.Made]:
+    """Return figures of both datasets, by both protocols."""
+    rows = {table.name: table.content for table in tables()}
+    drawn = []
+
+    def draw(figure, kind: str, **wildcards: str) -> None:
+        path = folder / f"{kind}.svg"
+        figures.save(figure, path)
+        drawn.append(made(kind, path.read_text(), **wildcards))
+
+    for dataset in CLASSES:
+        for protocol in verdict.tables.selection.PROTOCOLS:
+            where = {"dataset": dataset, "protocol": protocol}
+
+            def of(name: str, where=where) -> pd.DataFrame:
+                same = rows[name][list(where)] == list(where.values())
+                return rows[name][same.all(axis=1)]
+
+            draw(figures.plot_learning_curves(of("accuracy"), 1 / 7), "learning_curves", **where)
+            draw(figures.plot_gains(of("gains")), "gains", **where)
+            draw(figures.plot_label_value(of("label_value")), "label_value", **where)
+    draw(figures.plot_grid(runs(), 1 / 7), "grid", dataset="clothes", backbone="vgg16")
+    draw(test_figures.samples(), "samples", dataset="clothes")
+    return drawn
+
+
+def render(folder: Path, **facts) -> str:
+    """Return a whole report."""
+    facts = {
+        "config": CONFIG,
+        "raw": ["tables/runs.csv"],
+        "classes": CLASSES,
+        "provenance": {"Precision": "float32", "Commit": "0" * 40},
+    } | facts
+    return report.render(drawings(folder), tables(), runs(), facts)

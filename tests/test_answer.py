@@ -1,0 +1,136 @@
+"""Promises of the answer: sentences that follow from the tables, with no number of their own."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from test_verdict import REPLICATES, TABLES, runs, study
+from transfer_gain import answer, words
+
+TRANSFER, SCRATCH = ("vgg16", "transfer"), ("none", "baseline")
+
+
+def tables(selected: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return {name: make(selected) for name, (make, _) in TABLES.items()}
+
+
+def two_methods(gains: dict[float, list[float]], scratch: float = 0.5) -> dict[str, pd.DataFrame]:
+    """A study of two methods: the gain of transfer in each replicate, by size."""
+    noise = np.array([0.003, -0.001, 0.002, -0.004, 0.001, 0.0, -0.001, 0.002, -0.002, 0.001])
+    rows = []
+    for size, gained in gains.items():
+        baseline = scratch + 0.1 * np.log10(size) + noise[: len(gained)]
+        rows.append(runs(SCRATCH, size, list(baseline), protocol="held-out"))
+        rows.append(runs(TRANSFER, size, list(baseline + gained), protocol="held-out"))
+    return tables(pd.concat(rows, ignore_index=True))
+
+
+def numbers_in(sentence: str) -> set[str]:
+    """Return the numbers of a sentence, but for those in names."""
+    sentence = re.sub(r"\bvgg16\b|\bH[12]\b|p < 0\.001", "", sentence)
+    return {found.replace(",", "") for found in re.findall(r"\d[\d,]*(?:\.\d+)?", sentence)}
+
+
+def shown(value: float) -> set[str]:
+    """Return every way in which a sentence may write a number of a table."""
+    if not np.isfinite(value):
+        return set()
+    size = abs(value)
+    written = {words.accuracy(size), words.points(size), words.count(size), words.times(size)}
+    written |= {f"{size:.2g}", f"{size:g}"}
+    return {text.replace(",", "").lstrip("+") for text in written}
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("replicates", [REPLICATES, {0.01: 1}, {0.1: 2, 0.01: 3}])
+def test_every_number_in_a_sentence_is_in_the_tables(replicates, seed):
+    made = tables(study(replicates, seed))
+    values = {
+        number
+        for table in made.values()
+        for value in table.select_dtypes("number").to_numpy().ravel()
+        for number in shown(value)
+    }
+    texts = [
+        text for table in made.values() for text in table.select_dtypes("str").to_numpy().ravel()
+    ]
+    values |= {number for text in texts for number in numbers_in(str(text))}
+    sentences = [each for three in answer.answer(made).values() for each in three]
+    for sentence in [*sentences, *answer.hypotheses(made)]:
+        assert numbers_in(sentence) - values == set(), sentence
+        assert "nan" not in sentence
+        assert sentence.endswith(".")
+
+
+def test_each_dataset_has_three_sentences():
+    assert {name: len(each) for name, each in answer.answer(tables(study())).items()} == {
+        "clothes": 3,
+        "avatars": 3,
+    }
+
+
+def test_a_clear_winner_is_named_alone():
+    made = two_methods({0.01: [0.2, 0.21, 0.19, 0.2, 0.2]})
+    best, gain, value = answer.answer(made)["clothes"]
+    assert "Most accurate on clothes: at 60 images per class transfer from vgg16 (0.500" in best
+    assert "not told apart" not in best
+    assert re.search(r"\+20\.0 points \[\+\d+\.\d, \+\d+\.\d\] at 60 images per class", gain)
+    assert "(supported, p < 0.001)" in gain
+    assert "more than" in value
+
+
+def test_a_tie_is_told():
+    made = two_methods({0.01: [0.01, -0.01, 0.02, -0.02, 0.0]})
+    best, gain, _ = answer.answer(made)["clothes"]
+    assert "not told apart from" in best
+    assert "supported, p" not in gain.replace("not supported, p", "")
+
+
+def test_one_replicate_has_no_interval_and_decides_nothing():
+    best, gain, value = answer.answer(two_methods({0.01: [0.3]}))["clothes"]
+    assert "run once" in best
+    assert "undecided with 1 replicate)" in gain
+    assert not any("[" in sentence for sentence in (best, gain, value))
+
+
+def test_more_labels_than_there_are_is_said_so():
+    value = answer.answer(two_methods({1.0: [0.3, 0.31], 0.01: [0.0, 0.01]}))["clothes"][2]
+    assert "from scratch needs more than 6,000" in value
+
+
+def test_a_control_is_never_the_backbone_that_is_told_of():
+    made = tables(study())
+    made["hypotheses"] = made["hypotheses"].query("backbone != 'vgg16-random'")
+    made["accuracy"].loc[made["accuracy"]["backbone"] == "vgg16-random", "mean"] = 1.0
+    assert answer.strongest_backbone(made, "clothes") == "vgg16"
+
+
+def test_the_terminal_s_lines_are_the_sentences_and_the_place():
+    made = tables(study())
+    *sentences, where = answer.write(made, "results/report.html").splitlines()
+    assert sentences == [each for three in answer.answer(made).values() for each in three]
+    assert where == "The report: results/report.html"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (words.points(0.1824), "+18.2"),
+        (words.points(-0.004), "−0.4"),
+        (words.points(-0.00001), "0.0"),
+        (words.count(6000), "6,000"),
+        (words.count(12.51), "12.5"),
+        (words.times(4.84), "4.8"),
+        (words.p_value(0.0004), "p < 0.001"),
+        (words.interval(np.nan, np.nan, words.points), ""),
+        (words.interval(2, np.inf, words.times), " [above 2]"),
+        (words.interval(0, 9, words.times), " [below 9]"),
+        (words.interval(0, np.inf, words.times), " [open]"),
+        (words.listed(["a", "b", "c"]), "a, b and c"),
+        (words.listed(["a"]), "a"),
+    ],
+)
+def test_numbers_are_written_as_a_reader_expects(written, expected):
+    assert written == expected

@@ -1,0 +1,87 @@
+"""docs/extending.md holds: its dataset, added as it says, is made; links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from checkout import ROOT, copy_checkout, snakemake
+from test_verdict import accuracy, gains, study
+from transfer_gain import published
+
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
+
+
+def blocks(language: str) -> list[str]:
+    page = (ROOT / "docs" / "extending.md").read_text()
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+
+
+def test_a_dataset_is_added_as_the_page_says(tmp_path: Path):
+    folder = copy_checkout(tmp_path)
+    (module,) = blocks("python")
+    (folder / "workflow/transfer_gain/sources/stripes.py").write_text(module)
+    schema_file = folder / "workflow/schemas/config.schema.yaml"
+    schema = yaml.safe_load(schema_file.read_text())
+    (keys,) = (block for block in blocks("yaml") if "stripes" in block)
+    schema["$defs"] |= yaml.safe_load(keys)
+    dataset = schema["$defs"]["dataset"]
+    dataset["properties"]["source"]["enum"].append("stripes")
+    condition = {"properties": {"source": {"const": "stripes"}}, "required": ["source"]}
+    dataset["allOf"].append({"if": condition, "then": {"$ref": "#/$defs/stripes"}})
+    schema_file.write_text(yaml.safe_dump(schema))
+    done = snakemake(
+        folder, "--cores", "1", "results/images/lines.parquet",
+        study={
+            "datasets": {"lines": {"source": "stripes", "training_per_class": 30}},
+            "sizes": [{"fraction": 1, "replicates": 1}],
+            "long_runs": {"sizes": []},
+        },
+        timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = pd.read_parquet(folder / "results/images/lines.parquet")
+    assert rows.groupby(["split", "label"]).size().to_dict() == {
+        ("training", 0): 30,
+        ("training", 1): 30,
+        ("validation", 0): 20,
+        ("validation", 1): 20,
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path):
+    for link in re.findall(r"\]\(([^)#]+)", page.read_text()):
+        if "://" not in link:
+            assert (page.parent / link).exists(), link
+
+
+def test_the_catalog_s_metadata_has_the_keys_that_the_catalog_reads():
+    usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
+    assert set(usage) == {"mandatory-flags", "software-stack-deployment", "report"}
+    assert usage["mandatory-flags"]["flags"] == "--cores all"
+
+
+def test_published_values_stand_beside_ours():
+    tables = {"accuracy": accuracy(study()), "gains": gains(study())}
+    tables["best_heads"] = pd.DataFrame(
+        {
+            "protocol": ["report"],
+            "dataset": ["clothes"],
+            "size": [0.001],
+            "validation_accuracy": [0.654],
+            "ci_low": [0.643],
+            "ci_high": [0.665],
+            "learning_rate": [0.001],
+            "published_validation_accuracy": [0.64],
+            "published_learning_rate": [0.01],
+        }
+    )
+    lines = published.compare(tables).splitlines()
+    best = "| 3 | clothes | 0.1 % | best head | 0.64 | 0.654 [0.643, 0.665] | +0.014 |"
+    assert best in lines
+    assert sum("| 4 | clothes" in line for line in lines) == 6
+    assert sum("| 5 | clothes" in line for line in lines) == 8
+    assert not any("avatars" in line for line in lines)

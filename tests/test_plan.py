@@ -1,0 +1,34 @@
+"""Promises of what is said before a run: right counts, a time that grows with the work."""
+
+import pytest
+
+from transfer_gain import plan
+
+JOBS = [("train_head", 50_000.0)] * 12 + [("plot_grid", 0.0)]
+
+
+def test_jobs_are_counted_and_their_time_is_called_rough():
+    assert plan.describe(JOBS, 2).startswith("13 jobs, very roughly a minute or two on 2 cores:")
+    assert " on 1 core:" in plan.describe(JOBS, 1)
+
+
+def test_more_work_takes_longer_and_more_cores_less():
+    few, many = plan.seconds(JOBS), plan.seconds(JOBS * 2)
+    assert many == pytest.approx(2 * few)
+    assert plan.seconds([("train_head", 1e9)]) > plan.seconds([("train_head", 1e6)])
+    assert plan.seconds(JOBS, {"train_head": (10, 1)}) == pytest.approx(120.6 + plan.STARTED)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (10, "under a minute"),
+        (60, "a minute or two"),
+        (700, "12 minutes"),
+        (2900, "50 minutes"),
+        (9000, "2 hours"),
+        (250_000, "70 hours"),
+    ],
+)
+def test_times_are_rough(seconds, said):
+    assert plan.duration(seconds) == said

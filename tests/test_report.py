@@ -1,0 +1,210 @@
+"""Promises of the report: one file, nothing from elsewhere, readable by all, on any screen."""
+
+import base64
+import re
+import shutil
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+import reports
+from transfer_gain import alternatives, report
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@pytest.fixture(scope="module")
+def html(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return reports.render(tmp_path_factory.mktemp("figures"))
+
+
+class Elements(HTMLParser):
+    """Collects each element's tag and attributes."""
+
+    def __init__(self, html: str):
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+
+
+def test_no_two_elements_share_an_id_and_every_reference_has_its_own(html):
+    ids = [values["id"] for _, values in Elements(html).found if "id" in values]
+    assert len(ids) > 100
+    assert len(ids) == len(set(ids))
+    references = re.findall(r'href="#([^"]+)"', html) + re.findall(r"url\(#([^)]+)\)", html)
+    assert len(references) > 100
+    assert set(references) <= set(ids)
+
+
+def test_what_it_loads_it_brings_along(html):
+    for tag, values in Elements(html).found:
+        loaded = [values.get("src")] + ([values.get("href")] if tag in ("link", "image") else [])
+        loaded += [values.get("xlink:href")] if tag == "image" else []
+        assert all(url.startswith("data:") for url in loaded if url), tag
+    assert "@import" not in html
+    assert not re.search(r"url\((?!#)", html)
+
+
+def test_every_figure_says_its_values_to_those_who_do_not_see_it(html):
+    pictures = [values for tag, values in Elements(html).found if tag == "svg"]
+    assert len(pictures) == 14
+    assert all(values["role"] == "img" for values in pictures)
+    labels = {values["aria-label"].split(".")[0]: values["aria-label"] for values in pictures}
+    accuracy = next(table for table in reports.tables() if table.name == "accuracy").content
+    curve = labels["learning curves, clothes, held-out"]
+    of_curve = accuracy.query("dataset == 'clothes' and protocol == 'held-out'")
+    assert all(f"{mean:.3f}" in curve for mean in of_curve["mean"])
+    assert "Points gained: from vgg16 over the weak baseline" in labels["gains, clothes, report"]
+    assert labels["samples, clothes"].endswith("Caption of samples_clothes.")
+
+
+def test_each_figure_and_table_names_the_rule_and_the_file(html):
+    for name in ("learning_curves_clothes_held-out", "samples_clothes"):
+        assert f'<a href="figures/{name}.svg">' in html
+    assert "rule <code>make_label_value</code> (<code>workflow/scripts/make_label_value.py" in html
+
+
+def test_a_table_is_downloaded_as_it_is(html):
+    for table in reports.tables():
+        found = re.search(rf'download="{table.name}\.csv" href="data:text/csv;base64,(.*?)"', html)
+        if table.name in ("skipped", "extra"):  # empty; large
+            assert not found
+            continue
+        content = report.cost_by_rule(table.content) if table.name == "cost" else table.content
+        assert base64.b64decode(found[1]).decode() == content.to_csv(index=False)
+
+
+def test_a_large_table_is_linked_only(html):
+    assert "<td>499</td>" not in html
+    assert "500 rows, in a file of their own" in html
+
+
+def test_what_no_section_names_is_shown_all_the_same(html):
+    more = html.split('<section id="more">')[1]
+    assert '<a href="tables/extra.csv">' in more
+
+
+def test_a_section_without_anything_is_left_out(html):
+    assert 'id="one-shot"' not in html
+    table = reports.made("one_shot", reports.tables()[0].content)
+    rows = {"hypotheses": table.content}
+    (section,) = (each for each in report.SECTIONS if each.name == "one-shot")
+    assert report._section(section, [], [table], rows)["tables"][0]["made"] is table
+
+
+def test_names_of_the_user_s_are_text_not_html(html):
+    assert "&lt;joy&gt;" in html
+    assert "<joy>" not in html
+    assert "a&lt;b" not in html.split("</head>")[0]
+
+
+def test_all_but_provenance_and_cost_is_the_same_each_time(html, tmp_path):
+    again = reports.render(tmp_path, provenance={"Precision": "bfloat16"})
+    marker = '<section id="provenance">'
+    assert again.split(marker)[0] == html.split(marker)[0]
+    assert again != html
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.123456, "0.1235"),
+        (6000, "6,000"),
+        (-0.5, "−0.5"),
+        (float("nan"), ""),
+        (float("inf"), "∞"),
+        ("a", "a"),
+        (True, "True"),
+        (None, ""),
+    ],
+)
+def test_cells(value, shown):
+    assert report.cell(value) == shown
+
+
+def test_the_templates_of_captions_are_all_plain():
+    folder = Path(report.__file__).parents[1] / "report"
+    wildcards = {"dataset": "clothes", "backbone": "vgg16", "protocol": "report"}
+    for template in folder.glob("*.rst"):
+        text = report.caption(template, wildcards)
+        assert text
+        assert "{{" not in text
+        assert "``" not in text
+
+
+def test_an_unknown_kind_of_figure_has_no_words_of_its_own():
+    assert alternatives.describe("new", {}, {}) == ""
+
+
+# --- In a browser ---
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not BROWSER:
+        pytest.skip(f"needs a browser, and none of {', '.join(BROWSERS)} is installed")
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def file(html: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(html)
+    return path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_is_quiet_fits_and_is_accessible(browser, file, width, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe")
+    page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach((each) => each.open = true)")
+    assert said == []
+    assert [url for url in asked if not url.startswith("data:")] == [file.as_uri()]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    violations = axe.Axe().run(page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"][:200]) for each in violations] == []
+    levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3')].map((h) => +h.tagName[1])")
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    page.close()
+
+
+def test_a_click_on_a_heading_sorts_the_table_by_value(browser, file):
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    rows = "[...document.querySelectorAll('#label-value tbody tr')]"
+    labels = f"{rows}.map((row) => +row.cells[5].dataset.value)"
+    heading = page.locator("#label-value th button", has_text=re.compile("^labels$"))
+    heading.click()
+    assert page.evaluate(labels) == sorted(page.evaluate(labels))
+    heading.click()
+    assert page.evaluate(labels) == sorted(page.evaluate(labels), reverse=True)
+    page.close()
+
+
+def test_paper_shows_all(browser, file):
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("details:not([open])").count() == 0
+    assert not page.locator("nav").is_visible()
+    assert page.evaluate("getComputedStyle(document.querySelector('.box')).overflow") == "visible"
+    page.close()

@@ -1,0 +1,35 @@
+from pathlib import Path
+
+from transfer_gain import answer, job, provenance, report, store
+
+with job.logged(snakemake.log[0]):
+    params, files = snakemake.params, snakemake.input
+    tables = [
+        report.Made(**made, content=store.read_rows(path))
+        for made, path in zip(params.tables, files.tables, strict=True)
+    ]
+    figures = [
+        report.Made(
+            **made,
+            content=Path(path).read_text(),
+            caption=report.caption(template, made["wildcards"]),
+        )
+        for made, path, template in zip(params.figures, files.figures, files.captions, strict=True)
+    ]
+    rows = {table.name: table.content for table in tables}
+    runs = store.read_rows(files.runs)
+    precision = ", ".join(sorted(set(runs["precision"].astype(str))))
+    facts = params.facts | {
+        "classes": {
+            dataset: store.read_metadata(path)["classes"]
+            for dataset, path in zip(params.datasets, files.images, strict=True)
+        },
+        "provenance": {"Precision": precision, **provenance.describe(Path(report.__file__).parent)},
+    }
+    html = report.render(figures, tables, runs, facts)
+    for path, text in (
+        (snakemake.output.html, html),
+        (snakemake.output.answer, answer.write(rows, snakemake.output.html)),
+    ):
+        with store.written_whole(path) as temporary:
+            temporary.write_text(text)

@@ -1,0 +1,105 @@
+"""What a figure shows, in words, for readers who do not see it; written from the tables."""
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+
+from . import words
+
+Tables = Mapping[str, pd.DataFrame]
+
+
+def describe(kind: str, wildcards: Mapping[str, str], tables: Tables) -> str:
+    """Return the values that a figure shows as sentences; "" for a kind that is not known here.
+
+    Args:
+        kind: of the figure, such as "gains".
+        wildcards: dataset, protocol and backbone, where the figure has them.
+        tables: by name.
+    """
+    if kind not in _WRITERS:
+        return ""
+    table, write = _WRITERS[kind]
+    rows = tables[table]
+    for name in set(wildcards) & set(rows):
+        rows = rows[rows[name] == wildcards[name]]
+    return write(rows)
+
+
+def _learning_curves(rows: pd.DataFrame) -> str:
+    return _lines(
+        rows, lambda row: f"{words.accuracy(row['mean'])} at {words.count(row['labels'])}"
+    )
+
+
+def _label_value(rows: pd.DataFrame) -> str:
+    def value(row: pd.Series) -> str:
+        needed = words.count(row["baseline_labels_for_same_accuracy"])
+        return f"{row['relation']} {needed} in place of {words.count(row['labels'])}".strip()
+
+    return _lines(rows, value)
+
+
+def _gains(rows: pd.DataFrame) -> str:
+    rows = rows[rows["method"] == "transfer"]
+    said = []
+    for (backbone, reference), of_pair in rows.groupby(["backbone", "reference"], sort=False):
+        values = [
+            f"{words.points(row['absolute_gain'])} at {100 * row['size']:g} %"
+            for _, row in of_pair.sort_values("size").iterrows()
+        ]
+        over = words.method(reference, words.FROM_SCRATCH)
+        said.append(f"from {backbone} over {over} {words.listed(values)}")
+    return words.sentence(f"points gained: {'; '.join(said)}") if said else ""
+
+
+def _best_heads(rows: pd.DataFrame) -> str:
+    rows = rows[rows["protocol"] == "report"]
+    said = [
+        f"{row['dataset']}, {row['backbone']}, {100 * row['size']:g} %: "
+        f"{words.accuracy(row['validation_accuracy'])} with layers {row['layers']}, "
+        f"{row['activation']}, rate {row['learning_rate']:g}"
+        for _, row in rows.iterrows()
+    ]
+    return words.sentence(f"best heads: {'; '.join(said)}") if said else ""
+
+
+def _long_runs(rows: pd.DataFrame) -> str:
+    rows = rows[(rows["run"] == "long") & (rows["protocol"] == "report")]
+    losses = rows.groupby("size")[["train_loss", "validation_loss"]].mean()
+    said = [
+        f"{100 * size:g} %: training {row['train_loss']:.3g}, validation "
+        f"{row['validation_loss']:.3g}"
+        for size, row in losses.iterrows()
+    ]
+    return words.sentence(f"losses after the last epoch: {'; '.join(said)}") if said else ""
+
+
+def _grid(rows: pd.DataFrame) -> str:
+    rows = rows[(rows["run"] == "grid") & (rows["method"] == "transfer")]
+    means = rows.groupby(["size", "layers", "activation", "learning_rate"])["validation_accuracy"]
+    said = [
+        f"{100 * size:g} %: {words.accuracy(means.min())} to {words.accuracy(means.max())}"
+        for size, means in means.mean().groupby("size")
+    ]
+    return words.sentence(f"accuracies of all heads: {'; '.join(said)}") if said else ""
+
+
+def _lines(rows: pd.DataFrame, value: Callable[[pd.Series], str]) -> str:
+    """Return the values of each method along its labels."""
+    said = []
+    for (name, backbone), own in rows.groupby(["method", "backbone"], sort=False):
+        values = [value(row) for _, row in own.sort_values("labels").iterrows()]
+        said.append(f"{words.method(name, backbone)} {words.listed(values)}")
+    return words.sentence(f"by images per class: {'; '.join(said)}") if said else ""
+
+
+_WRITERS = {
+    "learning_curves": ("accuracy", _learning_curves),
+    "gains": ("gains", _gains),
+    "label_value": ("label_value", _label_value),
+    "accuracy": ("best_heads", _best_heads),
+    "learning_rates": ("best_heads", _best_heads),
+    "long_runs": ("runs", _long_runs),
+    "grid": ("runs", _grid),
+}

@@ -1,0 +1,137 @@
+"""The answer of a study, three sentences a dataset, every number read from the tables.
+
+Tables are given by name, as `verdict` and `tables` make them. What is told is by protocol held-out:
+configurations are selected on other images than they are scored on.
+"""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from . import words
+
+PROTOCOL = "held-out"
+TRANSFER = "transfer"
+BASELINE = "baseline"
+
+Tables = Mapping[str, pd.DataFrame]
+
+
+def answer(tables: Tables) -> dict[str, list[str]]:
+    """Return the sentences about each dataset: the best methods, the gain, the worth of a label.
+
+    Args:
+        tables: `accuracy`, `hypotheses` and `label_value`.
+    """
+    datasets = tables["accuracy"]["dataset"].unique()
+    return {
+        dataset: [
+            best_methods(tables, dataset),
+            gain(tables, dataset),
+            label_value(tables, dataset),
+        ]
+        for dataset in datasets
+    }
+
+
+def write(tables: Tables, where: str) -> str:
+    """Return the answer as lines for a terminal, and where the report lies."""
+    lines = [sentence for sentences in answer(tables).values() for sentence in sentences]
+    return "\n".join([*lines, f"The report: {where}"]) + "\n"
+
+
+def best_methods(tables: Tables, dataset: str) -> str:
+    """Say which method is the most accurate at each size, and which are not told apart from it.
+
+    A method whose mean lies inside the best one's interval is not told apart from it.
+    """
+    rows = _of(tables["accuracy"], dataset)
+    found = []
+    for labels, at_size in rows.groupby("labels"):
+        at_size = at_size.sort_values("mean", ascending=False, kind="stable")
+        best, others = at_size.iloc[0], at_size.iloc[1:]
+        score = words.accuracy(best["mean"])
+        score += words.interval(best["ci_low"], best["ci_high"], words.accuracy)
+        text = f"{_at(labels, not found)} {words.method(best['method'], best['backbone'])} ({score}"
+        text += ", run once)" if best["replicates"] == 1 else ")"
+        near = others[others["mean"] >= best["ci_low"]]
+        if len(near):
+            names = [words.method(*row) for row in near[["method", "backbone"]].to_numpy()]
+            text += f", not told apart from {words.listed(names, 'or')}"
+        found.append(text)
+    return f"Most accurate on {dataset}: {'; '.join(found)}."
+
+
+def gain(tables: Tables, dataset: str) -> str:
+    """Say what transfer gains over training from scratch at each size, and how sure that is."""
+    backbone = strongest_backbone(tables, dataset)
+    labels = _labels(tables, dataset)
+    rows = _of(tables["hypotheses"], dataset, backbone=backbone, hypothesis="H1")
+    found = []
+    for _, row in rows.sort_values("size").iterrows():
+        text = f"{words.points(row['estimate'])} points"
+        text += words.interval(row["ci_low"], row["ci_high"], words.points)
+        text += f" {_at(labels[row['size']], not found)} ({row['verdict']}"
+        text += f", {words.p_value(row['p_holm'])})" if pd.notna(row["p_holm"]) else ")"
+        found.append(text)
+    return f"Transfer from {backbone} gains over training from scratch {words.listed(found)}."
+
+
+def label_value(tables: Tables, dataset: str) -> str:
+    """Say how many labels training from scratch needs in place of one with transfer."""
+    backbone = strongest_backbone(tables, dataset)
+    rows = _of(tables["label_value"], dataset, backbone=backbone, method=TRANSFER)
+    found = []
+    for _, row in rows.sort_values("labels").iterrows():
+        relation = f"{row['relation']} " if row["relation"] else ""
+        text = f"{relation}{words.times(row['multiplier'])}"
+        text += words.interval(row["multiplier_low"], row["multiplier_high"], words.times)
+        text += f" {_at(row['labels'], not found)}"
+        needed = words.count(row["baseline_labels_for_same_accuracy"])
+        found.append(f"{text} (from scratch needs {relation}{needed})")
+    return f"In labels from scratch, one label with transfer is worth {words.listed(found)}."
+
+
+def strongest_backbone(tables: Tables, dataset: str) -> str:
+    """Return the trained backbone from which transfer is the most accurate, averaged over sizes.
+
+    Random weights are a control: `hypotheses` has no row of theirs.
+    """
+    trained = _of(tables["hypotheses"], dataset)["backbone"].unique()
+    rows = _of(tables["accuracy"], dataset, method=TRANSFER)
+    means = rows[rows["backbone"].isin(trained)].groupby("backbone", sort=False)["mean"].mean()
+    return means.idxmax()
+
+
+def hypotheses(tables: Tables) -> list[str]:
+    """Return a sentence for each test of the report's two hypotheses."""
+    sentences = []
+    rows = tables["hypotheses"]
+    for _, row in rows[rows["protocol"] == PROTOCOL].iterrows():
+        where = f"on {row['dataset']} from {row['backbone']}"
+        value = words.points(row["estimate"])
+        value += words.interval(row["ci_low"], row["ci_high"], words.points)
+        if row["hypothesis"] == "H1":
+            labels = _labels(tables, row["dataset"])[row["size"]]
+            where += f" at {words.count(labels)} images per class"
+        text = f"{row['hypothesis']} {where}: {row['verdict']} ({row['statistic']} {value} points"
+        sentences.append(
+            text + (f", {words.p_value(row['p_holm'])})." if pd.notna(row["p_holm"]) else ").")
+        )
+    return sentences
+
+
+def _of(table: pd.DataFrame, dataset: str, **values: str) -> pd.DataFrame:
+    """Return a dataset's rows under `PROTOCOL` that have these values."""
+    wanted = {"dataset": dataset, "protocol": PROTOCOL, **values}
+    return table[(table[list(wanted)] == list(wanted.values())).all(axis=1)]
+
+
+def _labels(tables: Tables, dataset: str) -> Mapping[float, int]:
+    """Return the training images per class of each size."""
+    rows = _of(tables["accuracy"], dataset)
+    return dict(zip(rows["size"], rows["labels"], strict=True))
+
+
+def _at(labels: int, first: bool) -> str:
+    return f"at {words.count(labels)}{' images per class' if first else ''}"

@@ -1,0 +1,28 @@
+// Tables sort by a click on a heading; on paper everything is open.
+"use strict";
+for (const table of document.querySelectorAll("table")) {
+  const headings = [...table.tHead.rows[0].cells];
+  headings.forEach((heading, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...heading.childNodes);
+    heading.append(button);
+    button.addEventListener("click", () => {
+      const direction = heading.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending";
+      headings.forEach((other) => other.removeAttribute("aria-sort"));
+      heading.setAttribute("aria-sort", direction);
+      const sign = direction === "ascending" ? 1 : -1;
+      const compare = (one, other) => {
+        const [a, b] = [one.cells[column], other.cells[column]];
+        if (!a.classList.contains("number")) return sign * a.textContent.localeCompare(b.textContent);
+        const [x, y] = [a, b].map((cell) => Number(cell.dataset.value.replace("inf", "Infinity")));
+        if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) - Number.isNaN(y);
+        return x === y ? 0 : sign * (x < y ? -1 : 1);
+      };
+      table.tBodies[0].append(...[...table.tBodies[0].rows].sort(compare));
+    });
+  });
+}
+addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll("details")) details.open = true;
+});

@@ -1,0 +1,77 @@
+"""Numbers and names as a reader sees them in sentences, alternatives of figures and tables."""
+
+import math
+from collections.abc import Sequence
+
+MINUS = "−"
+# Methods in words; one that is not here goes by its name.
+METHODS = {
+    "report-like": "the weak baseline",
+    "baseline": "training from scratch",
+    "augmentation": "augmentation",
+    "linear-probe": "the linear probe",
+    "transfer": "transfer",
+    "transfer-extended": "transfer with more updates",
+    "transfer-augmented": "transfer with augmentation",
+    "fine-tuning": "fine-tuning",
+}
+FROM_SCRATCH = "none"  # in the column backbone
+
+
+def method(name: str, backbone: str) -> str:
+    """Return a method and what it learned from: "transfer from vgg16"."""
+    words = METHODS.get(name, name)
+    return words if backbone == FROM_SCRATCH else f"{words} from {backbone}"
+
+
+def accuracy(value: float) -> str:
+    """Return a share of images: "0.853"."""
+    return f"{value:.3f}"
+
+
+def points(value: float) -> str:
+    """Return a difference of accuracies in points, signed: 0.182 as "+18.2"."""
+    text = f"{100 * value:+.1f}".replace("-", MINUS)
+    return text[1:] if float(text[1:]) == 0 else text
+
+
+def count(value: float) -> str:
+    """Return a number of images: "6,000"; "12.5" where it is small and no whole number."""
+    return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:.3g}"
+
+
+def times(value: float) -> str:
+    """Return a ratio: "4.8"."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
+
+
+def p_value(value: float) -> str:
+    """Return a p-value: "p = 0.031", "p < 0.001"."""
+    return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"
+
+
+def interval(low: float, high: float, show) -> str:
+    """Return " [low, high]", each end as `show` writes it, or "" where there is none.
+
+    An end that is open is 0 or infinite: "above 4.2", "below 9".
+    """
+    if math.isnan(low) or math.isnan(high):
+        return ""
+    if math.isinf(high):
+        return " [open]" if low == 0 else f" [above {show(low)}]"
+    return (
+        f" [below {show(high)}]"
+        if low == 0 and show in (count, times)
+        else (f" [{show(low)}, {show(high)}]")
+    )
+
+
+def listed(items: Sequence[str], last: str = "and") -> str:
+    """Return items as a list in a sentence: "a, b and c"."""
+    *first, final = items
+    return f"{', '.join(first)} {last} {final}" if first else final
+
+
+def sentence(text: str) -> str:
+    """Return a text with a capital first letter and a full stop."""
+    return f"{text[0].upper()}{text[1:]}."
