@@ -205,6 +205,15 @@ def test_permuted_labels_bring_chance_and_true_ones_do_not():
     assert (runs["validation_accuracy"] > 0.6).all()
 
 
+def test_permuted_labels_bring_augmentation_to_chance():
+    settings = SETTINGS | LONGER | {"network": NETWORK | {"units": [20], "activation": "elu"}}
+    sizes = {"replicates": 5, "images": 150, "classes": 5, "validation": 800, "brightness": 60}
+    ranges = {"rotation": 10, "shift": 0.1, "zoom": 0.1, "shear": 5, "flip": True}
+    runs = cnn.train(make_pictures(**sizes, permuted=True), ranges=ranges, **settings).runs
+    _, low, high = mean_interval(runs["validation_accuracy"])
+    assert low < 1 / 5 < high
+
+
 # --- from and to files
 
 

@@ -59,7 +59,12 @@ rule make_images:
         mem_mb=2000,
     params:
         listing=lambda wildcards: listing(wildcards.dataset),
-        settings=lambda wildcards: asdict(study.datasets[wildcards.dataset]),
+        # What it is used for changes no image.
+        settings=lambda wildcards: {
+            key: value
+            for key, value in asdict(study.datasets[wildcards.dataset]).items()
+            if key != "transfer"
+        },
         seed=study.seed,
     script:
         "../scripts/make_images.py"

@@ -287,9 +287,15 @@ def plot_learning_curves(accuracy: pd.DataFrame, chance: float) -> Figure:
         footnote(
             figure,
             "line: mean over replicates; band and bars: 95 % interval (Student's t),\n"
-            "none where a method ran once; methods stand side by side",
+            f"none where a method ran once; methods stand side by side\n{_replicates(accuracy)}",
         )
     return figure
+
+
+def _replicates(accuracy: pd.DataFrame) -> str:
+    """Say how many replicates each number of labels has, the fewest of any method."""
+    counts = accuracy.groupby("labels")["replicates"].min()
+    return "replicates: " + ", ".join(f"{count} at {labels:,}" for labels, count in counts.items())
 
 
 def plot_gains(gains: pd.DataFrame) -> Figure:

@@ -49,7 +49,8 @@ def draw_samples(
             if count == 0:
                 raise SourceError(
                     f"{dataset}: found {len(images)} training images of class {label}, of which "
-                    f"size {fraction:g} leaves none; expected at least {0.5 / fraction:.0f}"
+                    f"size {fraction:g} leaves none; expected at least {0.5 / fraction:.0f}, "
+                    "or only larger fractions under sizes"
                 )
             sample = images.iloc[rng.permutation(len(images))[:count]][["image_id", "label"]]
             samples.append(sample.assign(replicate=np.int32(replicate)))
