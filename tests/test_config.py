@@ -412,6 +412,8 @@ def mutated(draw):
 @given(mutated())
 @example({"heads": {"learning_rates": [10**400]}})
 @example({"results": "results\n"})
+@example({"backbones": {"a": {"architecture": "VGG16", "weights": "\n"}}})
+@example({"datasets": {"a": {"source": "folder", "path": "\n"}}})
 def test_any_config_is_loaded_or_refused_in_one_line(config):
     try:
         study = load(config)

@@ -745,7 +745,7 @@ def _check_values(study: Study) -> None:
             )
         if backbone.weights not in ("imagenet", "none") and not Path(backbone.weights).is_file():
             raise ConfigError(
-                f"backbones.{backbone.name}.weights: found '{backbone.weights}', which is no file, "
+                f"backbones.{backbone.name}.weights: found {backbone.weights!r}, which is no file, "
                 "allowed: imagenet, none or the path of a file of weights"
             )
     if max(backbone.up_to for backbone in study.backbones.values()) < min(fractions):
@@ -814,7 +814,7 @@ def _check_dataset(study: Study, dataset: Dataset, fractions: list[float]) -> No
     if path is not None and not Path(path).exists():
         what = schema()["$defs"][dataset.source]["properties"]["path"]["description"]
         raise ConfigError(
-            f"datasets.{dataset.name}.path: found nothing at '{path}', allowed: {what}"
+            f"datasets.{dataset.name}.path: found nothing at {path!r}, allowed: {what}"
         )
     if not dataset.transfer:
         return
