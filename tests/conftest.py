@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")
-# The same examples each time: what fails is due to the change. --hypothesis-profile=anew draws others.
+# The same examples each time, so that what fails is due to the change (--hypothesis-profile=anew).
 settings.register_profile("anew", settings())
 settings.register_profile("same", derandomize=True)
 settings.load_profile("same")

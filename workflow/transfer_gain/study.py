@@ -776,7 +776,7 @@ def _check_one_shot(study: Study, one_shot: OneShot) -> None:
         name = getattr(one_shot, key)
         if name is not None and name not in names:
             raise ConfigError(
-                f"one_shot.{key}: found '{name}', allowed: one of the study's {', '.join(names)}"
+                f"one_shot.{key}: found {name!r}, allowed: one of the study's {', '.join(names)}"
             )
     if one_shot.related == one_shot.target:
         raise ConfigError(
