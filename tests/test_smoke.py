@@ -138,7 +138,13 @@ def test_every_job_left_a_log_and_a_benchmark(results: Path):
     assert len(training) == 4 * 2 + 3 * 2 + 1 + 2 + 2 * 3 + 2  # the last are long runs
     training |= {made.parent for made in results.glob("one_shot/**/history.parquet")}
     assert len(training) == 4 * 2 + 3 * 2 + 1 + 2 + 2 * 3 + 2 + 2 * (2 + 3)
-    patterns = ("images/*", "samples/*/*", "features/**/*.parquet", "selections/*/*/*", "*/*.svg")
+    patterns = (
+        "images/**/*.parquet",
+        "samples/*/*",
+        "features/**/*.parquet",
+        "selections/*/*/*",
+        "*/*.svg",
+    )
     patterns += ("one_shot/*.parquet",)
     single = [path.with_suffix("") for pattern in patterns for path in results.glob(pattern)]
     tables = [path.with_suffix("") for path in results.glob("tables/*.csv")]
