@@ -80,14 +80,14 @@ SECTIONS = (
         "One-shot classification",
         "One example of each class is shown, and the class of one more image is asked for; beside "
         "it controls that were not trained, and chance.",
-        ("one_shot", "few_shot"),
+        ("one_shot", "one_shot_methods", "one_shot_tasks"),
         ("one_shot_summary", "one_shot", "few_shot"),
     ),
     Section(
         "similarity",
         "Similarity of the classes",
         "How far apart classes are, within and between datasets.",
-        ("similarity",),
+        ("similarity", "class_map", "distance_and_gain"),
         ("similarity",),
     ),
     Section(
