@@ -134,3 +134,10 @@ def test_the_terminal_s_lines_are_the_sentences_and_the_place():
 )
 def test_numbers_are_written_as_a_reader_expects(written, expected):
     assert written == expected
+
+
+def test_a_reversed_verdict_stands_beside_the_p_value_of_its_own_test():
+    row = pd.Series({"verdict": "reversed", "p_holm": 1.0, "p_reversed_holm": 0.02})
+    assert answer._p_value(row) == ", p = 0.02"
+    row["verdict"], row["p_holm"] = "supported", 0.03
+    assert answer._p_value(row) == ", p = 0.03"

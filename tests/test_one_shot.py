@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from transfer_gain import embeddings, one_shot, one_shot_tables, store
+from transfer_gain.sources import SourceError
 from transfer_gain.study import BY_GRADIENTS, CONTROLS, load
 
 LABELS = np.repeat([3, 5, 8, 9], [20, 20, 20, 20])
@@ -215,6 +216,35 @@ def test_the_first_approach_trains_on_seen_classes_and_tests_on_other_images(fea
     assert (read.pools[0].image_ids != read.pools[1].image_ids).any()
 
 
+def test_training_images_are_drawn_and_not_the_first_ones(features_file):
+    path, _ = features_file
+    rows = [
+        one_shot.read(path, path, seen=2, per_class=5, seed_names=(seed, "faces"), **DRAWS).features
+        for seed in (1, 1, 2)
+    ]
+    assert (rows[0] == rows[1]).all()
+    assert (rows[0] != rows[2]).any()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"seen": 3}, "1 unseen classes of 6 validation images"),
+        ({"per_class": 1}, "a class of 1 training image"),
+        ({"test_per_class": 2}, "a class of 2 validation images, expected at least 3"),
+        (
+            {"test_per_class": 5},
+            "2 seen classes of 5 validation images, expected 6 images of other",
+        ),
+    ],
+)
+def test_too_few_images_or_classes_are_refused(features_file, changed, message):
+    path, _ = features_file
+    draws = DRAWS | {"seen": 2, "per_class": 5} | changed
+    with pytest.raises(SourceError, match=f"features.*: found {message}"):
+        one_shot.read(path, path, seed_names=(1, "faces"), **draws)
+
+
 def test_for_the_second_approach_all_classes_are_unseen(features_file):
     path, _ = features_file
     read = one_shot.read(path, path, seen=0, per_class=None, seed_names=(1, "faces"), **DRAWS)
@@ -282,7 +312,7 @@ def test_the_summary_says_in_words_whether_the_controls_are_beaten():
     table = one_shot_tables.summary(ROWS, PUBLISHED).set_index("method")
     verdicts = table["verdict"]
     assert "does not beat its controls: it is behind cosine" in verdicts["siamese"]
-    assert verdicts["siamese"].endswith("and not from chance.")
+    assert verdicts["siamese"].endswith("It cannot be told from chance.")
     assert "beats the strongest control, cosine, by 0.107" in verdicts["whitening"]
     assert "cannot be told from cosine" in verdicts["standardised"]
     assert "is a control, the strongest one" in verdicts["cosine"]

@@ -54,7 +54,7 @@ def best_methods(tables: Tables, dataset: str) -> str:
         score += words.interval(best["ci_low"], best["ci_high"], words.accuracy)
         text = f"{_at(labels, not found)} {words.method(best['method'], best['backbone'])} ({score}"
         text += ", run once)" if best["replicates"] == 1 else ")"
-        near = others[others["mean"] >= best["ci_low"]]
+        near = others[others["mean"] >= min(best["mean"], best["ci_low"])]
         if len(near):
             names = [words.method(*row) for row in near[["method", "backbone"]].to_numpy()]
             text += f", not told apart from {words.listed(names, 'or')}"
@@ -72,7 +72,7 @@ def gain(tables: Tables, dataset: str) -> str:
         text = f"{words.points(row['estimate'])} points"
         text += words.interval(row["ci_low"], row["ci_high"], words.points)
         text += f" {_at(labels[row['size']], not found)} ({row['verdict']}"
-        text += f", {words.p_value(row['p_holm'])})" if pd.notna(row["p_holm"]) else ")"
+        text += f"{_p_value(row)})"
         found.append(text)
     return f"Transfer from {backbone} gains over training from scratch {words.listed(found)}."
 
@@ -115,9 +115,7 @@ def hypotheses(tables: Tables) -> list[str]:
             labels = _labels(tables, row["dataset"])[row["size"]]
             where += f" at {words.count(labels)} images per class"
         text = f"{row['hypothesis']} {where}: {row['verdict']} ({row['statistic']} {value} points"
-        sentences.append(
-            text + (f", {words.p_value(row['p_holm'])})." if pd.notna(row["p_holm"]) else ").")
-        )
+        sentences.append(f"{text}{_p_value(row)}).")
     return sentences
 
 
@@ -131,6 +129,12 @@ def _labels(tables: Tables, dataset: str) -> Mapping[float, int]:
     """Return the training images per class of each size."""
     rows = _of(tables["accuracy"], dataset)
     return dict(zip(rows["size"], rows["labels"], strict=True))
+
+
+def _p_value(row: pd.Series) -> str:
+    """Return ", p = ..." of the test that the verdict goes by; nothing where there was none."""
+    value = row["p_reversed_holm" if row["verdict"] == "reversed" else "p_holm"]
+    return f", {words.p_value(value)}" if pd.notna(value) else ""
 
 
 def _at(labels: int, first: bool) -> str:

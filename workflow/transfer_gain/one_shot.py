@@ -14,6 +14,7 @@ import pandas as pd
 
 from . import store
 from .seeds import generator
+from .sources import SourceError
 
 CANDIDATES = 7  # of a task of the report: one of the query's class and six of others
 REPORT_TASKS = 320
@@ -281,26 +282,32 @@ def read(
         tested_on: features of the target.
         seen: the first classes of the target are trained on, and no others, if this is not zero;
             otherwise nothing of the target is.
-        per_class: training images of a class, the first ones; None for all.
+        per_class: training images of a class; None for all.
         test_per_class: images of each class that a replicate is tested on.
         replicates: how many.
         tasks: one-shot tasks of each group of classes.
         few_shot: the N-way K-shot evaluations: ways (all classes where that is fewer), shots,
             queries of a class, episodes.
         seed_names: study seed and target.
+
+    Raises:
+        SourceError: there are too few classes or images.
     """
     index = store.read_index(trained_on)
     chosen = index[index["split"] == store.TRAINING]
     if seen:
         chosen = chosen[chosen["label"] < seen]
     if per_class:
-        chosen = chosen.groupby("label").head(per_class)
+        rng = generator(*seed_names, "one-shot training")
+        chosen = chosen.iloc[rng.permutation(len(chosen))].groupby("label").head(per_class)
+        chosen = chosen.sort_index()  # files are read in order
     target = store.read_index(tested_on)
     target = target[target["split"] == store.VALIDATION]
     labels = np.unique(target["label"])
     classes = {SEEN: labels[labels < seen], UNSEEN: labels[labels >= seen], ALL: labels}
     if not seen:
         classes = {UNSEEN: labels}
+    _check(chosen, target, classes, trained_on, tested_on, test_per_class, few_shot)
     pools, evaluations = [], []
     for replicate in range(replicates):
         rng = generator(*seed_names, replicate, "one-shot images")
@@ -324,6 +331,33 @@ def read(
         pools,
         evaluations,
     )
+
+
+def _check(
+    chosen: pd.DataFrame,
+    target: pd.DataFrame,
+    classes: Mapping[str, np.ndarray],
+    trained_on: Path | str,
+    tested_on: Path | str,
+    test_per_class: int,
+    few_shot: Mapping[str, Any],
+) -> None:
+    """Refuse images that are too few for pairs, tasks or episodes; see `read`."""
+    if (fewest := chosen["label"].value_counts().min()) < 2:
+        raise SourceError(f"{trained_on}: found a class of {fewest} training image, expected 2")
+    fewest = min(target["label"].value_counts().min(), test_per_class)
+    episode = max(few_shot["shots"]) + few_shot["queries"]
+    if fewest < episode:
+        raise SourceError(
+            f"{tested_on}: found a class of {fewest} validation images, expected at least "
+            f"{episode}, the shots and queries of an episode"
+        )
+    for name, some in classes.items():
+        if (len(some) - 1) * fewest < CANDIDATES - 1:
+            raise SourceError(
+                f"{tested_on}: found {len(some)} {name} classes of {fewest} validation images, "
+                f"expected {CANDIDATES - 1} images of other classes than the query's"
+            )
 
 
 def _draw_evaluation(

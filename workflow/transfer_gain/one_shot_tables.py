@@ -191,4 +191,4 @@ def verdict(row: pd.Series) -> str:
     else:
         said = f"{name} does not beat its controls: it cannot be told from {control}"
     at_chance = row["ci_low"] <= row["chance"] <= row["ci_high"]
-    return f"{said}, and not from chance." if at_chance else f"{said}."
+    return f"{said}. It cannot be told from chance." if at_chance else f"{said}."

@@ -17,6 +17,9 @@ COSTS = {
     "fit_probes": (5, 200),
     "train_cnn": (12, 400),
     "fine_tune": (30, 30000),
+    "train_siamese": (250, 0),
+    "train_embedding": (20, 0),
+    "test_distances": (6, 0),
 }
 
 

@@ -78,8 +78,10 @@ SECTIONS = (
     Section(
         "one-shot",
         "One-shot classification",
-        "One example of each class is shown, and the class of one more image is asked for; beside "
-        "it controls that were not trained, and chance.",
+        "Of seven images, one of the query's class and six of other classes, which is of the "
+        "query's class? Beside what was trained stand controls that were not, and chance; whether "
+        "a method beats them is in the last columns of one_shot_summary. Intervals cover "
+        "initialisations, pairs and tasks, not other classes.",
         ("one_shot", "one_shot_methods", "one_shot_tasks"),
         ("one_shot_summary", "one_shot", "few_shot"),
     ),

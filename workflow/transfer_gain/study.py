@@ -754,6 +754,11 @@ def _check_values(study: Study) -> None:
             f"backbones.{name}.up_to: found {number(backbone.up_to)}, and so no backbone for any "
             f"size, allowed: at least {number(min(fractions))}"
         )
+    if not any(backbone.is_trained for backbone in study.backbones.values()):
+        raise ConfigError(
+            "backbones: found only random weights, which have nothing to transfer, allowed: at "
+            "least one with other weights"
+        )
     if study.fine_tuning.up_to and not any(
         backbone.fine_tune_from for backbone in study.backbones.values()
     ):
@@ -782,6 +787,12 @@ def _check_one_shot(study: Study, one_shot: OneShot) -> None:
         raise ConfigError(
             f"one_shot.related: found '{one_shot.related}', the target itself, allowed: another "
             "dataset, or null"
+        )
+    related = study.datasets[one_shot.related] if one_shot.related else None
+    if related and related.training_per_class == 1:
+        raise ConfigError(
+            f"datasets.{related.name}.training_per_class: found 1, allowed: at least 2, of which "
+            "one_shot makes pairs"
         )
     if "1" not in study.size_names(one_shot.backbone):
         raise ConfigError(

@@ -42,7 +42,7 @@ def count(value: float) -> str:
 
 def times(value: float) -> str:
     """Return a ratio: "4.8"."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")
 
 
 def p_value(value: float) -> str:
