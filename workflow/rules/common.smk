@@ -218,6 +218,21 @@ def caption_file(kind):
     return Path(workflow.basedir, "workflow", "report", f"{kind}.rst")
 
 
+def one_shot_features(dataset):
+    """Return the file of a dataset's features that one-shot learning uses."""
+    return paths.features.format(dataset=dataset, backbone=study.one_shot.backbone)
+
+
+def one_shot_names(wildcards):
+    """Return what the rows of an approach are called."""
+    return {
+        **wildcards,
+        "trained_on": study.one_shot.approaches[wildcards.approach],
+        "tested_on": study.one_shot.target,
+        "backbone": study.one_shot.backbone,
+    }
+
+
 def figure_files(name, caption):
     """Return the two files of a figure, by format; the SVG goes into Snakemake's report."""
     return {

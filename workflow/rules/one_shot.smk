@@ -8,12 +8,6 @@ ONE_SHOT_RUNS = [
 # The network that classes are compared by, and whose tasks are shown.
 SHOWN = {"approach": "first", "batch": str(ONE_SHOT.batch_size), "protocol": "long"}
 
-
-def one_shot_features(dataset):
-    """Return the file of a dataset's features that one-shot learning uses."""
-    return paths.features.format(dataset=dataset, backbone=ONE_SHOT.backbone)
-
-
 # What an approach trains and is tested on.
 ONE_SHOT_IMAGES = {
     "trained_on": lambda wildcards: one_shot_features(
@@ -21,16 +15,6 @@ ONE_SHOT_IMAGES = {
     ),
     "tested_on": one_shot_features(ONE_SHOT.target),
 }
-
-
-def one_shot_names(wildcards):
-    """Return what the rows of an approach are called."""
-    return {
-        **wildcards,
-        "trained_on": ONE_SHOT.approaches[wildcards.approach],
-        "tested_on": ONE_SHOT.target,
-        "backbone": ONE_SHOT.backbone,
-    }
 
 
 wildcard_constraints:
