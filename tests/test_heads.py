@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from toys import clouds
 from transfer_gain import heads, store, training
 from transfer_gain.sampling import Replicates, draw_samples, validation_halves
 from transfer_gain.seeds import run_seed
@@ -24,32 +25,6 @@ SETTINGS = {
     "seed_names": (2018, "toy", "0.1"),
 }
 SCORES = ["train_accuracy", "train_loss", "validation_accuracy", "validation_loss"]
-
-
-def make_data(
-    replicates: int = 3,
-    images: int = 23,
-    *,
-    classes: int = 3,
-    width: int = 12,
-    validation: int = 31,
-    distance: float = 1.0,
-    permuted: bool = False,
-) -> Replicates:
-    """Clouds of points, one a class; every replicate samples the same pool of 60 a class."""
-    rng = np.random.default_rng(3)
-    pool = 60 * classes
-    labels = (np.arange(pool + validation) % classes).astype(np.int32)
-    centres = distance * rng.normal(size=(classes, width))
-    features = (centres[labels] + rng.normal(size=(len(labels), width))).astype(np.float32)
-    return Replicates(
-        features=features,
-        labels=rng.permutation(labels) if permuted else labels,
-        samples=np.stack([rng.permutation(pool)[:images] for _ in range(replicates)]),
-        validation=np.arange(pool, len(labels)),
-        selection=np.arange(validation) % 3 == 0,
-        classes=classes,
-    )
 
 
 @pytest.mark.parametrize(
@@ -113,7 +88,7 @@ def scores_of(model, data: Replicates, rows: np.ndarray) -> tuple[float, float]:
 
 @pytest.mark.parametrize("activation", ["sigmoid", "elu"])
 def test_a_training_run_is_the_one_of_keras(activation: str, monkeypatch: pytest.MonkeyPatch):
-    data, spy = make_data(), Spy(monkeypatch)
+    data, spy = clouds(), Spy(monkeypatch)
     settings = SETTINGS | {"activation": activation}
     _, history, _ = heads.train(data, **settings, evaluate_every_epoch=True)
 
@@ -144,7 +119,7 @@ def test_a_training_run_is_the_one_of_keras(activation: str, monkeypatch: pytest
 
 
 def test_each_epochs_batches_are_the_replicates_own_sample(monkeypatch: pytest.MonkeyPatch):
-    data, spy = make_data(), Spy(monkeypatch)
+    data, spy = clouds(), Spy(monkeypatch)
     heads.train(data, **SETTINGS)
     for replicate in range(3):
         for epoch in spy.batches[:, replicate].reshape(4, -1):
@@ -154,7 +129,7 @@ def test_each_epochs_batches_are_the_replicates_own_sample(monkeypatch: pytest.M
 def test_a_replicate_trained_alone_is_the_one_trained_beside_others(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    data, spy = make_data(), Spy(monkeypatch)
+    data, spy = clouds(), Spy(monkeypatch)
     together, *_ = heads.train(data, **SETTINGS)
     beside = [parameter.numpy()[0] for parameter in spy.parameters]
     alone, *_ = heads.train(data._replace(samples=data.samples[:1]), **SETTINGS)
@@ -164,7 +139,7 @@ def test_a_replicate_trained_alone_is_the_one_trained_beside_others(
 
 
 def test_training_is_the_same_bit_for_bit_each_time():
-    one, other = (heads.train(make_data(), **SETTINGS)[:2] for _ in range(2))
+    one, other = (heads.train(clouds(), **SETTINGS)[:2] for _ in range(2))
     for rows, again in zip(one, other, strict=True):
         pd.testing.assert_frame_equal(rows, again, check_exact=True)
 
@@ -173,9 +148,9 @@ def test_how_often_a_run_is_evaluated_and_in_what_chunks_changes_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ):
     settings = SETTINGS | {"epochs": 30}
-    rare, rare_history, _ = heads.train(make_data(), **settings)
+    rare, rare_history, _ = heads.train(clouds(), **settings)
     monkeypatch.setattr(training, "CHUNK", 7)
-    often, often_history, _ = heads.train(make_data(), **settings, evaluate_every_epoch=True)
+    often, often_history, _ = heads.train(clouds(), **settings, evaluate_every_epoch=True)
     pd.testing.assert_frame_equal(rare, often, rtol=1e-6)
     assert sorted(set(rare_history["epoch"])) == training.evaluation_epochs(30, 30)
     assert sorted(set(often_history["epoch"])) == list(range(1, 31))
@@ -186,7 +161,7 @@ def test_how_often_a_run_is_evaluated_and_in_what_chunks_changes_nothing(
 
 
 def test_a_run_is_one_row_that_agrees_with_its_history():
-    data = make_data()
+    data = clouds()
     runs, history, _ = heads.train(data, **SETTINGS | {"min_updates": 50})
     assert runs["epochs"].tolist() == [10] * 3  # five updates an epoch
     assert runs["updates"].tolist() == [50] * 3
@@ -214,7 +189,7 @@ def test_a_run_is_one_row_that_agrees_with_its_history():
 def test_methods_and_configurations_are_compared_on_the_same_seeds(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    data, spy = make_data(), Spy(monkeypatch)
+    data, spy = clouds(), Spy(monkeypatch)
     batches, starts = [], []
     for names, activation in (("0.1", "elu"), ("0.1", "sigmoid"), ("0.01", "elu")):
         changed = {"seed_names": (2018, "toy", names), "activation": activation, "epochs": 1}
@@ -228,7 +203,7 @@ def test_methods_and_configurations_are_compared_on_the_same_seeds(
 
 
 def test_what_can_be_separated_is_learned_whole():
-    data = make_data(2, 60, distance=4, validation=60)
+    data = clouds(2, 60, distance=4, validation=60)
     runs, *_ = heads.train(data, **SETTINGS | {"min_updates": 400, "l2": 0})
     assert runs["train_accuracy"].tolist() == [1, 1]
     assert runs["validation_accuracy"].tolist() == [1, 1]
@@ -238,11 +213,11 @@ def test_what_can_be_separated_is_learned_whole():
 def test_permuted_labels_bring_chance_and_true_ones_do_not():
     settings = SETTINGS | {"batch_size": 50, "min_updates": 300, "l2": 1e-4}
     sizes = {"replicates": 8, "images": 210, "classes": 7, "validation": 1400}
-    runs, *_ = heads.train(make_data(**sizes, permuted=True), **settings)
+    runs, *_ = heads.train(clouds(**sizes, permuted=True), **settings)
     _, low, high = mean_interval(runs["validation_accuracy"], level=0.99)
     assert low < 1 / 7 < high < 0.2
     assert (runs["train_accuracy"] > 0.3).all()  # it did learn its own labels
-    runs, *_ = heads.train(make_data(**sizes), **settings)
+    runs, *_ = heads.train(clouds(**sizes), **settings)
     assert (runs["validation_accuracy"] > 0.8).all()
 
 

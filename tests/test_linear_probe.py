@@ -8,6 +8,7 @@ import pytest
 from scipy import optimize, special
 from threadpoolctl import threadpool_limits
 
+from toys import clouds
 from transfer_gain import linear_probe, store
 from transfer_gain.sampling import Replicates, draw_samples, validation_halves
 from transfer_gain.seeds import run_seed
@@ -17,30 +18,10 @@ NAMES = (2018, "toy", "0.1")
 LOSSES = ["train_loss", "validation_loss", "selection_loss"]
 
 
-def make_data(
-    replicates: int = 2,
-    images: int = 40,
-    *,
-    classes: int = 3,
-    width: int = 5,
-    validation: int = 60,
-    distance: float = 0.7,
-    permuted: bool = False,
-) -> Replicates:
-    """Clouds of points, one a class, that overlap."""
-    rng = np.random.default_rng(3)
-    pool = 60 * classes
-    labels = (np.arange(pool + validation) % classes).astype(np.int32)
-    centres = distance * rng.normal(size=(classes, width))
-    features = (3 * (centres[labels] + rng.normal(size=(len(labels), width)))).astype(np.float32)
-    return Replicates(
-        features=features,
-        labels=rng.permutation(labels) if permuted else labels,
-        samples=np.stack([rng.permutation(pool)[:images] for _ in range(replicates)]),
-        validation=np.arange(pool, len(labels)),
-        selection=np.arange(validation) % 3 == 0,
-        classes=classes,
-    )
+def make_data(replicates: int = 2, **changed) -> Replicates:
+    """Clouds that overlap."""
+    usual = {"images": 40, "width": 5, "validation": 60, "distance": 0.7, "scale": 3}
+    return clouds(replicates, **usual | changed)
 
 
 def optimum(data: Replicates, sample: np.ndarray, l2: float) -> tuple[list[float], float]:

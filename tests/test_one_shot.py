@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from toys import one_shot_data
 from transfer_gain import embeddings, one_shot, one_shot_tables, store
 from transfer_gain.sources import SourceError
 from transfer_gain.study import BY_GRADIENTS, CONTROLS, load
@@ -120,15 +121,7 @@ def test_prototypes_are_class_means():
 
 
 def data(features: np.ndarray, labels: np.ndarray, replicates: int = 1) -> one_shot.Data:
-    """Return data whose training images and pools are the same images."""
-    ids = np.arange(len(labels)).astype(str)
-    pool = one_shot.Pool(features, labels, ids, {"unseen": np.unique(labels)})
-    few_shot = {"ways": (4,), "shots": (1,), "queries": 5, "episodes": 60}
-    evaluations = [
-        one_shot._draw_evaluation(pool, 2000, few_shot, (7, replicate))
-        for replicate in range(replicates)
-    ]
-    return one_shot.Data(features, labels, [pool] * replicates, evaluations)
+    return one_shot_data(features, labels, replicates, tasks=2000, queries=5, episodes=60)
 
 
 @pytest.mark.parametrize("method", [*embeddings.CONTROLS, *embeddings.TRANSFORMATIONS])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from toys import one_shot_data
 from transfer_gain import one_shot
 from transfer_gain.study import BY_GRADIENTS
 
@@ -82,15 +83,7 @@ def test_all_pairs_are_those_one_by_one(siamese, network):
 
 
 def data(features: np.ndarray, labels: np.ndarray, replicates: int = 2) -> one_shot.Data:
-    """Return data that is tested on what it is trained on."""
-    ids = np.arange(len(labels)).astype(str)
-    pool = one_shot.Pool(features, labels, ids, {"unseen": np.unique(labels)})
-    few_shot = {"ways": (4,), "shots": (1,), "queries": 4, "episodes": 30}
-    evaluations = [
-        one_shot._draw_evaluation(pool, 400, few_shot, (7, replicate))
-        for replicate in range(replicates)
-    ]
-    return one_shot.Data(features, labels, [pool] * replicates, evaluations)
+    return one_shot_data(features, labels, replicates, tasks=400, queries=4, episodes=30)
 
 
 def clustered() -> np.ndarray:

@@ -170,7 +170,12 @@ def test_a_change_computes_what_is_new_and_what_sums_it_up(change, expected, mad
 def test_one_shot_learning_leaves_out_what_it_does_not_need(made):
     jobs = planned(made, "one_shot", study=STUDY | WITH_ONE_SHOT)
     rules = {job.split()[0] for job in jobs}
-    assert {"train_siamese", "test_distances", "train_embedding", "tabulate_similarity"} <= rules
+    assert {
+        "train_siamese",
+        "evaluate_distances",
+        "train_embedding",
+        "tabulate_similarity",
+    } <= rules
     assert not {"train_head", "train_cnn", "tabulate_verdict"} & rules
     trainings = {job for job in jobs if job.startswith("train_siamese")}
     assert trainings == {

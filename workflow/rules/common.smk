@@ -195,7 +195,7 @@ def job_benchmarks():
         made_by["train_siamese"] = (paths.siamese, trainings)
         for job in study.one_shot.methods:
             by_gradients = job["variant"] in BY_GRADIENTS
-            name = "train_embedding" if by_gradients else "test_distances"
+            name = "train_embedding" if by_gradients else "evaluate_distances"
             _, jobs = made_by.setdefault(name, (paths.one_shot_method, []))
             jobs.append(target | job | {"method": job["variant"]})
     jobs = {}

@@ -1,9 +1,10 @@
 # Figures, each as SVG and PNG.
 
 FIGURES = [
-    *fill("learning_rates_{dataset}_{backbone}", SELECTED),
-    *fill("grid_{dataset}_{backbone}", SELECTED),
-    *fill("long_runs_{dataset}_{backbone}", LONG_RUNS),
+    # Of all sizes together, which the jobs are not.
+    *dict.fromkeys(fill("learning_rates_{dataset}_{backbone}", SELECTED)),
+    *dict.fromkeys(fill("grid_{dataset}_{backbone}", SELECTED)),
+    *dict.fromkeys(fill("long_runs_{dataset}_{backbone}", LONG_RUNS)),
     *expand("samples_{dataset}", dataset=study.datasets),
     *expand(
         "{name}_{dataset}_{protocol}",
@@ -25,11 +26,7 @@ if study.one_shot:
 
 rule figures:
     input:
-        [
-            paths.figure(name) + ending
-            for name in dict.fromkeys(FIGURES)
-            for ending in (".svg", ".png")
-        ],
+        [paths.figure(name) + ending for name in FIGURES for ending in (".svg", ".png")],
 
 
 rule plot_learning_rates:

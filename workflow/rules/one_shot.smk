@@ -71,7 +71,7 @@ rule train_siamese:
         "../scripts/train_siamese.py"
 
 
-rule test_distances:
+rule evaluate_distances:
     input:
         **ONE_SHOT_IMAGES,
         code=files_behind("embeddings"),
@@ -93,7 +93,7 @@ rule test_distances:
         names=one_shot_names,
         draws=lambda wildcards: ONE_SHOT.draws(wildcards.approach),
     script:
-        "../scripts/test_distances.py"
+        "../scripts/evaluate_distances.py"
 
 
 rule train_embedding:

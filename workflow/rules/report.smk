@@ -3,7 +3,6 @@
 # Rows of all runs are linked, not embedded.
 RAW = ["runs", "history", "selected"]
 REPORTED = [name for name in [*TABLES, *VERDICT] if name not in RAW]
-FIGURE_NAMES = list(dict.fromkeys(FIGURES))
 
 
 rule report:
@@ -16,12 +15,12 @@ rule report_html:
     input:
         tables=[f"{paths.table(name)}.parquet" for name in REPORTED],
         runs=f"{paths.table('runs')}.parquet",
-        figures=[f"{paths.figure(name)}.svg" for name in FIGURE_NAMES],
+        figures=[f"{paths.figure(name)}.svg" for name in FIGURES],
         images=expand(paths.images, dataset=study.datasets),
         templates=sorted(map(os.path.relpath, PACKAGE.glob("templates/*"))),
         captions=lambda wildcards: [
             os.path.relpath(caption_file(made_by(f"{paths.figure(name)}.svg")["kind"]))
-            for name in FIGURE_NAMES
+            for name in FIGURES
         ],
         code=files_behind("report", "answer", "provenance", "store"),
     output:
@@ -40,7 +39,7 @@ rule report_html:
             made_by(f"{paths.table(name)}.csv") for name in REPORTED
         ],
         figures=lambda wildcards: [
-            made_by(f"{paths.figure(name)}.svg") for name in FIGURE_NAMES
+            made_by(f"{paths.figure(name)}.svg") for name in FIGURES
         ],
         facts={
             "config": complete(config),

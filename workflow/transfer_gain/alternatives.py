@@ -1,6 +1,6 @@
 """What a figure shows, in words, for readers who do not see it; written from the tables."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
@@ -50,7 +50,7 @@ def _gains(rows: pd.DataFrame) -> str:
         ]
         over = words.method(reference, words.FROM_SCRATCH)
         said.append(f"from {backbone} over {over} {words.listed(values)}")
-    return words.sentence(f"points gained: {'; '.join(said)}") if said else ""
+    return _sentence("points gained", said)
 
 
 def _best_heads(rows: pd.DataFrame) -> str:
@@ -61,7 +61,7 @@ def _best_heads(rows: pd.DataFrame) -> str:
         f"{row['activation']}, rate {row['learning_rate']:g}"
         for _, row in rows.iterrows()
     ]
-    return words.sentence(f"best heads: {'; '.join(said)}") if said else ""
+    return _sentence("best heads", said)
 
 
 def _long_runs(rows: pd.DataFrame) -> str:
@@ -72,7 +72,7 @@ def _long_runs(rows: pd.DataFrame) -> str:
         f"{row['validation_loss']:.3g}"
         for size, row in losses.iterrows()
     ]
-    return words.sentence(f"losses after the last epoch: {'; '.join(said)}") if said else ""
+    return _sentence("losses after the last epoch", said)
 
 
 def _grid(rows: pd.DataFrame) -> str:
@@ -82,7 +82,7 @@ def _grid(rows: pd.DataFrame) -> str:
         f"{100 * size:g} %: {words.accuracy(means.min())} to {words.accuracy(means.max())}"
         for size, means in means.mean().groupby("size")
     ]
-    return words.sentence(f"accuracies of all heads: {'; '.join(said)}") if said else ""
+    return _sentence("accuracies of all heads", said)
 
 
 def _lines(rows: pd.DataFrame, value: Callable[[pd.Series], str]) -> str:
@@ -91,7 +91,7 @@ def _lines(rows: pd.DataFrame, value: Callable[[pd.Series], str]) -> str:
     for (name, backbone), own in rows.groupby(["method", "backbone"], sort=False):
         values = [value(row) for _, row in own.sort_values("labels").iterrows()]
         said.append(f"{words.method(name, backbone)} {words.listed(values)}")
-    return words.sentence(f"by images per class: {'; '.join(said)}") if said else ""
+    return _sentence("by images per class", said)
 
 
 _WRITERS = {
@@ -103,3 +103,8 @@ _WRITERS = {
     "long_runs": ("runs", _long_runs),
     "grid": ("runs", _grid),
 }
+
+
+def _sentence(what: str, said: Sequence[str]) -> str:
+    """Return what is said as a sentence; nothing where there is nothing to say."""
+    return words.sentence(f"{what}: {'; '.join(said)}") if said else ""

@@ -146,6 +146,7 @@ def read_settings(path: Path | str, protocol: str) -> dict[str, Any]:
         path: file of `selection.select_heads`.
         protocol: "report" or "held-out".
     """
+    # Not by `selection`, a change of which would train every head anew.
     chosen = pd.read_csv(path, dtype={"layers": str}).set_index("protocol").loc[protocol]
     return {
         "layers": [int(units) for units in chosen["layers"].split("-")],

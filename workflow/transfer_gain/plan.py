@@ -19,7 +19,7 @@ COSTS = {
     "fine_tune": (30, 30000),
     "train_siamese": (250, 0),
     "train_embedding": (20, 0),
-    "test_distances": (6, 0),
+    "evaluate_distances": (6, 0),
 }
 
 
