@@ -149,7 +149,10 @@ def test_how_often_a_run_is_evaluated_and_in_what_chunks_changes_nothing(
 ):
     settings = SETTINGS | {"epochs": 30}
     rare, rare_history, _ = heads.train(clouds(), **settings)
-    monkeypatch.setattr(training, "CHUNK", 7)
+    whole = heads.network
+    monkeypatch.setattr(
+        heads, "network", lambda *given, **also: whole(*given, **also)._replace(scored_at_once=7)
+    )
     often, often_history, _ = heads.train(clouds(), **settings, evaluate_every_epoch=True)
     pd.testing.assert_frame_equal(rare, often, rtol=1e-6)
     assert sorted(set(rare_history["epoch"])) == training.evaluation_epochs(30, 30)

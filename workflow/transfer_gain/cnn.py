@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import augmentation, heads, rows, training
+from .convolution import convolve_and_pool, lay_out, pooled_side
 from .devices import tf
 from .sampling import Replicates, read_replicates
 from .training import Augmentation, Network, Parameters, Trained
@@ -40,7 +41,7 @@ def initial_parameters(
         fan_out), bias (fan_out,), ...
     """
     *sides, channels = image
-    height, width = ((-(-side // stride)) // pooling for side in sides)
+    height, width = (pooled_side(side, stride, pooling) for side in sides)
     convolution = training.glorot_uniform(rng, kernel, kernel, channels, filters)
     dense = heads.initial_parameters(rng, height * width * filters, units, classes)
     return [convolution, np.zeros(filters, np.float32), *dense]
@@ -63,17 +64,17 @@ def logits(
         (replicates, images, classes)
     """
     kernels, biases, *dense = parameters
-    images = tf.cast(images, tf.float32) / 255
-    replicates = kernels.shape[0]
+    replicates, kernel, _, _, filters = kernels.shape
+    patches = [lay_out(own, kernel, stride, pooling) for own in tf.unstack(images)]
     maps = []
     for replicate in range(replicates):
-        own = images[replicate if images.shape[0] == replicates else 0]
-        convolved = tf.nn.conv2d(own, kernels[replicate], stride, "SAME")
+        own = patches[replicate if len(patches) == replicates else 0]
         # Pooled before the bias and the activation, which are monotone: the same for less work.
-        pooled = tf.nn.max_pool2d(convolved, pooling, pooling, "VALID")
-        maps.append(activation(pooled + biases[replicate]))
-    features = tf.stack(maps)
-    flat = tf.reshape(features, (replicates, -1, np.prod(features.shape[2:])))
+        pooled = convolve_and_pool(own, kernels[replicate] / 255)
+        maps.append(activation(pooled + biases[replicate][:, None]))
+    maps = tf.reshape(tf.stack(maps), (replicates, filters, tf.shape(images)[1], -1))
+    features = tf.transpose(maps, (0, 2, 3, 1))
+    flat = tf.reshape(features, (replicates, -1, dense[0].shape[1]))
     return heads.logits(dense, flat, activation)
 
 
@@ -110,6 +111,8 @@ def train(
             "learning_rate": learning_rate,
             "l2": l2,
         },
+        # What a few images are laid out to stays in the processor's cache.
+        scored_at_once=128,
     )
     changes = None
     if ranges is not None:

@@ -19,9 +19,6 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 # Scoring 7,000 validation images costs more than training on 42, so a run is scored only so often.
 EVALUATIONS = 5
 
-# Rows scored at a time, to bound memory.
-CHUNK = 4096
-
 Parameters = Sequence[tf.Variable]
 
 log = logging.getLogger(__name__)
@@ -36,11 +33,13 @@ class Network(NamedTuple):
         logits: from parameters (replicates, ...) and inputs (replicates or 1, images, ...) to
             logits (replicates, images, classes).
         configuration: layers, activation, learning_rate and l2, for the rows of `runs`.
+        scored_at_once: images, to bound memory.
     """
 
     initial: Callable[[np.random.Generator], list[np.ndarray]]
     logits: Callable[[Parameters, tf.Tensor], tf.Tensor]
     configuration: Mapping[str, Any]
+    scored_at_once: int = 4096
 
 
 class Augmentation(NamedTuple):
@@ -180,7 +179,7 @@ def train(
         mean = tf.reduce_sum(entropy * weights, axis=1) / tf.reduce_sum(weights, axis=1)
         return mean + l2 * tf.add_n(squares)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function
     def score(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return cross-entropy and correctness, (replicates, images), of rows (1 or R, images)."""
         values = network.logits(parameters, tf.gather(features, images))
@@ -190,7 +189,9 @@ def train(
 
     def evaluate() -> dict[str, np.ndarray]:
         return rows.scores(
-            _in_chunks(score, data.samples), _in_chunks(score, data.validation[None]), data
+            _in_chunks(score, data.samples, network.scored_at_once),
+            _in_chunks(score, data.validation[None], network.scored_at_once),
+            data,
         )
 
     stops = (
@@ -278,10 +279,10 @@ def fit(
         yield done
 
 
-def _in_chunks(score: Callable, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Score rows (1 or replicates, images) a chunk at a time; see `score`."""
+def _in_chunks(score: Callable, rows: np.ndarray, images: int) -> tuple[np.ndarray, np.ndarray]:
+    """Score rows (1 or replicates, images), so many images at a time; see `score`."""
     chunks = [
-        score(tf.constant(rows[:, start : start + CHUNK], tf.int32))
-        for start in range(0, rows.shape[1], CHUNK)
+        score(tf.constant(rows[:, start : start + images], tf.int32))
+        for start in range(0, rows.shape[1], images)
     ]
     return tuple(np.concatenate(parts, axis=1) for parts in zip(*chunks, strict=True))
