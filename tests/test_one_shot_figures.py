@@ -59,6 +59,18 @@ def test_accuracy_stands_against_epoch_beside_every_control_and_chance():
     assert any("2018 report" in text.get_text() for text in figure.legends[0].get_texts())
 
 
+def test_every_batch_has_its_line_and_related_images_are_no_unseen_classes():
+    table = rows()
+    siamese = table["method"] == "siamese"
+    batches = [table[siamese].assign(batch=36 + more) for more in range(1, 8)]
+    related = pd.concat([table, *batches]).assign(approach="second", trained_on="peeps")
+    figure = one_shot_figures.plot_one_shot(related, PUBLISHED.iloc[:0])
+    for axes in figure.axes:
+        labels = {line.get_label() for line in axes.get_lines()}
+        assert {f"siamese, {36 + more} pairs a batch" for more in range(8)} <= labels
+        assert axes.get_title().startswith("images ")
+
+
 def summary() -> pd.DataFrame:
     methods = {"cosine": 0.25, "l1": 0.22, "siamese": 0.2, "whitening": 0.4}
     return pd.DataFrame(

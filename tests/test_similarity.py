@@ -39,7 +39,7 @@ def test_samples_apart_differ_significantly_and_the_more_so_the_farther():
     width = similarity.bandwidth([sample(0), sample(1, shift=1)])
     near, far = (similarity.mmd(sample(0), sample(1, shift=s), width, rng()) for s in (0.5, 2))
     assert far.distance > near.distance
-    assert far.p_value == 1 / 1000
+    assert far.p_value == 1 / (1 + similarity.PERMUTATIONS)
 
 
 def test_mmd_is_the_formula():
@@ -87,7 +87,7 @@ def table() -> pd.DataFrame:
 
 def test_all_pairs_of_classes_and_of_datasets_are_compared(table):
     assert list(table) == similarity.SIMILARITY
-    of_classes = table["class_a"] != "all"
+    of_classes = table["class_a"] != similarity.WHOLE
     assert of_classes.sum() == 4 * 5 / 2
     wholes = table[~of_classes].set_index(["dataset_a", "dataset_b"])
     assert {*wholes.index} == {("x", "x"), ("x", "y"), ("y", "y")}
@@ -96,6 +96,16 @@ def test_all_pairs_of_classes_and_of_datasets_are_compared(table):
     assert wholes.loc[("x", "y"), "p_same"] == pytest.approx(np.mean([0.2, 0.3, 0.3, 0.4]))
     assert wholes.loc[("x", "x"), "p_same"] == pytest.approx(np.mean([0.9, 0.1, 0.1, 0.9]))
     assert (table["siamese_distance"] == 1 - table["p_same"]).all()
+
+
+def test_a_p_value_is_corrected_for_all_pairs_but_a_class_with_itself(table):
+    itself = (table["dataset_a"] == table["dataset_b"]) & (table["class_a"] == table["class_b"])
+    assert itself.sum() == 6
+    assert (table["p_holm"].isna() == itself).all()
+    smallest = table[~itself].sort_values("p_value").iloc[0]
+    # Ten pairs less four of classes, three less two of datasets.
+    assert smallest["p_holm"] == pytest.approx(7 * smallest["p_value"])
+    assert smallest["p_holm"] < 0.05
 
 
 def test_like_classes_stand_together(table):

@@ -43,7 +43,7 @@ def write(tables: Tables, where: str) -> str:
 def best_methods(tables: Tables, dataset: str) -> str:
     """Say which method is the most accurate at each size, and which are not told apart from it.
 
-    A method whose mean lies inside the best one's interval is not told apart from it.
+    A method is not told apart from it if the interval of their paired difference holds zero.
     """
     rows = _of(tables["accuracy"], dataset)
     found = []
@@ -54,7 +54,7 @@ def best_methods(tables: Tables, dataset: str) -> str:
         score += words.interval(best["ci_low"], best["ci_high"], words.accuracy)
         text = f"{_at(labels, not found)} {words.method(best['method'], best['backbone'])} ({score}"
         text += ", run once)" if best["replicates"] == 1 else ")"
-        near = others[others["mean"] >= min(best["mean"], best["ci_low"])]
+        near = others[(others["behind_low"] <= 0) | (others["mean"] == best["mean"])]
         if len(near):
             names = [words.method(*row) for row in near[["method", "backbone"]].to_numpy()]
             text += f", not told apart from {words.listed(names, 'or')}"

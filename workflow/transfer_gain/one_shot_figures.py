@@ -1,5 +1,6 @@
 """The figures of one-shot learning and of similarity: rows in, pictures out."""
 
+import itertools
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -53,7 +54,7 @@ def plot_one_shot(rows: pd.DataFrame, published: pd.DataFrame) -> Figure:
             of_group = rows[rows["classes"] == group]
             for protocol, axes in zip(protocols, line, strict=True):
                 _draw_controls(axes, of_group)
-                for batch, color in zip(batches, (0, 3, 5), strict=False):
+                for batch, color in zip(batches, itertools.cycle((0, 3, 5, 6, 8, 9)), strict=False):
                     runs = of_group[
                         (of_group["method"] == SIAMESE)
                         & (of_group["protocol"] == protocol)
@@ -63,7 +64,7 @@ def plot_one_shot(rows: pd.DataFrame, published: pd.DataFrame) -> Figure:
                 if group == one_shot.UNSEEN and protocol == one_shot.REPORT:
                     _draw_published(axes, published)
                 axes.axhline(1 / one_shot.CANDIDATES, **CHANCE, label="chance")
-                axes.set_title(f"classes {group} in training, protocol {protocol}")
+                axes.set_title(f"{_shown(rows, group)}, protocol {protocol}")
             line[0].set_ylabel("share of one-shot tasks solved")
         for protocol, axes in zip(protocols, grid[-1], strict=True):
             axes.set_xlabel(EPOCHS[protocol])
@@ -153,7 +154,7 @@ def plot_methods(rows: pd.DataFrame) -> Figure:
         axes.set(
             xlim=(0, min(axes.get_xlim()[1], 1)),
             xlabel="share of one-shot tasks solved",
-            title=_title(rows, "classes unseen in training"),
+            title=_title(rows, _shown(rows, one_shot.UNSEEN)),
         )
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
         figure.tight_layout()
@@ -362,6 +363,12 @@ def _rank_correlation(gains: pd.DataFrame, distance: pd.Series) -> float:
     """Return Spearman's correlation of distance and gain, a dataset's gains averaged over sizes."""
     means = gains.groupby("dataset")["absolute_gain"].mean()
     return means.corr(distance.reindex(means.index), method="spearman")
+
+
+def _shown(rows: pd.DataFrame, group: str) -> str:
+    """Return what a group of classes is: by the second approach the images are, not the classes."""
+    related = (rows["trained_on"] != rows["tested_on"]).any()
+    return f"{'images' if related else 'classes'} {group} in training"
 
 
 def _title(rows: pd.DataFrame, shown: str) -> str:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from . import embeddings, one_shot
-from .statistics import contrast, mean_interval
+from . import embeddings, one_shot, words
+from .statistics import SIGNIFICANT, contrast, holm, mean_interval
 
 SIAMESE, UNTRAINED_SIAMESE = "siamese", "siamese-untrained"
 # What needs no training: distances on raw features, and the network as it is initialised.
@@ -23,13 +23,15 @@ ONE_SHOT = [
 FEW_SHOT = [
     *["approach", "protocol", "trained_on", "tested_on", "backbone", "classes", "way", "shot"],
     *["method", "batch", "accuracy", "ci_low", "ci_high", "replicates", "episodes"],
-    *["episode_half_width", "control", "difference", "difference_low", "difference_high", "chance"],
+    *["episode_half_width", "control", "difference", "difference_low", "difference_high"],
+    *["p_value", "p_holm", "chance"],
 ]
 SUMMARY = [
     *["approach", "trained_on", "tested_on", "backbone", "classes", "protocol", "batch", "method"],
     *["epochs", "accuracy", "ci_low", "ci_high", "replicates", "chance", "control"],
-    *["control_accuracy", "difference", "difference_low", "difference_high", "verdict"],
-    *["published_low", "published_high"],
+    *["control_accuracy", "difference", "difference_low", "difference_high"],
+    *["p_value", "p_holm", "verdict"],
+    *["published_epochs", "published_low", "published_high", "accuracy_at_published"],
 ]
 
 
@@ -99,7 +101,8 @@ def few_shot(rows: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Columns `FEW_SHOT`. Intervals are Student's t over replicates; `episode_half_width` is that
         of the 95 % interval over one replicate's episodes, as the few-shot literature gives it,
-        their mean; `difference` is from the strongest control, paired by replicate.
+        their mean; `difference` is from the strongest control, paired by replicate, and `p_holm`
+        its two-sided test's p-value, corrected for all of the table.
     """
     rows = once_untrained(rows)
     place = [*PLACE, "way", "shot"]
@@ -114,7 +117,8 @@ def few_shot(rows: pd.DataFrame) -> pd.DataFrame:
         }
         for names, runs in rows.groupby([*place, *METHOD], sort=False)
     ]
-    return pd.DataFrame(table)[FEW_SHOT]
+    table = pd.DataFrame(table)
+    return table.assign(p_holm=holm(table["p_value"]))[FEW_SHOT]
 
 
 def summary(history: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
@@ -126,8 +130,10 @@ def summary(history: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Columns `SUMMARY`, a row an approach, group of classes and method. Intervals are Student's t
-        over replicates, the difference's paired. `published_*` are the ends of what the report
-        prints of its last epoch, on other images (FERG-DB).
+        over replicates, the difference's paired; `p_holm` is of its two-sided test, corrected for
+        all of the table. `published_low` and `published_high` are the ends of what the report
+        prints, on other images (FERG-DB), after `published_epochs`, its last; beside them ours
+        after as many, on as many tasks.
     """
     rows = beside_controls(history)
     last = rows.groupby([*PLACE, *METHOD], sort=False)["epochs"].transform("max")
@@ -141,14 +147,17 @@ def summary(history: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
         for names, runs in rows[rows["epochs"] == last].groupby([*PLACE, *METHOD], sort=False)
     ]
     table = pd.DataFrame(table)
+    table["p_holm"] = holm(table["p_value"])
     table["verdict"] = [verdict(row) for _, row in table.iterrows()]
     theirs = published.loc[published.groupby(["approach", "batch"])["epochs"].idxmax()]
-    theirs = theirs.rename(columns={"low": "published_low", "high": "published_high"})
-    theirs = theirs.drop(columns="epochs").assign(
-        method=SIAMESE, protocol=one_shot.REPORT, classes=one_shot.UNSEEN
-    )
+    theirs = theirs.rename(columns={end: f"published_{end}" for end in ("epochs", "low", "high")})
+    theirs = theirs.assign(method=SIAMESE, protocol=one_shot.REPORT, classes=one_shot.UNSEEN)
     on = ["approach", "batch", "method", "protocol", "classes"]
-    return table.merge(theirs, how="left", on=on)[SUMMARY]
+    table = table.merge(theirs, how="left", on=on)
+    then = rows.groupby([*PLACE, *METHOD, "epochs"])["accuracy_320"].mean()
+    then = then.rename("accuracy_at_published").reset_index()
+    then = then.rename(columns={"epochs": "published_epochs"})
+    return table.merge(then, how="left", on=[*PLACE, *METHOD, "published_epochs"])[SUMMARY]
 
 
 def _compared(runs: pd.DataFrame) -> dict[str, object]:
@@ -165,6 +174,7 @@ def _compared(runs: pd.DataFrame) -> dict[str, object]:
         "difference": difference.estimate,
         "difference_low": difference.low,
         "difference_high": difference.high,
+        "p_value": 2 * min(difference.p_less, difference.p_greater),
     }
 
 
@@ -172,23 +182,53 @@ def verdict(row: pd.Series) -> str:
     """Say in a sentence how a method compares with the strongest control and with chance.
 
     Args:
-        row: method, accuracy, ci_low, ci_high, chance, control, difference, difference_low and
-            difference_high.
+        row: method, accuracy, ci_low, ci_high, chance, control, difference and p_holm.
     """
     name, control = row["method"], row["control"]
     if name in CONTROLS:
         strongest = ", the strongest one" if name == control else ""
         return f"{name} is a control{strongest}: nothing is trained."
     gap = f"by {abs(row['difference']):.3f}"
-    if np.isnan(row["difference_low"]):
+    if np.isnan(row["p_holm"]):
         side = "above" if row["difference"] > 0 else "below"
         said = f"{name} is {gap[3:]} {side} the strongest control, {control}; too few replicates"
         return f"{said} to say more."
-    if row["difference_low"] > 0:
-        said = f"{name} beats the strongest control, {control}, {gap}"
-    elif row["difference_high"] < 0:
-        said = f"{name} does not beat its controls: it is behind {control}, untrained, {gap}"
-    else:
+    if row["p_holm"] >= SIGNIFICANT:
         said = f"{name} does not beat its controls: it cannot be told from {control}"
+    elif row["difference"] > 0:
+        said = f"{name} beats the strongest control, {control}, {gap}"
+    else:
+        said = f"{name} does not beat its controls: it is behind {control}, untrained, {gap}"
     at_chance = row["ci_low"] <= row["chance"] <= row["ci_high"]
     return f"{said}. It cannot be told from chance." if at_chance else f"{said}."
+
+
+def sentences(table: pd.DataFrame) -> list[str]:
+    """Return a sentence on each training of the Siamese network and on the best of its variants.
+
+    They are about classes unseen in training.
+
+    Args:
+        table: as `summary` returns it.
+    """
+    unseen = table[table["classes"] == one_shot.UNSEEN]
+    variants = unseen[~unseen["method"].isin([*CONTROLS, SIAMESE])]
+    best = variants.groupby("approach", sort=False)["accuracy"].idxmax()
+    rows = pd.concat([unseen[unseen["method"] == SIAMESE], variants.loc[best]])
+    said = []
+    for _, row in rows.sort_values("approach", kind="stable").iterrows():
+        how = f", by protocol {row['protocol']} with {row['batch']} pairs a batch"
+        text = f"On {row['tested_on']}, trained on {row['trained_on']}"
+        text += how if row["method"] == SIAMESE else ""
+        text += f", {words.accuracy(row['accuracy'])} of tasks are solved"
+        text += words.interval(row["ci_low"], row["ci_high"], words.accuracy)
+        text += f" (chance {words.accuracy(row['chance'])}): {row['verdict']}"
+        if pd.notna(row["published_low"]):
+            text += (
+                f" After {row['published_epochs']:.0f} epochs it is "
+                f"{words.accuracy(row['accuracy_at_published'])}; the 2018 report prints "
+                f"{words.accuracy(row['published_low'])} to "
+                f"{words.accuracy(row['published_high'])}, on other images."
+            )
+        said.append(text)
+    return said

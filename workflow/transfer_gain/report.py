@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 from markupsafe import Markup
 
-from . import alternatives, answer
+from . import alternatives, answer, one_shot_tables
 
 TEMPLATES = Path(__file__).parent / "templates"
 LARGE = 400  # rows above which a table is linked, not embedded
@@ -79,9 +79,9 @@ SECTIONS = (
         "one-shot",
         "One-shot classification",
         "Of seven images, one of the query's class and six of other classes, which is of the "
-        "query's class? Beside what was trained stand controls that were not, and chance; whether "
-        "a method beats them is in the last columns of one_shot_summary. Intervals cover "
-        "initialisations, pairs and tasks, not other classes.",
+        "query's class? Beside what was trained stand controls that were not, and chance. "
+        "Intervals cover initialisations, pairs and tasks, not other classes: the network learned "
+        "from the first ones.",
         ("one_shot", "one_shot_methods", "one_shot_tasks"),
         ("one_shot_summary", "one_shot", "few_shot"),
     ),
@@ -155,7 +155,12 @@ def render(
     return environment.get_template("report.html").render(
         **facts,
         answer=answer.answer(rows),
-        hypotheses=answer.hypotheses(rows),
+        sentences={
+            "hypotheses": answer.hypotheses(rows),
+            "one-shot": one_shot_tables.sentences(rows["one_shot_summary"])
+            if "one_shot_summary" in rows
+            else [],
+        },
         sections=[part for name, part in shown.items() if part and name not in LAST],
         last=[part for name, part in shown.items() if part and name in LAST],
         yaml=yaml.safe_dump(facts["config"], sort_keys=False, default_flow_style=None, width=100),

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from . import one_shot, store, training
 from .devices import tf
@@ -317,7 +318,7 @@ def compare_classes(parameters: Parameters, samples: one_shot.ClassSamples) -> p
     """
     features = np.concatenate(samples.features)
     owner = np.repeat(np.arange(len(samples.classes)), [len(some) for some in samples.features])
-    same = 1 / (1 + np.exp(-all_logits(parameters, features).astype(np.float64)))
+    same = expit(all_logits(parameters, features).astype(np.float64))
     np.fill_diagonal(same, np.nan)
     rows = []
     for a, b in itertools.combinations_with_replacement(range(len(samples.classes)), 2):
@@ -344,7 +345,8 @@ def show_tasks(parameters: Parameters, data: one_shot.Data, name: str, count: in
     query, candidates = (part[:count] for part in data.evaluations[0].tasks[name])
     left = query.repeat(candidates.shape[1])
     values = pair_logits(parameters, pool.features, left, candidates.ravel())
-    p_same = tf.sigmoid(values).numpy().reshape(candidates.shape)
+    # In float64 unequal logits stay unequal: a task fails here if and only if it does in the tables.
+    p_same = expit(values.astype(np.float64)).reshape(candidates.shape)
     images = np.column_stack([query, candidates])
     tasks, positions = np.indices(images.shape)
     return pd.DataFrame(
@@ -353,6 +355,6 @@ def show_tasks(parameters: Parameters, data: one_shot.Data, name: str, count: in
             "position": positions.ravel(),
             "image_id": pool.image_ids[images].ravel(),
             "label": pool.labels[images].ravel(),
-            "p_same": np.column_stack([np.ones(count, np.float32), p_same]).ravel(),
+            "p_same": np.column_stack([np.ones(count), p_same]).ravel(),
         }
     )

@@ -13,13 +13,16 @@ from threadpoolctl import threadpool_limits
 
 from .one_shot import ClassSamples
 from .seeds import generator
+from .statistics import holm
 
-PERMUTATIONS = 999
-WHOLE = "all"  # in the place of a class: all classes of a dataset
+# So many that a p-value can be small enough when corrected for all pairs of a table.
+PERMUTATIONS = 9999
+WHOLE = "*"  # in the place of a class: all classes of a dataset
 PAIR = ["dataset_a", "class_a", "dataset_b", "class_b"]
 SIMILARITY = [
     *PAIR,
-    *["images", "p_same", "siamese_distance", "feature_distance", "p_value", "frechet_distance"],
+    *["images", "p_same", "siamese_distance", "feature_distance", "p_value", "p_holm"],
+    "frechet_distance",
 ]
 
 
@@ -107,9 +110,10 @@ def compare(samples: ClassSamples, probabilities: pd.DataFrame, study_seed: int)
         study_seed: the study's.
 
     Returns:
-        Columns `SIMILARITY`, a row an unordered pair; class "all" stands for a whole dataset, whose
+        Columns `SIMILARITY`, a row an unordered pair; class "*" stands for a whole dataset, whose
         p_same is the mean over its pairs of classes. `siamese_distance` is 1 - p_same,
-        `feature_distance` the maximum mean discrepancy.
+        `feature_distance` the maximum mean discrepancy, `p_holm` its p-value corrected for all of
+        the table.
     """
     names = list(zip(samples.datasets, samples.classes, strict=True))
     groups = dict(zip(names, samples.features, strict=True))
@@ -136,7 +140,13 @@ def compare(samples: ClassSamples, probabilities: pd.DataFrame, study_seed: int)
                     "frechet_distance": frechet(some[a], some[b]),
                 }
             )
-    return pd.DataFrame(rows, columns=SIMILARITY)
+    table = pd.DataFrame(rows)
+    # A class compared with itself is no test.
+    tested = (
+        table[["dataset_a", "class_a"]].to_numpy() != table[["dataset_b", "class_b"]].to_numpy()
+    )
+    table["p_holm"] = holm(table["p_value"].where(tested.any(axis=1)))
+    return table[SIMILARITY]
 
 
 def _p_same(probabilities: pd.DataFrame) -> dict[tuple, float]:

@@ -31,6 +31,7 @@ METHOD = ["backbone", "method"]
 PLACE = ["dataset", "protocol", "size"]
 ACCURACY = [
     *["dataset", "backbone", "size", "labels", "method", "protocol", "mean", "ci_low", "ci_high"],
+    *["behind_best", "behind_low", "behind_high"],
     *["replicates", "configurations", "train_loss", "levelled_off", "published"],
 ]
 GAINS = [
@@ -97,15 +98,25 @@ def accuracy(
 
     Returns:
         Columns `ACCURACY`, a row a dataset, protocol, size and method. The interval is Student's t
-        over replicates; `levelled_off` the share of replicates that did, `train_loss` their mean;
-        `published` the report's accuracy, beside protocol "report" only.
+        over replicates; `behind_best` how far the method is behind the most accurate one of its
+        place, paired by replicate; `levelled_off` the share of replicates that did, `train_loss`
+        their mean; `published` the report's accuracy, beside protocol "report" only.
     """
     rows = []
+    best = {
+        tuple(place.values()): max(accuracies.values(), key=pd.Series.mean)
+        for place, accuracies in _by_place(selected)
+    }
     for names, runs in selected.groupby([*PLACE, *METHOD], sort=False):
         mean, low, high = statistics.mean_interval(runs["accuracy"])
+        first, own = _paired(best[names[: len(PLACE)]], runs.set_index("replicate")["accuracy"])
+        behind = statistics.contrast([first - own], [1])
         rows.append(
             {
                 **dict(zip([*PLACE, *METHOD], names, strict=True)),
+                "behind_best": behind.estimate,
+                "behind_low": behind.low,
+                "behind_high": behind.high,
                 "labels": runs["labels"].iloc[0],
                 "mean": mean,
                 "ci_low": low,
