@@ -1,12 +1,14 @@
 # Two commands on a fresh machine: make study, make test. The rest is plain Snakemake.
 #   make study          the study of config.yaml
 #   make demo           a small true study, in minutes
-#   make own DATA=path/to/folder    the comparison on your own images
+#   make own DATA=path/to/folder    the comparison on your own images, in results/own
+#   make own DATA=... RESULTS=results/birds     beside another folder's
 #   make test           style checks and all tests
 #   make study GPU=1    with TensorFlow's CUDA libraries (Linux, NVIDIA)
 #   make env PYTHON=python3.12
 
 PYTHON ?= python3
+RESULTS ?= results/own
 ENV := .venv
 PINS := envs/requirements$(if $(GPU),-gpu).txt
 RUN := PATH="$(CURDIR)/$(ENV)/bin:$$PATH"
@@ -21,9 +23,11 @@ study: env
 demo: env
 	$(SNAKEMAKE) --configfile workflow/studies/smoke.yaml
 
+# Through the environment, so that any character may stand in a path.
+export DATA
 own: $(if $(DATA),env,ask)
 	$(SNAKEMAKE) --configfile workflow/studies/own.yaml \
-	  --config 'datasets={mine: {path: "$(DATA)"}}'
+	  --config "datasets={mine: {path: \"$$DATA\"}}" results=$(RESULTS)
 
 ask:
 	@echo "which images? make own DATA=path/to/folder" >&2; exit 2

@@ -10,8 +10,9 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from scipy import stats
 
-from . import one_shot, similarity
+from . import one_shot, similarity, words
 from .figures import colors, footnote, paper_style, percent, spread
 from .one_shot_tables import CONTROLS, SIAMESE, UNTRAINED_SIAMESE
 from .statistics import mean_interval
@@ -330,7 +331,7 @@ def plot_distance_and_gain(table: pd.DataFrame, gains: pd.DataFrame) -> Figure:
             xlabel="distance of the dataset's features from the others' (MMD, mean over datasets)",
             ylabel="absolute gain of transfer\nover training from scratch",
         )
-        axes.set_title("Does the distance of datasets predict what transfer gains?", pad=16)
+        axes.set_title("Does distance from the other datasets predict what transfer gains?", pad=16)
         axes.legend(title="share of images", loc="center left", bbox_to_anchor=(1.01, 0.5))
         count = len(shown)
         footnote(
@@ -340,7 +341,7 @@ def plot_distance_and_gain(table: pd.DataFrame, gains: pd.DataFrame) -> Figure:
             + (
                 "too few to tell a trend from chance; sizes of one dataset are no further evidence."
                 if count < 5
-                else f"rank correlation over datasets: {_rank_correlation(gains, distance):.2f}."
+                else f"rank correlation over datasets: {_rank_correlation(gains, distance)}."
             ),
         )
     return figure
@@ -359,10 +360,11 @@ def distances_to_others(table: pd.DataFrame) -> pd.Series:
     return pd.concat([wholes, swapped]).groupby("dataset_a")["feature_distance"].mean()
 
 
-def _rank_correlation(gains: pd.DataFrame, distance: pd.Series) -> float:
-    """Return Spearman's correlation of distance and gain, a dataset's gains averaged over sizes."""
+def _rank_correlation(gains: pd.DataFrame, distance: pd.Series) -> str:
+    """Say Spearman's correlation of distance and gain, a dataset's gains averaged over sizes."""
     means = gains.groupby("dataset")["absolute_gain"].mean()
-    return means.corr(distance.reindex(means.index), method="spearman")
+    found = stats.spearmanr(means, distance.reindex(means.index))
+    return f"{found.statistic:.2f}, {words.p_value(found.pvalue)}"
 
 
 def _shown(rows: pd.DataFrame, group: str) -> str:
