@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import reports
@@ -137,6 +138,28 @@ def test_the_templates_of_captions_are_all_plain():
         assert text
         assert "{{" not in text
         assert "``" not in text
+
+
+def test_how_many_images_score_is_said(html):
+    assert "(7,000 of clothes and 6,300 of avatars)" in html
+
+
+def test_figures_of_one_shot_and_similarity_are_told_from_their_tables():
+    place = {"approach": ["first"] * 2 + ["second"], "classes": "unseen", "chance": 1 / 7}
+    methods = {"method": ["siamese", "cosine", "siamese"], "batch": [36, 0, 96]}
+    summary = pd.DataFrame({**place, **methods, "protocol": "long", "accuracy": [0.3, 0.25, 0.2]})
+    pairs = [("x", "a", "x", "b", 0.4), ("x", "a", "y", "a", 0.9), ("x", "*", "y", "*", 0.7)]
+    pairs += [("x", "a", "x", "a", 0.0)]
+    columns = ["dataset_a", "class_a", "dataset_b", "class_b", "feature_distance"]
+    tables = {"one_shot_summary": summary, "similarity": pd.DataFrame(pairs, columns=columns)}
+    said = alternatives.describe("one_shot", {"approach": "first"}, tables)
+    assert "siamese (36 pairs a batch, protocol long) 0.300; cosine 0.250" in said
+    assert "0.200" not in said
+    said = alternatives.describe("similarity", {}, tables)
+    assert "nearest a of x and b of x (0.400)" in said
+    assert "(0.000)" not in said
+    said = alternatives.describe("distance_and_gain", {}, tables)
+    assert said == "Distances of datasets (MMD): x from y 0.700."
 
 
 def test_an_unknown_kind_of_figure_has_no_words_of_its_own():

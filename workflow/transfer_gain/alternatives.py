@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from . import words
+from . import similarity, words
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -85,6 +85,45 @@ def _grid(rows: pd.DataFrame) -> str:
     return _sentence("accuracies of all heads", said)
 
 
+def _one_shot(rows: pd.DataFrame) -> str:
+    said = [
+        f"{_training(row)} {words.accuracy(row['accuracy'])}"
+        for _, row in rows[rows["classes"] == "unseen"].iterrows()
+    ]
+    chance = words.accuracy(rows["chance"].iloc[0])
+    return _sentence(f"tasks solved on what training did not see (chance {chance})", said)
+
+
+def _training(row: pd.Series) -> str:
+    if not row["batch"]:
+        return row["method"]
+    return f"{row['method']} ({row['batch']} pairs a batch, protocol {row['protocol']})"
+
+
+def _similarity(rows: pd.DataFrame) -> str:
+    def pair(row: pd.Series) -> str:
+        sides = (f"{row[f'class_{side}']} of {row[f'dataset_{side}']}" for side in "ab")
+        return f"{words.listed(list(sides))} ({words.accuracy(row['feature_distance'])})"
+
+    whole = rows["class_a"] == similarity.WHOLE
+    itself = (rows["dataset_a"] == rows["dataset_b"]) & (rows["class_a"] == rows["class_b"])
+    classes = rows[~whole & ~itself].sort_values("feature_distance")
+    said = [
+        f"nearest {words.listed([pair(row) for _, row in classes.head(3).iterrows()])}",
+        f"farthest {words.listed([pair(row) for _, row in classes.tail(3).iterrows()])}",
+    ]
+    return _sentence("distances of classes (MMD)", said)
+
+
+def _distances(rows: pd.DataFrame) -> str:
+    whole = rows[(rows["class_a"] == similarity.WHOLE) & (rows["dataset_a"] != rows["dataset_b"])]
+    said = [
+        f"{row['dataset_a']} from {row['dataset_b']} {words.accuracy(row['feature_distance'])}"
+        for _, row in whole.iterrows()
+    ]
+    return _sentence("distances of datasets (MMD)", said)
+
+
 def _lines(rows: pd.DataFrame, value: Callable[[pd.Series], str]) -> str:
     """Return the values of each method along its labels."""
     said = []
@@ -102,6 +141,11 @@ _WRITERS = {
     "learning_rates": ("best_heads", _best_heads),
     "long_runs": ("runs", _long_runs),
     "grid": ("runs", _grid),
+    "one_shot": ("one_shot_summary", _one_shot),
+    "one_shot_methods": ("one_shot_summary", _one_shot),
+    "similarity": ("similarity", _similarity),
+    "class_map": ("similarity", _similarity),
+    "distance_and_gain": ("similarity", _distances),
 }
 
 

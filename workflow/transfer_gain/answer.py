@@ -103,6 +103,16 @@ def strongest_backbone(tables: Tables, dataset: str) -> str:
     return means.idxmax()
 
 
+def scored_on(tables: Tables) -> str:
+    """Say how many validation images each dataset has."""
+    rows = tables["sizes"].drop_duplicates("dataset")
+    said = [
+        f"{words.count(row['validation_samples'])} of {row['dataset']}"
+        for _, row in rows.iterrows()
+    ]
+    return words.listed(said)
+
+
 def hypotheses(tables: Tables) -> list[str]:
     """Return a sentence for each test of the report's two hypotheses."""
     sentences = []

@@ -155,6 +155,7 @@ def render(
     return environment.get_template("report.html").render(
         **facts,
         answer=answer.answer(rows),
+        scored_on=answer.scored_on(rows),
         sentences={
             "hypotheses": answer.hypotheses(rows),
             "one-shot": one_shot_tables.sentences(rows["one_shot_summary"])

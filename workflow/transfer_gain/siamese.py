@@ -345,7 +345,7 @@ def show_tasks(parameters: Parameters, data: one_shot.Data, name: str, count: in
     query, candidates = (part[:count] for part in data.evaluations[0].tasks[name])
     left = query.repeat(candidates.shape[1])
     values = pair_logits(parameters, pool.features, left, candidates.ravel())
-    # In float64 unequal logits stay unequal: a task fails here if and only if it does in the tables.
+    # In float64, where unequal logits stay unequal: a tie here is one in the tables.
     p_same = expit(values.astype(np.float64)).reshape(candidates.shape)
     images = np.column_stack([query, candidates])
     tasks, positions = np.indices(images.shape)
