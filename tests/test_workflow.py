@@ -364,3 +364,17 @@ def test_a_lock_is_removed_by_what_the_readme_says(made):
     assert "`snakemake --unlock`" in (ROOT / "README.md").read_text()
     done = snakemake(made, "--unlock", study=STUDY)
     assert done.returncode == 0, done.stderr
+
+
+def test_another_workflow_can_use_it_as_a_module_in_its_own_folder(made, tmp_path):
+    (tmp_path / "Snakefile").write_text(
+        'configfile: "config.yaml"\n\n'
+        "module transfer_gain:\n"
+        f'    snakefile: "{made}/Snakefile"\n'
+        "    config: config\n\n"
+        "use rule * from transfer_gain as transfer_gain_*\n"
+    )
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(STUDY))
+    done = snakemake(tmp_path, "--cores", "2", "transfer_gain_all")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / STUDY["results"] / "report.html").is_file()

@@ -7,7 +7,9 @@ from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
+# Of this checkout, also where another workflow uses it as a module.
+WORKFLOW = Path(workflow.current_basedir).parent
+sys.path.insert(0, str(WORKFLOW))
 
 from transfer_gain import plan
 from transfer_gain.code import PACKAGE, files_behind, make_importable
@@ -215,7 +217,7 @@ def job_benchmarks():
 
 def caption_file(kind):
     """Return the file that says what a kind of figure shows."""
-    return Path(workflow.basedir, "workflow", "report", f"{kind}.rst")
+    return WORKFLOW / "report" / f"{kind}.rst"
 
 
 def one_shot_features(dataset):

@@ -1,6 +1,6 @@
 # Tables of the report: each aggregates rows of the files that the config lists, never a glob.
 
-PUBLISHED = os.path.relpath(Path(workflow.basedir, "workflow", "published_2018.yaml"))
+PUBLISHED = os.path.relpath(WORKFLOW / "published_2018.yaml")
 # The report's figures stand beside ours only where images and network are the report's.
 SOURCES = {
     name: dataset.source
