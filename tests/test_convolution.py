@@ -18,7 +18,8 @@ def by_tensorflow(tf, images, kernel, stride, pooling):
 
 
 def ours(images, kernel, stride, pooling):
-    patches = convolution.lay_out(images, kernel.shape[0], stride, pooling)
+    geometry = convolution.Geometry(kernel.shape[0], stride, pooling)
+    patches = convolution.lay_out(images, geometry)
     return convolution.convolve_and_pool(patches, kernel)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import augmentation, heads, rows, training
-from .convolution import convolve_and_pool, lay_out, pooled_side
+from .convolution import Geometry, convolve_and_pool, lay_out
 from .devices import tf
 from .sampling import Replicates, read_replicates
 from .training import Augmentation, Network, Parameters, Trained
@@ -41,7 +41,7 @@ def initial_parameters(
         fan_out), bias (fan_out,), ...
     """
     *sides, channels = image
-    height, width = (pooled_side(side, stride, pooling) for side in sides)
+    height, width = map(Geometry(kernel, stride, pooling).windows, sides)
     convolution = training.glorot_uniform(rng, kernel, kernel, channels, filters)
     dense = heads.initial_parameters(rng, height * width * filters, units, classes)
     return [convolution, np.zeros(filters, np.float32), *dense]
@@ -65,7 +65,8 @@ def logits(
     """
     kernels, biases, *dense = parameters
     replicates, kernel, _, _, filters = kernels.shape
-    patches = [lay_out(own, kernel, stride, pooling) for own in tf.unstack(images)]
+    geometry = Geometry(kernel, stride, pooling)
+    patches = [lay_out(own, geometry) for own in tf.unstack(images)]
     maps = []
     for replicate in range(replicates):
         own = patches[replicate if len(patches) == replicates else 0]

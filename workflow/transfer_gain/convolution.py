@@ -1,68 +1,105 @@
-"""A convolution and the max-pooling after it, as one matrix product for each place in a window.
+"""A padded convolution and the max-pooling after it: a matrix product for each place of a window.
 
-TensorFlow's own operations spend most of a small network's update in three kernels that suit few
-channels badly: the convolution, its gradient and the pooling's gradient. Here the images are laid
-out once, so that the product has long rows and the maximum is over a leading axis.
+TensorFlow's own operations suit few channels badly: most of an update of a small network goes into
+the convolution, its gradient and the pooling's gradient. Here the images are laid out once, so that
+the products have long rows and the maximum is over the first axis.
 """
 
 import itertools
+from typing import NamedTuple
 
 import numpy as np
 
 from .devices import tf
 
 
-def pooled_side(side: int, stride: int, pooling: int) -> int:
-    """Return the side of the maps after a padded convolution and the pooling of whole windows."""
-    return -(-side // stride) // pooling
+class Geometry(NamedTuple):
+    """How windows lie.
+
+    Attributes:
+        kernel: side of the convolution's window, pixels.
+        stride: of the convolution, which is padded as TensorFlow's "SAME".
+        pooling: side and stride of the max-pooling, of whole windows only.
+    """
+
+    kernel: int
+    stride: int
+    pooling: int
+
+    @property
+    def step(self) -> int:
+        """Return the pixels from one pooling window to the next."""
+        return self.stride * self.pooling
+
+    @property
+    def overlap(self) -> int:
+        """Return how many further steps a pooling window sees into, beyond its own."""
+        return ((self.pooling - 1) * self.stride + self.kernel - 1) // self.step
+
+    def windows(self, side: int) -> int:
+        """Return how many pooling windows there are along a side of so many pixels."""
+        return -(-side // self.stride) // self.pooling
+
+    def padding(self, side: int) -> tuple[int, int]:
+        """Return the pixels to add before and after a side, so that all windows are whole."""
+        before = max((-(-side // self.stride) - 1) * self.stride + self.kernel - side, 0) // 2
+        return before, max(self.seen(side) - before - side, 0)
+
+    def seen(self, side: int) -> int:
+        """Return the pixels along a padded side that windows see into, in whole steps."""
+        return self.step * (self.windows(side) + self.overlap)
 
 
-def lay_out(images: tf.Tensor, kernel: int, stride: int, pooling: int) -> tf.Tensor:
-    """Return what the kernel sees at each place, sorted by the place within its pooling window.
+def lay_out(images: tf.Tensor, geometry: Geometry) -> tf.Tensor:
+    """Return what the kernel sees at each place of a pooling window, for all windows.
 
     Args:
         images: (images, height, width, channels), of any numeric type.
-        kernel: side of the convolution's window, pixels.
-        stride: of the convolution, which is padded as TensorFlow pads it ("SAME").
-        pooling: side and stride of the max-pooling.
+        geometry: of the windows.
 
     Returns:
-        float32 (pooling ** 2, kernel ** 2 * channels, windows): the windows are those of the first
-        image, row by row, then the next one's.
+        float32 (places, kernel ** 2 * channels, windows): the windows are those of the first image,
+        row by row, then the next one's.
     """
-    height, width, channels = images.shape[1:]
-    step, span = stride * pooling, (pooling - 1) * stride + kernel
-    beyond = (span - 1) // step
-    rows, columns = (pooled_side(side, stride, pooling) for side in (height, width))
-    padded = tf.pad(
-        images,
-        [
-            (0, 0),
-            *(_padding(side, kernel, stride, step, beyond, pooling) for side in (height, width)),
-            (0, 0),
-        ],
-    )[:, : step * (rows + beyond), : step * (columns + beyond)]
-    # Pixels as far from the corner of their window become neighbours.
-    tiles = tf.reshape(padded, (-1, rows + beyond, step, columns + beyond, step, channels))
-    tiles = tf.transpose(tiles, (2, 4, 5, 0, 1, 3))
-    shifts = list(itertools.product(range(beyond + 1), repeat=2))
+    *sides, channels = images.shape[1:]
+    step, overlap = geometry.step, geometry.overlap
+    rows, columns = map(geometry.windows, sides)
+    height, width = map(geometry.seen, sides)
+    padded = tf.pad(images, [(0, 0), *map(geometry.padding, sides), (0, 0)])[:, :height, :width]
+    # Pixels at the same place within their step become neighbours: with the steps that a window
+    # sees into beyond its own, all that any window sees, (pixels, windows).
+    steps = tf.reshape(padded, (-1, rows + overlap, step, columns + overlap, step, channels))
+    steps = tf.transpose(steps, (2, 4, 5, 0, 1, 3))
     pixels = tf.concat(
         [
             tf.reshape(
-                tiles[..., down : down + rows, right : right + columns],
-                (step * step * channels, -1),
+                steps[..., down : down + rows, right : right + columns], (step**2, channels, -1)
             )
-            for down, right in shifts
+            for down, right in itertools.product(range(overlap + 1), repeat=2)
         ],
         axis=0,
     )
-    # Where each pixel of a place's patch is among them.
-    y, x = _offsets(kernel, stride, pooling)
-    shift = y // step * (beyond + 1) + x // step
-    index = (shift * step + y % step) * step + x % step
-    index = index[..., None] * channels + np.arange(channels)
-    patches = tf.gather(pixels, index.reshape(pooling**2, -1))
-    return tf.cast(patches, tf.float32)
+    return tf.cast(_by_place(pixels, geometry), tf.float32)
+
+
+def _by_place(pixels: tf.Tensor, geometry: Geometry) -> tf.Tensor:
+    """Return those of a window's pixels that the kernel sees at each place.
+
+    Args:
+        pixels: (pixels, channels, windows), as `lay_out` sorts them.
+        geometry: of the windows.
+
+    Returns:
+        (places, kernel ** 2 * channels, windows)
+    """
+    step, places = geometry.step, np.arange(geometry.pooling) * geometry.stride
+    seen = places[:, None] + np.arange(geometry.kernel)  # (places, kernel) along a side
+    y, x = seen[:, None, :, None], seen[None, :, None, :]
+    beyond = y // step * (geometry.overlap + 1) + x // step
+    index = beyond * step**2 + y % step * step + x % step
+    patches = tf.gather(pixels, index.reshape(geometry.pooling**2, -1))
+    size = geometry.kernel**2 * pixels.shape[1]
+    return tf.reshape(patches, (geometry.pooling**2, size, -1))
 
 
 def convolve_and_pool(patches: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -89,24 +126,3 @@ def _maximum(values: tf.Tensor) -> tuple:
         return largest * (upstream / tf.reduce_sum(largest, axis=0))
 
     return maximum, gradient
-
-
-def _padding(
-    side: int, kernel: int, stride: int, step: int, beyond: int, pooling: int
-) -> tuple[int, int]:
-    """Return the pixels before and after a side: TensorFlow's, and to whole windows."""
-    before = max((-(-side // stride) - 1) * stride + kernel - side, 0) // 2
-    whole = step * (pooled_side(side, stride, pooling) + beyond)
-    return before, max(whole - before - side, 0)
-
-
-def _offsets(kernel: int, stride: int, pooling: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return how far down and right each pixel of each place's patch is from the window's corner.
-
-    Each is (places down, places right, pixels down, pixels right).
-    """
-    places = np.arange(pooling) * stride
-    along = places[:, None] + np.arange(kernel)
-    shape = (pooling, pooling, kernel, kernel)
-    down = np.broadcast_to(along[:, None, :, None], shape)
-    return down, np.broadcast_to(along[None, :, None, :], shape)
