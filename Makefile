@@ -12,8 +12,8 @@ RESULTS ?= results/own
 ENV := .venv
 PINS := envs/requirements$(if $(GPU),-gpu).txt
 RUN := PATH="$(CURDIR)/$(ENV)/bin:$$PATH"
-# A line a job and how far it is; colours only where they are wanted.
-SNAKEMAKE := $(RUN) snakemake --cores all --quiet rules$(if $(NO_COLOR), --nocolor)
+# How far it is and how long it still takes, without colours: workflow/snakemake_logger_plugin_progress.
+SNAKEMAKE := PYTHONPATH="$(CURDIR)/workflow" $(RUN) snakemake --cores all --logger progress
 
 .PHONY: study demo own ask test browser env
 

@@ -378,3 +378,21 @@ def test_another_workflow_can_use_it_as_a_module_in_its_own_folder(made, tmp_pat
     done = snakemake(tmp_path, "--cores", "2", "transfer_gain_all")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / STUDY["results"] / "report.html").is_file()
+
+
+def test_make_shows_the_time_left_and_how_the_log_of_a_failed_job_ends(tmp_path):
+    checkout = copy_checkout(tmp_path)
+    failing = 'open(snakemake.log[0], "w").write("the mirror is down\\n")\nraise SystemExit(1)\n'
+    for script in checkout.glob("workflow/scripts/*.py"):
+        script.write_text(failing if script.stem == "draw_samples" else STUB)
+    asked = re.search(r"--logger \w+", (ROOT / "Makefile").read_text())[0]
+    path = f"{in_checkout.spies_on_tensorflow(checkout)}:{checkout / 'workflow'}"
+    done = in_checkout.snakemake(
+        *(checkout, "--cores", "2", "--keep-going", *asked.split()), study=STUDY, PYTHONPATH=path
+    )
+    assert done.returncode == 1
+    assert re.search(r"\d of \d+ jobs, .* left: make_images clothes is done", done.stderr)
+    assert re.search(r"draw_samples clothes [0-9.]+ failed\.", done.stderr)
+    assert "the mirror is down" in done.stderr
+    assert "the same command goes on from here" in done.stderr
+    assert "Traceback" not in done.stderr

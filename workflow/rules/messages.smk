@@ -2,10 +2,17 @@
 
 
 onstart:
-    jobs = [
-        (job.rule.name, images_seen(job)) for job in workflow.dag.needrun_jobs()
-    ]
-    print(plan.describe(jobs, workflow.cores), file=sys.stderr, flush=True)
+    jobs = {
+        workflow.dag.jobid(job): (job.rule.name, images_seen(job))
+        for job in workflow.dag.needrun_jobs()
+    }
+    print(plan.describe(jobs.values(), workflow.cores), file=sys.stderr, flush=True)
+    for handler in workflow.logger_manager.get_log_handlers():
+        if hasattr(handler, "expect"):  # ours: make's --logger progress
+            handler.expect(
+                {number: plan.seconds([job]) for number, job in jobs.items()},
+                workflow.cores,
+            )
 
 
 onsuccess:
@@ -18,7 +25,7 @@ onsuccess:
 
 onerror:
     print(
-        f"Something failed: the logs are under {paths.results}/logs/, the failed job's is shown "
-        "above. Once it is mended, the same command goes on from here.",
+        f"Something failed, see above; all logs are under {paths.results}/logs/. Once it is mended, "
+        "the same command goes on from here.",
         file=sys.stderr,
     )

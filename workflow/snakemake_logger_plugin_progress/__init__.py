@@ -1,0 +1,97 @@
+"""What `make` shows of a run in the place of Snakemake's own lines: progress, time left, failures.
+
+Snakemake finds it by its name as `--logger progress` where this folder is on the path.
+"""
+
+import sys
+import time
+from collections.abc import Mapping
+from logging import WARNING, LogRecord
+from pathlib import Path
+
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+from snakemake_interface_logger_plugins.common import LogEvent
+from tqdm import tqdm
+
+from transfer_gain import plan
+
+LAST_LINES = 15  # of a failed job's log
+# What is planned counts as if it had been seen for so long, until more has been.
+TRUSTED_SECONDS = 60
+
+
+class LogHandler(LogHandlerBase):
+    """Shows a bar on a terminal, else a line a job; a failed job's last lines; what is wrong."""
+
+    writes_to_stream = True
+    writes_to_file = False
+    has_filter = True
+    has_formatter = False  # Snakemake's own, for what is passed on as it is
+    needs_rulegraph = False
+
+    def __post_init__(self) -> None:
+        self.expect({}, 1)
+
+    def expect(self, seconds: Mapping[int, float], cores: int) -> None:
+        """Begin to count.
+
+        Args:
+            seconds: of one core that each job will take, roughly, by its number.
+            cores: that the run may use.
+        """
+        self._seconds, self._cores = dict(seconds), cores
+        self._names: dict[int, str] = {}
+        self._finished: list[int] = []
+        self._started = time.monotonic()
+        self._bar = tqdm(
+            total=sum(seconds.values()),
+            bar_format="{percentage:3.0f}% {bar:20} {desc}",
+            file=sys.stderr,
+            disable=not (seconds and sys.stderr.isatty()),
+            leave=False,
+        )
+
+    def emit(self, record: LogRecord) -> None:
+        """Show what Snakemake logs, or leave it out."""
+        event = getattr(record, "event", None)
+        if event == LogEvent.JOB_INFO:
+            self._names[record.jobid] = " ".join([record.rule_name, *record.wildcards.values()])
+        elif event == LogEvent.JOB_FINISHED:
+            self._finish(record.job_id)
+        elif event == LogEvent.JOB_ERROR:
+            self._say(self._failure(record))
+        elif record.levelno >= WARNING and getattr(record, "exception", "") != "RuleException":
+            self._say(self.format(record))
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._bar.close()
+        super().close()
+
+    def _finish(self, job: int) -> None:
+        self._finished.append(job)
+        self._bar.update(self._seconds.get(job, 0))
+        text = f"{len(self._finished)} of {len(self._seconds)} jobs, {self._left()}"
+        if self._bar.disable:
+            self._say(f"{time.strftime('%H:%M:%S')} {text}: {self._names.get(job, job)} is done")
+        else:
+            self._bar.set_description_str(text)
+
+    def _left(self) -> str:
+        """Return in words how long the other jobs take, at the pace of the finished ones."""
+        finished = sum(self._seconds.get(job, 0) for job in self._finished)
+        elapsed = time.monotonic() - self._started + TRUSTED_SECONDS
+        pace = elapsed / (finished + TRUSTED_SECONDS * self._cores)
+        return f"{plan.duration((sum(self._seconds.values()) - finished) * pace)} left"
+
+    def _failure(self, record: LogRecord) -> str:
+        """Return which job failed, where its log is, and how that ends."""
+        lines = [f"{self._names.get(record.jobid, record.rule_name)} failed."]
+        for path in map(Path, record.log):
+            ends = path.read_text(errors="replace").splitlines() if path.exists() else []
+            lines += [f"Its log, {path}, ends:", *(f"    {line}" for line in ends[-LAST_LINES:])]
+        return "\n".join(lines)
+
+    def _say(self, text: str) -> None:
+        tqdm.write(text, file=sys.stderr)
+        sys.stderr.flush()
