@@ -1,6 +1,6 @@
 # Two commands on a fresh machine: make study, make test. The rest is plain Snakemake.
 #   make study          the study of config.yaml
-#   make demo           a small true study, in minutes
+#   make demo           the smallest true study, in a few minutes
 #   make own DATA=path/to/folder    the comparison on your own images, in results/own
 #   make own DATA=... RESULTS=results/birds     beside another folder's
 #   make test           style checks and all tests
@@ -21,7 +21,7 @@ study: env
 	$(SNAKEMAKE)
 
 demo: env
-	$(SNAKEMAKE) --configfile workflow/studies/smoke.yaml
+	$(SNAKEMAKE) --configfile workflow/studies/demo.yaml
 
 # Through the environment, so that any character may stand in a path.
 export DATA

@@ -42,7 +42,9 @@ def tables() -> list[report.Made]:
     rows["best_heads"] = best.assign(layers="100-50", activation="elu", learning_rate=0.01)
     counts = {"seconds": [1.5, 2.5], "cpu_seconds": [1.0, 2.0], "max_rss_mb": [100.0, np.nan]}
     rows["cost"] = pd.DataFrame({"rule": ["train_head"] * 2, **counts})
-    rows["sizes"] = pd.DataFrame({"dataset": [*CLASSES], "validation_samples": [7000, 6300]})
+    rows["sizes"] = pd.DataFrame(
+        {"dataset": [*CLASSES, "peeps"], "validation_samples": [7000, 6300, 0]}
+    )
     rows["skipped"] = pd.DataFrame({"dataset": [], "path": [], "reason": []}, dtype="str")
     rows["extra"] = pd.DataFrame({"a<b": range(500)})
     return [made(name, table) for name, table in rows.items()]

@@ -29,7 +29,7 @@ def two_methods(gains: dict[float, list[float]], scratch: float = 0.5) -> dict[s
 
 def numbers_in(sentence: str) -> set[str]:
     """Return the numbers of a sentence, but for those in names."""
-    sentence = re.sub(r"\bvgg16\b|\bH[12]\b|p < 0\.001", "", sentence)
+    sentence = re.sub(r"\bvgg16\b|\bH[12]\b|p < 0\.001|2018 report", "", sentence)
     return {found.replace(",", "") for found in re.findall(r"\d[\d,]*(?:\.\d+)?", sentence)}
 
 
@@ -58,7 +58,8 @@ def test_every_number_in_a_sentence_is_in_the_tables(replicates, seed):
     ]
     values |= {number for text in texts for number in numbers_in(str(text))}
     sentences = [each for three in answer.answer(made).values() for each in three]
-    for sentence in [*sentences, *answer.hypotheses(made)]:
+    sentences += [*answer.hypotheses(made), *answer.underfit(made), *answer.beside_the_report(made)]
+    for sentence in sentences:
         assert numbers_in(sentence) - values == set(), sentence
         assert "nan" not in sentence
         assert sentence.endswith(".")
@@ -141,3 +142,29 @@ def test_a_reversed_verdict_stands_beside_the_p_value_of_its_own_test():
     assert answer._p_value(row) == ", p = 0.02"
     row["verdict"], row["p_holm"] = "supported", 0.03
     assert answer._p_value(row) == ", p = 0.03"
+
+
+def test_a_method_that_was_still_learning_is_said_to_be_underfit():
+    made = two_methods({0.01: [0.2, 0.21, 0.19]})
+    made["accuracy"]["levelled_off"] = np.where(made["accuracy"]["method"] == "baseline", 1 / 3, 1)
+    (sentence,) = answer.underfit(made)
+    assert sentence.startswith("On clothes, training from scratch was still learning in most runs")
+    assert "at 60 images per class" in sentence
+    made["accuracy"]["levelled_off"] = 1.0
+    assert answer.underfit(made) == []
+
+
+def test_a_weaker_published_baseline_is_told():
+    made = two_methods({0.01: [0.2, 0.21, 0.19]})
+    is_ours = made["accuracy"]["method"] == "baseline"
+    made["accuracy"]["published"] = np.where(is_ours, 0.1, np.nan)
+    (sentence, *_) = answer.beside_the_report(made)
+    assert "at 60 images per class the 2018 report prints 0.100" in sentence
+    made["accuracy"]["published"] = np.where(is_ours, 0.99, np.nan)
+    assert answer.beside_the_report(made) == []
+
+
+def test_what_ran_once_is_not_told_apart_from_anything():
+    best, *_ = answer.answer(two_methods({0.01: [0.3]}))["clothes"]
+    assert "run once: nothing is told apart)" in best
+    assert "not told apart from" not in best

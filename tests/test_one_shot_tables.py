@@ -89,6 +89,7 @@ def test_sentences_tell_of_each_training_and_of_the_best_variant():
     made = history(siamese=LEVEL, whitening=AHEAD, root=LEVEL)
     siamese, variant = one_shot_tables.sentences(one_shot_tables.summary(made, PUBLISHED))
     assert "by protocol report with 36 pairs a batch" in siamese
+    assert "on the classes of training)" in siamese
     assert "After 20 epochs it is" in siamese
     assert "the 2018 report prints 0.400 to 0.490, on other images." in siamese
     assert "whitening beats the strongest control, cosine" in variant

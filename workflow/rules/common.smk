@@ -243,7 +243,11 @@ def figure_files(name, caption):
             caption=f"../report/{caption}.rst",
             category="Figures",
             labels={"figure": caption}
-            | {axis: f"{{{axis}}}" for axis in ("dataset", "backbone") if axis in name},
+            | {
+                axis: f"{{{axis}}}"
+                for axis in ("dataset", "backbone", "protocol", "approach")
+                if axis in name
+            },
         ),
         "png": paths.figure(f"{name}.png"),
     }
@@ -265,6 +269,12 @@ def made_by(path):
         "script": f"workflow/scripts/{Path(str(maker.script)).name}",
         "wildcards": wildcards,
     }
+
+
+def progress_bars():
+    """Return what shows the run's progress in the place of Snakemake's lines: make's, or none."""
+    handlers = workflow.logger_manager.get_log_handlers()
+    return [handler for handler in handlers if hasattr(handler, "expect")]
 
 
 def images_seen(job):

@@ -7,15 +7,16 @@ onstart:
         for job in workflow.dag.needrun_jobs()
     }
     print(plan.describe(jobs.values(), workflow.cores), file=sys.stderr, flush=True)
-    for handler in workflow.logger_manager.get_log_handlers():
-        if hasattr(handler, "expect"):  # ours: make's --logger progress
-            handler.expect(
-                {number: plan.seconds([job]) for number, job in jobs.items()},
-                workflow.cores,
-            )
+    for bar in progress_bars():
+        bar.expect(
+            {number: plan.seconds([job]) for number, job in jobs.items()},
+            workflow.cores,
+        )
 
 
 onsuccess:
+    for bar in progress_bars():
+        bar.end()
     # Only a run that made the report has its answer.
     if {"all", "report", "report_html", paths.report} & set(
         workflow.dag_settings.targets or ["all"]
@@ -24,6 +25,8 @@ onsuccess:
 
 
 onerror:
+    for bar in progress_bars():
+        bar.end()
     print(
         f"Something failed, see above; all logs are under {paths.results}/logs/. Once it is mended, "
         "the same command goes on from here.",

@@ -18,6 +18,7 @@ from transfer_gain import plan
 LAST_LINES = 15  # of a failed job's log
 # What is planned counts as if it had been seen for so long, until more has been.
 TRUSTED_SECONDS = 60
+NOTHING_TO_DO = "Nothing to be done"  # in Snakemake's words
 
 
 class LogHandler(LogHandlerBase):
@@ -42,6 +43,7 @@ class LogHandler(LogHandlerBase):
         self._seconds, self._cores = dict(seconds), cores
         self._names: dict[int, str] = {}
         self._finished: list[int] = []
+        self._ended = False
         self._started = time.monotonic()
         self._bar = tqdm(
             total=sum(seconds.values()),
@@ -50,6 +52,7 @@ class LogHandler(LogHandlerBase):
             disable=not (seconds and sys.stderr.isatty()),
             leave=False,
         )
+        self._bar.set_description_str(f"0 of {len(seconds)} jobs, {self._left()}")
 
     def emit(self, record: LogRecord) -> None:
         """Show what Snakemake logs, or leave it out."""
@@ -57,16 +60,19 @@ class LogHandler(LogHandlerBase):
         if event == LogEvent.JOB_INFO:
             self._names[record.jobid] = " ".join([record.rule_name, *record.wildcards.values()])
         elif event == LogEvent.JOB_FINISHED:
-            self._finish(record.job_id)
+            if not self._ended:
+                self._finish(record.job_id)
         elif event == LogEvent.JOB_ERROR:
             self._say(self._failure(record))
+        elif NOTHING_TO_DO in record.getMessage():
+            self._say("Nothing to be done: all is there already.")
         elif record.levelno >= WARNING and getattr(record, "exception", "") != "RuleException":
             self._say(self.format(record))
 
-    def close(self) -> None:
-        """Take the bar away."""
+    def end(self) -> None:
+        """Take the bar away, for good: what comes next is not to stand on its line."""
+        self._ended = True
         self._bar.close()
-        super().close()
 
     def _finish(self, job: int) -> None:
         self._finished.append(job)

@@ -29,9 +29,7 @@ STAY = 1e-3
 
 def prepared(features: np.ndarray, like: np.ndarray) -> np.ndarray:
     """Return square roots of features, standardised as those of some training images, length 1."""
-    values = embeddings.standardised(np.sqrt(np.maximum(like, 0)), np.empty(0))(
-        np.sqrt(np.maximum(features, 0))
-    )
+    values = embeddings.standardised_root(like, np.empty(0))(features)
     lengths = np.linalg.norm(values, axis=1, keepdims=True)
     return (values / np.maximum(lengths, 1e-12)).astype(np.float32)
 

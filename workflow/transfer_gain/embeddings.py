@@ -38,6 +38,12 @@ def standardised(features: np.ndarray, labels: np.ndarray) -> Transformation:
     return lambda images: (images - mean) * scale
 
 
+def standardised_root(features: np.ndarray, labels: np.ndarray) -> Transformation:
+    """Return the standardised square root, which the maps of `contrastive` begin with."""
+    standardise = standardised(np.sqrt(np.maximum(features, 0)), labels)
+    return lambda images: standardise(np.sqrt(np.maximum(images, 0)))
+
+
 def whitening(features: np.ndarray, labels: np.ndarray) -> Transformation:
     """Return what makes the covariance of the training images' square roots the identity."""
     roots = np.sqrt(np.maximum(features, 0))
@@ -68,6 +74,7 @@ def _whitened(mean: np.ndarray, deviations: np.ndarray) -> Transformation:
 TRANSFORMATIONS: Mapping[str, Callable[[np.ndarray, np.ndarray], Transformation]] = {
     "square-root": square_root,
     "standardised": standardised,
+    "standardised-root": standardised_root,
     "whitening": whitening,
     "within-class-whitening": within_class_whitening,
 }

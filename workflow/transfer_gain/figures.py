@@ -32,6 +32,7 @@ METHODS = {
     "transfer-extended": (9, "X"),
     "transfer-augmented": (2, "P"),
     "fine-tuning": (3, "*"),
+    "random-weights": (6, "p"),  # a reference of gains only: transfer from an untrained network
 }
 LINES = ["-", "--", "-.", ":"]  # of the backbones, one after the other
 PROTOCOLS = {

@@ -206,12 +206,14 @@ def verdict(row: pd.Series) -> str:
 def sentences(table: pd.DataFrame) -> list[str]:
     """Return a sentence on each training of the Siamese network and on the best of its variants.
 
-    They are about classes unseen in training.
+    The verdicts are about classes unseen in training.
 
     Args:
         table: as `summary` returns it.
     """
     unseen = table[table["classes"] == one_shot.UNSEEN]
+    seen = table[table["classes"] == one_shot.SEEN]
+    seen = seen.set_index(["approach", *METHOD])["accuracy"]
     variants = unseen[~unseen["method"].isin([*CONTROLS, SIAMESE])]
     best = variants.groupby("approach", sort=False)["accuracy"].idxmax()
     rows = pd.concat([unseen[unseen["method"] == SIAMESE], variants.loc[best]])
@@ -222,7 +224,10 @@ def sentences(table: pd.DataFrame) -> list[str]:
         text += how if row["method"] == SIAMESE else ""
         text += f", {words.accuracy(row['accuracy'])} of tasks are solved"
         text += words.interval(row["ci_low"], row["ci_high"], words.accuracy)
-        text += f" (chance {words.accuracy(row['chance'])}): {row['verdict']}"
+        text += f" (chance {words.accuracy(row['chance'])}"
+        if (place := tuple(row[["approach", *METHOD]])) in seen.index:
+            text += f"; {words.accuracy(seen[place])} on the classes of training"
+        text += f"): {row['verdict']}"
         if pd.notna(row["published_low"]):
             text += (
                 f" After {row['published_epochs']:.0f} epochs it is "

@@ -24,7 +24,7 @@ COSTS = {
 
 
 def describe(jobs: Iterable[tuple[str, float]], cores: int) -> str:
-    """Return a sentence on the jobs of a run and its time; Snakemake lists them by kind.
+    """Return a sentence on the jobs of a run and its time.
 
     Args:
         jobs: rule of each job, and how many images it sees, each as often as it does.

@@ -56,7 +56,7 @@ SECTIONS = (
         "What transfer gains",
         "The difference and the ratio of accuracies, paired by replicate: both have the same "
         "training images.",
-        ("gains", "augmentation_gains"),
+        ("gains",),
         ("gains",),
     ),
     Section(
@@ -157,6 +157,7 @@ def render(
         answer=answer.answer(rows),
         scored_on=answer.scored_on(rows),
         sentences={
+            "learning-curves": [*answer.underfit(rows), *answer.beside_the_report(rows)],
             "hypotheses": answer.hypotheses(rows),
             "one-shot": one_shot_tables.sentences(rows["one_shot_summary"])
             if "one_shot_summary" in rows

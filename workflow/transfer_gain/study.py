@@ -827,6 +827,12 @@ def _check_dataset(study: Study, dataset: Dataset, fractions: list[float]) -> No
         raise ConfigError(
             f"datasets.{dataset.name}.path: found nothing at {path!r}, allowed: {what}"
         )
+    free = dataset.options.get("identities") == "free"
+    if free and dataset.options.get("validation") == "by-character":
+        raise ConfigError(
+            f"datasets.{dataset.name}.validation: found 'by-character', allowed: 'by-image' where "
+            "identities are free: every image is a character of its own"
+        )
     if not dataset.transfer:
         return
     if dataset.validation_per_class is not None and dataset.validation_per_class < 2:

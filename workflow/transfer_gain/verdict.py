@@ -192,8 +192,8 @@ def hypotheses(selected: pd.DataFrame, small: float, large: float) -> pd.DataFra
 
     Returns:
         Columns `HYPOTHESES`: estimate with its 95 % interval, one-sided `p_value` for the
-        hypothesis, `p_holm` and `p_reversed_holm` for it and for its opposite, each corrected for
-        all tests of the table under the same protocol; `replicates` the fewest at a size that
+        hypothesis, `p_holm` and `p_reversed_holm` for it and for its opposite, corrected together
+        for all tests of the table under the same protocol; `replicates` the fewest at a size that
         entered; `size` empty for H2; `verdict` as `statistics.verdict` finds it in these numbers.
     """
     gains: dict[tuple, dict[float, np.ndarray]] = {}
@@ -210,9 +210,11 @@ def hypotheses(selected: pd.DataFrame, small: float, large: float) -> pd.DataFra
     )
     if table.empty:  # nothing but controls
         return pd.DataFrame(columns=HYPOTHESES)
-    by_protocol = table.groupby("protocol")
-    table["p_holm"] = by_protocol["p_value"].transform(statistics.holm)
-    table["p_reversed_holm"] = by_protocol["p_reversed"].transform(statistics.holm)
+    # Both sides of every test are one family: any verdict, either way, is wrong in 5 % at most, and
+    # none stands beside an interval that holds zero.
+    for _, rows in table.groupby("protocol"):
+        corrected = statistics.holm([*rows["p_value"], *rows["p_reversed"]])
+        table.loc[rows.index, ["p_holm", "p_reversed_holm"]] = corrected.reshape(2, -1).T
     table["verdict"] = [
         statistics.verdict(row.most, row.p_holm, row.p_reversed_holm, row.replicates)
         for row in table.itertuples()
@@ -226,7 +228,7 @@ def label_value(selected: pd.DataFrame, seed: int) -> pd.DataFrame:
     The baseline's learning curve is the nearest never falling one to its means, linear in the
     logarithm of labels. Intervals are percentiles of a bootstrap over replicates: within a size
     the same replicates are drawn for the method and for the baseline; sizes are drawn
-    independently. Only sizes that the baseline ran more than once make the curve there: beyond
+    independently. Only sizes at which the baseline's runs differ make the curve there: beyond
     them nothing is known of its spread, so that the interval stays open. As each mean is spread for
     its own few replicates (`statistics.resampled_means`), intervals cover 95 to 99 %, the more the
     fewer there are.
@@ -241,7 +243,7 @@ def label_value(selected: pd.DataFrame, seed: int) -> pd.DataFrame:
         `baseline_labels_for_same_accuracy` its largest number of labels; "fewer than" where it
         always is, and the smallest one; else "". `multiplier` is in proportion to `labels`, under
         the same relation. An interval that is open has 0 or infinity for its end; there is none
-        (NaN) where the method or the whole baseline ran once.
+        (NaN) where the method or the whole baseline ran once or to equal accuracies.
     """
     rows = []
     for (dataset, protocol), runs in selected.groupby(["dataset", "protocol"], sort=False):
@@ -252,14 +254,14 @@ def label_value(selected: pd.DataFrame, seed: int) -> pd.DataFrame:
         draws = {
             labels: _resampled(values, seed, dataset, labels)
             for labels, values in by_labels
-            if len(values) > 1
+            if statistics.is_spread(values)
         }
         others = runs[~is_baseline].groupby([*METHOD, "size", "labels"], sort=False)["accuracy"]
         for (backbone, method, size, labels), values in others:
             low, high = statistics.labels_for(values.mean(), curve.index, curve)
             reached = float(low if np.isinf(high) else high)
             ends = np.full(2, np.nan)
-            if len(values) > 1 and draws:
+            if statistics.is_spread(values) and draws:
                 lows, highs = statistics.labels_for(
                     _resampled(values, seed, dataset, labels),
                     list(draws),

@@ -14,6 +14,7 @@ METHODS = {
     "transfer-extended": "transfer with more updates",
     "transfer-augmented": "transfer with augmentation",
     "fine-tuning": "fine-tuning",
+    "random-weights": "random weights",
 }
 FROM_SCRATCH = "none"  # in the column backbone
 
@@ -42,7 +43,9 @@ def count(value: float) -> str:
 
 def times(value: float) -> str:
     """Return a ratio: "4.8"."""
-    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")
+    if value >= 10:
+        return f"{value:,.0f}"
+    return f"{value:.1f}".removesuffix(".0") if value >= 1 else f"{value:.2g}"
 
 
 def p_value(value: float) -> str:
