@@ -1,6 +1,7 @@
 """What tests of several modules share."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,20 @@ def vgg16_weights_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
     fetch(vgg16_weights.ARTEFACT, folder)
     return folder / vgg16_weights.FILE
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium, in which the report is looked at."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if not found:
+        pytest.skip(f"needs a browser, and none of {', '.join(names)} is installed")
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,11 @@
-"""A report of made-up runs, for tests of what it says and how it looks in a browser."""
+"""A report of made-up runs, and what holds of every report in a browser."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 import test_figures
 import test_verdict
@@ -92,3 +94,32 @@ def render(folder: Path, **facts) -> str:
         "provenance": {"Precision": "float32", "Commit": "0" * 40},
     } | facts
     return report.render(drawings(folder), tables(), runs(), facts)
+
+
+def assert_readable(browser, file: Path, width: int, scheme: str = "light") -> None:
+    """Fail where a page complains, asks for anything, is too wide or is not accessible.
+
+    Args:
+        browser: of Playwright's.
+        file: the page.
+        width: of the screen, pixels.
+        scheme: "light" or "dark".
+    """
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe")
+    page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach((each) => each.open = true)")
+    assert said == []
+    assert [url for url in asked if not url.startswith("data:")] == [file.as_uri()]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    violations = axe.Axe().run(page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"][:200]) for each in violations] == []
+    levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3')].map((h) => +h.tagName[1])")
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    page.close()

@@ -58,6 +58,21 @@ def test_config_yaml_is_the_default_study():
     assert load({"one_shot": one_shot}).one_shot is not None
 
 
+def test_a_missing_archive_is_told_with_where_it_is_asked_for_and_what_needs_none():
+    with pytest.raises(ConfigError) as refused:
+        load({"datasets": {"faces": {"source": "ferg", "path": "nowhere.zip"}}})
+    said = str(refused.value)
+    assert said.startswith("datasets.faces.path: found nothing at 'nowhere.zip'")
+    assert "http" in said
+    assert "source: avatars" in said
+
+
+def test_free_identities_have_no_characters_to_hold_out():
+    free = {"source": "avatars", "identities": "free", "validation": "by-character"}
+    with pytest.raises(ConfigError, match=r"faces\.validation: found 'by-character'"):
+        load({"datasets": {"faces": free}})
+
+
 def test_the_reference_is_made_from_the_schema():
     assert REFERENCE.read_text() == reference.write(), f"make it anew: {reference.COMMAND}"
 

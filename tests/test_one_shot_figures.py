@@ -177,3 +177,17 @@ def test_few_datasets_are_said_to_be_too_few(datasets, said):
     assert "too few to tell a trend from chance" in text
     points = [line for line in figure.axes[0].get_lines() if line.get_marker() == "o"]
     assert sum(len(line.get_xdata()) for line in points) == 2 * len(datasets)
+
+
+def test_enough_datasets_have_a_rank_correlation():
+    names = list("abcde")
+    pairs = list(itertools.combinations(names, 2))
+    rows = [(a, "*", b, "*", names.index(a) + names.index(b)) for a, b in pairs]
+    columns = ["dataset_a", "class_a", "dataset_b", "class_b", "feature_distance"]
+    distances = pd.DataFrame(rows, columns=columns)
+    gains = pd.DataFrame({"dataset": names, "absolute_gain": [0.1, 0.2, 0.3, 0.4, 0.5]})
+    gains = gains.assign(method="transfer", reference="baseline", protocol="held-out", size=0.1)
+    gains = gains.assign(absolute_low=gains["absolute_gain"], absolute_high=gains["absolute_gain"])
+    figure = one_shot_figures.plot_distance_and_gain(distances, gains)
+    text = "".join(text.get_text() for text in figure.texts)
+    assert "rank correlation over datasets: 1.00, p < 0.001." in text

@@ -2,9 +2,7 @@
 
 import base64
 import re
-import shutil
 from html.parser import HTMLParser
-from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -12,9 +10,6 @@ import pytest
 
 import reports
 from transfer_gain import alternatives, report
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 @pytest.fixture(scope="module")
@@ -170,17 +165,6 @@ def test_an_unknown_kind_of_figure_has_no_words_of_its_own():
 
 
 @pytest.fixture(scope="module")
-def browser():
-    if not BROWSER:
-        pytest.skip(f"needs a browser, and none of {', '.join(BROWSERS)} is installed")
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="module")
 def file(html: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_text(html)
@@ -190,24 +174,7 @@ def file(html: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_is_quiet_fits_and_is_accessible(browser, file, width, scheme):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe")
-    page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
-    said, asked = [], []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(file.as_uri())
-    page.evaluate("document.querySelectorAll('details').forEach((each) => each.open = true)")
-    assert said == []
-    assert [url for url in asked if not url.startswith("data:")] == [file.as_uri()]
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    violations = axe.Axe().run(page).response["violations"]
-    assert [(each["id"], each["nodes"][0]["html"][:200]) for each in violations] == []
-    levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3')].map((h) => +h.tagName[1])")
-    assert levels[0] == 1
-    assert levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in pairwise(levels))
-    page.close()
+    reports.assert_readable(browser, file, width, scheme)
 
 
 def test_a_click_on_a_heading_sorts_the_table_by_value(browser, file):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import reports
 from checkout import copy_checkout, snakemake, spies_on_tensorflow
 
 STUDY = Path("workflow/studies/smoke.yaml")
@@ -131,6 +132,27 @@ def test_the_report_holds_every_figure_and_begins_with_the_answer(results: Path)
     assert len(sentences) == 3
     assert all(escape(sentence) in html for sentence in sentences)
     assert where == "The report: results/smoke/report.html"
+
+
+def test_the_report_says_of_one_shot_learning_whether_it_beats_its_controls(results: Path):
+    html = (results / "report.html").read_text()
+    summary = pd.read_csv(results / "tables" / "one_shot_summary.csv")
+    siamese = summary.query("method == 'siamese' and classes == 'unseen'")
+    assert len(siamese) == 4
+    assert all(escape(verdict) in html for verdict in siamese["verdict"])
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_whole_report_is_quiet_fits_and_is_accessible(browser, results: Path, width: int):
+    reports.assert_readable(browser, results / "report.html", width)
+
+
+def test_snakemake_s_own_report_tells_figures_of_a_kind_apart(study: Path):
+    done = run(study, "--report", "snakemake-report.html")
+    assert done.returncode == 0, done.stdout + done.stderr
+    html = (study / "snakemake-report.html").read_text()
+    for label in ('"protocol": "held-out"', '"approach": "second"'):
+        assert label in html
 
 
 def test_every_job_left_a_log_and_a_benchmark(results: Path):

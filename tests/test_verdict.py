@@ -423,6 +423,12 @@ def worth(
     return only(verdict.label_value(selected, 1), method="transfer")
 
 
+def test_equal_runs_give_no_interval_of_a_label_s_worth():
+    assert np.isnan(worth(0.01, [0.7, 0.7])[["ci_low", "ci_high"]].astype(float)).all()
+    equal = {size: [values[0]] * 2 for size, values in BASELINE.items()}
+    assert np.isnan(worth(0.01, [0.7, 0.72], equal)[["ci_low", "ci_high"]].astype(float)).all()
+
+
 ESTIMATE = ["baseline_labels_for_same_accuracy", "relation", "multiplier"]
 
 

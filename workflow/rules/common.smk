@@ -285,9 +285,19 @@ def images_seen(job):
     # How many a folder has is known only once it is read.
     classes = dataset.class_count or 5
     training = classes * (dataset.training_per_class or 100)
+    validation = classes * (dataset.validation_per_class or 0)
+
+    def sampled(size):
+        return study.replicates(size) * training * float(size)
+
     if "size" not in job.wildcards.keys():
-        return training + classes * (dataset.validation_per_class or 0)
-    drawn = training * float(job.wildcards.size)
+        sizes = study.size_names(
+            job.wildcards.get("backbone", next(iter(study.backbones)))
+        )
+        limited = job.rule.name == "extract_features" and "1" not in sizes
+        return validation + (sum(map(sampled, sizes)) if limited else training)
+    size = job.wildcards.size
+    if job.rule.name == "extract_copies":
+        return sampled(size) * study.transfer_augmented.copies
     updates = study.heads.min_updates * study.heads.batch_size
-    replicates = study.replicates(job.wildcards.size)
-    return replicates * max(study.heads.epochs * drawn, updates)
+    return max(study.heads.epochs * sampled(size), study.replicates(size) * updates)

@@ -4,18 +4,18 @@ from collections.abc import Iterable, Mapping
 
 # Seconds of one core that a job takes, beyond what it does, and microseconds for each image that it
 # trains on or passes through the backbone. Orders of magnitude, of one machine and small networks.
-STARTED = 0.5
+STARTED = 2
 COSTS = {
     "fetch_fashion_mnist": (20, 0),
     "fetch_vgg16_weights": (60, 0),
     "make_images": (2, 2000),
-    "extract_features": (15, 8000),
-    "extract_copies": (15, 10000),
-    "train_head": (12, 15),
-    "train_selected_head": (12, 15),
-    "refit_head": (12, 15),
+    "extract_features": (10, 40000),
+    "extract_copies": (10, 40000),
+    "train_head": (8, 25),
+    "train_selected_head": (8, 100),
+    "refit_head": (8, 25),
     "fit_probes": (5, 200),
-    "train_cnn": (12, 400),
+    "train_cnn": (8, 400),
     "fine_tune": (30, 30000),
     "train_siamese": (250, 0),
     "train_embedding": (20, 0),
