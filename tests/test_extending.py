@@ -85,3 +85,13 @@ def test_published_values_stand_beside_ours():
     assert sum("| 4 | clothes" in line for line in lines) == 6
     assert sum("| 5 | clothes" in line for line in lines) == 8
     assert not any("avatars" in line for line in lines)
+
+
+def test_published_one_shot_accuracies_stand_beside_ours_after_as_many_epochs():
+    rows = pd.DataFrame({"epochs": [1, 20, 1, 20], "accuracy_320": [0.1, 0.3, 0.2, 0.4]})
+    rows = rows.assign(approach="first", batch=36, tested_on="avatars", classes="unseen")
+    rows = rows.assign(method="siamese", protocol="report")
+    first, second = published._one_shot_rows(rows)
+    assert "36 pairs, epoch 1 | 0.28 | 0.150 [" in first
+    assert "36 pairs, epoch 20 | 0.40 to 0.49 | 0.350 [" in second
+    assert all("avatars, not FERG-DB" in line for line in (first, second))

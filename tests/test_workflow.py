@@ -361,7 +361,7 @@ def test_a_study_that_is_given_stands_alone(tmp_path):
 
 
 def test_a_lock_is_removed_by_what_the_readme_says(made):
-    assert "`snakemake --unlock`" in (ROOT / "README.md").read_text()
+    assert "`.venv/bin/snakemake --unlock`" in (ROOT / "README.md").read_text()
     done = snakemake(made, "--unlock", study=STUDY)
     assert done.returncode == 0, done.stderr
 

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from . import store, words
+from . import one_shot_tables, statistics, store, words
+
+PUBLISHED = Path(__file__).parents[1] / "published_2018.yaml"
+TABLES = ("accuracy", "best_heads", "gains", "one_shot")
 
 HEAD = (
     "| report's table | dataset | size | what | published | ours | difference |\n"
@@ -18,7 +21,7 @@ def compare(tables: Mapping[str, pd.DataFrame]) -> str:
     """Return every row that has a published value, under protocol "report".
 
     Args:
-        tables: `accuracy`, `best_heads` and `gains`.
+        tables: `accuracy`, `best_heads` and `gains`; `one_shot` where the study has it.
     """
     return "\n".join([HEAD, *_rows(tables)]) + "\n"
 
@@ -38,6 +41,27 @@ def _rows(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
         yield _row("5", row, f"RG {over}", "relative_gain", "published_relative_gain", "relative")
         yield _row("5", row, f"AG {over}", "absolute_gain", "published_absolute_gain", "absolute")
 
+    if "one_shot" in tables:
+        yield from _one_shot_rows(tables["one_shot"])
+
+
+def _one_shot_rows(rows: pd.DataFrame) -> Iterator[str]:
+    """Yield the report's section 4.2.3: other images, the same number of tasks."""
+    ours = {"method": one_shot_tables.SIAMESE, "protocol": "report", "classes": "unseen"}
+    rows = rows[(rows[list(ours)] == list(ours.values())).all(axis=1)]
+    for _, theirs in one_shot_tables.read_published(PUBLISHED).iterrows():
+        keys = ["approach", "batch", "epochs"]
+        own = rows[(rows[keys] == theirs[keys]).all(axis=1)]
+        if own.empty:
+            continue
+        mean, low, high = statistics.mean_interval(own["accuracy_320"])
+        ends = sorted({f"{theirs['low']:.2f}", f"{theirs['high']:.2f}"})
+        yield (
+            f"| 4.2.3 | {own['tested_on'].iloc[0]}, not FERG-DB | | one-shot, {theirs['approach']} "
+            f"approach, {theirs['batch']} pairs, epoch {theirs['epochs']} | {' to '.join(ends)} | "
+            f"{words.accuracy(mean)}{words.interval(low, high, words.accuracy)} | |"
+        )
+
 
 def _row(table: str, row: pd.Series, what: str, ours: str, published: str, ends: str = "ci") -> str:
     """Return a line of Markdown: a published value and ours with its interval."""
@@ -51,5 +75,6 @@ def _row(table: str, row: pd.Series, what: str, ours: str, published: str, ends:
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    names = ("accuracy", "best_heads", "gains")
-    print(compare({name: store.read_rows(folder / f"{name}.parquet") for name in names}), end="")
+    files = {name: folder / f"{name}.parquet" for name in TABLES}
+    found = {name: store.read_rows(file) for name, file in files.items() if file.exists()}
+    print(compare(found), end="")
