@@ -152,6 +152,15 @@ def samples_passed(dataset, backbone):
     return [] if "1" in sizes else expand(paths.samples, dataset=dataset, size=sizes)
 
 
+def extraction_threads(dataset):
+    """Return the threads for passing a dataset's images: one where they are few.
+
+    A job of all cores waits until no other runs, and what it is for waits with it.
+    """
+    few = study.datasets[dataset].training_per_class or 1000
+    return 1 if few < 100 else 8
+
+
 def head_memory(wildcards, attempt):
     """Return the megabytes that training on a size's features takes."""
     return attempt * (1500 + int(2500 * float(wildcards.size)))
