@@ -152,8 +152,8 @@ def samples_passed(dataset, backbone):
     return [] if "1" in sizes else expand(paths.samples, dataset=dataset, size=sizes)
 
 
-def extraction_threads(dataset):
-    """Return the threads for passing a dataset's images: one where they are few.
+def cores_for(dataset):
+    """Return the cores for drawing a dataset's images or passing them on: one where they are few.
 
     A job of all cores waits until no other runs, and what it is for waits with it.
     """

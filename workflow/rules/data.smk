@@ -51,7 +51,7 @@ rule make_images:
     # Drawn faces take milliseconds each; the others are only read.
     threads:
         lambda wildcards: (
-            8
+            cores_for(wildcards.dataset)
             if study.datasets[wildcards.dataset].source in ("avatars", "peeps")
             else 1
         )

@@ -15,7 +15,7 @@ rule extract_features:
         paths.benchmark(paths.features)
     conda:
         "../../envs/environment.yaml"
-    threads: lambda wildcards: extraction_threads(wildcards.dataset)
+    threads: lambda wildcards: cores_for(wildcards.dataset)
     resources:
         gpu=1,
         mem_mb=4000,
@@ -41,7 +41,7 @@ rule extract_copies:
         paths.benchmark(paths.copies)
     conda:
         "../../envs/environment.yaml"
-    threads: lambda wildcards: extraction_threads(wildcards.dataset)
+    threads: lambda wildcards: cores_for(wildcards.dataset)
     resources:
         gpu=1,
         mem_mb=4000,
