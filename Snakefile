@@ -32,6 +32,7 @@ if study.one_shot:
 
 
 rule all:
+    """Every table and figure, and the report."""
     default_target: True
     input:
         rules.tables.input,

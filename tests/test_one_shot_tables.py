@@ -54,7 +54,7 @@ def unseen(table: pd.DataFrame) -> pd.DataFrame:
         (AHEAD, "siamese beats the strongest control, cosine, by 0.100."),
         ([-each for each in AHEAD], "it is behind cosine, untrained, by 0.100"),
         (LEVEL, "siamese does not beat its controls: it cannot be told from cosine."),
-        ([0.1], "siamese is 0.100 above the strongest control, cosine; too few replicates"),
+        ([0.1], "siamese is 0.100 above the strongest control, cosine; replicates are too few"),
     ],
 )
 def test_the_verdict_is_that_of_the_paired_difference(ahead, said):
@@ -94,3 +94,16 @@ def test_sentences_tell_of_each_training_and_of_the_best_variant():
     assert "the 2018 report prints 0.400 to 0.490, on other images." in siamese
     assert "whitening beats the strongest control, cosine" in variant
     assert not any("nan" in text for text in (siamese, variant))
+
+
+def test_an_evaluation_stands_beside_the_control_on_as_many_tasks():
+    made = history(siamese=AHEAD)
+    made["tasks"] = np.where((made["method"] == SIAMESE) & (made["epochs"] == 20), 320, 2000)
+    made["accuracy_320"] = made["accuracy"] + 0.01
+    table = one_shot_tables.beside_controls(made)
+    siamese = table[table["method"] == SIAMESE].set_index("epochs")
+    cosine = table[table["method"] == "cosine"]
+    assert len(siamese) == 2 * 2 * len(AHEAD)
+    few, many = (siamese.loc[epoch, "control_accuracy"].to_numpy() for epoch in (20, 50))
+    np.testing.assert_allclose(many, cosine["accuracy"])
+    np.testing.assert_allclose(few, cosine["accuracy"] + 0.01)

@@ -25,6 +25,7 @@ if study.one_shot:
 
 
 rule figures:
+    """All figures, as SVG and PNG."""
     input:
         [paths.figure(name) + ending for name in FIGURES for ending in (".svg", ".png")],
 

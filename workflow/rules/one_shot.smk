@@ -23,6 +23,7 @@ wildcard_constraints:
 
 
 rule one_shot:
+    """One-shot learning and the similarity of datasets: its tables and figures."""
     input:
         [
             paths.table(name) + ending

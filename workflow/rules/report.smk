@@ -6,6 +6,7 @@ REPORTED = [name for name in [*TABLES, *VERDICT] if name not in RAW]
 
 
 rule report:
+    """The report, one HTML file, and the answer as text."""
     input:
         paths.report,
         paths.answer,

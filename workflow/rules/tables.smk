@@ -16,6 +16,7 @@ TABLES += ONE_SHOT_TABLES if study.one_shot else []
 
 
 rule tables:
+    """All tables, as CSV and Parquet."""
     input:
         [
             paths.table(name) + ending

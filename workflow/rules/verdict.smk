@@ -5,6 +5,7 @@ VERDICT = ["accuracy", "gains", "hypotheses", "label_value"]
 
 
 rule gains:
+    """What transfer gains: accuracy, gains, hypotheses and what a label is worth."""
     input:
         [
             paths.table(name) + ending

@@ -88,11 +88,19 @@ def beside_controls(history: pd.DataFrame) -> pd.DataFrame:
     """Return every evaluation, beside the strongest control on the same replicate's tasks.
 
     Returns:
-        Columns `ONE_SHOT`. `accuracy` is of `tasks` tasks, `accuracy_320` of the report's number.
+        Columns `ONE_SHOT`. `accuracy` and `control_accuracy` are of `tasks` tasks, `accuracy_320`
+        of the report's number.
     """
     history = once_untrained(history)
     controls = strongest_controls(history, PLACE)
-    return history.merge(controls, how="left", on=[*PLACE, "replicate"])[ONE_SHOT]
+    named = history.rename(columns={"method": "control", "accuracy_320": "control_320"})
+    fewer = named[[*PLACE, "replicate", "control", "control_320"]].merge(
+        controls, on=[*PLACE, "replicate", "control"]
+    )
+    rows = history.merge(fewer, how="left", on=[*PLACE, "replicate"])
+    few = rows["tasks"] == one_shot.REPORT_TASKS
+    rows["control_accuracy"] = rows["control_320"].where(few, rows["control_accuracy"])
+    return rows[ONE_SHOT]
 
 
 def few_shot(rows: pd.DataFrame) -> pd.DataFrame:
@@ -191,8 +199,10 @@ def verdict(row: pd.Series) -> str:
     gap = f"by {abs(row['difference']):.3f}"
     if np.isnan(row["p_holm"]):
         side = "above" if row["difference"] > 0 else "below"
-        said = f"{name} is {gap[3:]} {side} the strongest control, {control}; too few replicates"
-        return f"{said} to say more."
+        said = (
+            f"{name} is {gap[3:]} {side} the strongest control, {control}; replicates are too few"
+        )
+        return f"{said}, or too much alike, to say more."
     if row["p_holm"] >= SIGNIFICANT:
         said = f"{name} does not beat its controls: it cannot be told from {control}"
     elif row["difference"] > 0:
