@@ -198,7 +198,7 @@ def test_permuted_labels_bring_chance_and_true_ones_do_not():
     settings = SETTINGS | LONGER | {"network": NETWORK | {"units": [20], "activation": "elu"}}
     sizes = {"replicates": 5, "images": 150, "classes": 5, "validation": 800, "brightness": 60}
     runs = cnn.train(make_pictures(**sizes, permuted=True), **settings).runs
-    _, low, high = mean_interval(runs["validation_accuracy"])
+    _, low, high = mean_interval(runs["validation_accuracy"], level=0.999)
     assert low < 1 / 5 < high < 0.26
     assert (runs["train_accuracy"] > 0.4).all()  # it did learn its own labels
     runs = cnn.train(make_pictures(**sizes), **settings).runs
@@ -210,7 +210,7 @@ def test_permuted_labels_bring_augmentation_to_chance():
     sizes = {"replicates": 5, "images": 150, "classes": 5, "validation": 800, "brightness": 60}
     ranges = {"rotation": 10, "shift": 0.1, "zoom": 0.1, "shear": 5, "flip": True}
     runs = cnn.train(make_pictures(**sizes, permuted=True), ranges=ranges, **settings).runs
-    _, low, high = mean_interval(runs["validation_accuracy"])
+    _, low, high = mean_interval(runs["validation_accuracy"], level=0.999)
     assert low < 1 / 5 < high
 
 

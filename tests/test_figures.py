@@ -365,7 +365,7 @@ def test_the_contact_sheet_has_a_named_row_a_class_and_shows_every_image_once():
 LEGEND = [
     *["report-like", "baseline", "augmentation", "linear-probe, vgg16"],
     *["transfer, vgg16", "transfer, other", "transfer-extended, vgg16"],
-    *["transfer-augmented, vgg16", "fine-tuning, vgg16"],
+    *["transfer-augmented, vgg16", "fine-tuning, vgg16", "random-weights, vgg16"],
 ]
 
 
@@ -401,7 +401,7 @@ def test_methods_are_told_apart_by_colour_and_marker_and_backbones_by_line():
     drawn = [line for line in axes.lines if line.get_label() in LEGEND]
     styles = [(line.get_color(), line.get_marker(), line.get_linestyle()) for line in drawn]
     assert len(set(styles)) == len(LEGEND)
-    assert len({color for color, _, _ in styles}) == len({marker for _, marker, _ in styles}) == 8
+    assert len({color for color, _, _ in styles}) == len({marker for _, marker, _ in styles}) == 9
 
 
 def test_the_other_protocol_is_named_and_has_nothing_of_the_report():
@@ -455,7 +455,7 @@ def test_cost_shows_all_methods_and_leaves_out_what_was_not_measured():
     assert axes.get_xlabel() == "training (seconds)"
     assert axes.get_xscale() == "log"
     drawn = [len(dots.get_offsets()) for dots in axes.collections]
-    assert drawn == [2, 1, 2, 2, 2, 2, 2, 2, 2]
+    assert drawn == [2, 1, 2, 2, 2, 2, 2, 2, 2, 2]
     assert "the larger a marker, the more of the training images: 10 %, 100 %" in text_of(figure)
 
 

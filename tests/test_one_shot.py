@@ -316,7 +316,7 @@ def test_the_summary_says_in_words_whether_the_controls_are_beaten():
 
 def test_one_replicate_is_too_few_to_say():
     table = one_shot_tables.summary(ROWS[ROWS["replicate"] == 0], PUBLISHED).set_index("method")
-    assert "too few replicates" in table.loc["whitening", "verdict"]
+    assert "replicates are too few" in table.loc["whitening", "verdict"]
 
 
 def test_the_untrained_network_stands_in_the_table_once():
