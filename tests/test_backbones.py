@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from transfer_gain import augmentation, backbones, devices, store
+from transfer_gain import augmentation, backbones, devices, store, study
 from transfer_gain.backbones import BackboneError
 from transfer_gain.seeds import generator
 from transfer_gain.sources import SourceError, vgg16_tensors
@@ -268,6 +269,15 @@ def test_copies_are_features_of_changed_training_images_of_the_samples_alone(tmp
     np.testing.assert_allclose(alone, found[6:], rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.parametrize("architecture", ["VGG16", "MobileNetV2", *study.SMALLEST_INPUT])
+def test_the_smallest_input_is_the_smallest_that_keras_takes(architecture: str):
+    smallest = study.SMALLEST_INPUT.get(architecture, 32)
+    build = partial(getattr(keras.applications, architecture), include_top=False, weights=None)
+    build(input_shape=(smallest, smallest, 3))
+    with pytest.raises(ValueError, match=f"at least {smallest}x{smallest}"):
+        build(input_shape=(smallest - 1, smallest - 1, 3))
+
+
 def test_an_unknown_layer_is_refused_with_those_there_are():
     with pytest.raises(BackboneError, match=r"'block9_pool'.*VGG16: .*block1_conv1.*block5_pool"):
         backbones.build("VGG16", "none.npz", "block9_pool", 64, "float32")
@@ -292,6 +302,22 @@ def test_the_last_layer_is_the_one_before_the_top():
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container")  # of Keras, before it gives up
+def test_weights_that_cannot_be_fetched_are_named_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def unreachable(**_: object) -> None:
+        raise Exception("URL fetch failure on https://example.org/net_notop.h5: None")
+
+    monkeypatch.setattr(keras.applications, "MobileNetV2", unreachable)
+    expected = (
+        r"the ImageNet weights of MobileNetV2: .*https://example\.org/net_notop\.h5.*"
+        r"another machine and set the backbone's `weights:` to its path"
+    )
+    with pytest.raises(backbones.BackboneError, match=expected):
+        backbones.fetch_weights("MobileNetV2", tmp_path / "mobilenet.weights.h5")
+    assert not list(tmp_path.iterdir())
+
+
 def test_weights_of_another_network_are_refused_by_name(tmp_path: Path):
     path = tmp_path / "other.weights.h5"
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save_weights(path)

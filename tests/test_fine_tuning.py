@@ -13,6 +13,7 @@ from transfer_gain import backbones, fine_tuning, heads, store
 from transfer_gain.backbones import BackboneError
 from transfer_gain.sampling import Replicates, draw_samples, validation_halves
 from transfer_gain.seeds import run_seed
+from transfer_gain.statistics import mean_interval
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 
@@ -41,17 +42,20 @@ def backbone() -> keras.Model:
     return model
 
 
-def make_data(replicates: int = 2) -> Replicates:
+def make_data(
+    replicates: int = 2, images: int = 10, validation: int = 20, *, permuted: bool = False
+) -> Replicates:
     """Outputs of the lower part, (6, 6, 4), and labels of three classes."""
     rng = np.random.default_rng(4)
-    labels = (np.arange(60) % 3).astype(np.int32)
-    features = rng.normal(size=(60, 6, 6, 4)) + labels[:, None, None, None]
+    pool = 4 * images
+    labels = (np.arange(pool + validation) % 3).astype(np.int32)
+    features = rng.normal(size=(len(labels), 6, 6, 4)) + labels[:, None, None, None]
     return Replicates(
         features=features.astype(np.float32),
-        labels=labels,
-        samples=np.stack([rng.permutation(40)[:10] for _ in range(replicates)]),
-        validation=np.arange(40, 60),
-        selection=np.arange(20) % 2 == 0,
+        labels=rng.permutation(labels) if permuted else labels,
+        samples=np.stack([rng.permutation(pool)[:images] for _ in range(replicates)]),
+        validation=np.arange(pool, len(labels)),
+        selection=np.arange(validation) % 2 == 0,
         classes=3,
     )
 
@@ -144,6 +148,21 @@ def test_every_replicate_begins_with_the_pretrained_weights_and_its_own_head():
     beside, _ = fine_tuning.train(other, upper, start, **SETTINGS, **NAMES)
     pd.testing.assert_frame_equal(runs.iloc[1:], beside.iloc[1:], check_exact=True)
     assert runs["train_loss"].nunique() == 2
+
+
+def test_permuted_labels_bring_chance_and_true_ones_do_not():
+    settings = SETTINGS | {"batch_size": 30, "epochs": 20, "l2": 1e-4}
+    _, upper = fine_tuning.split(backbone(), "upper")
+    accuracies = {
+        permuted: fine_tuning.train(
+            make_data(6, 60, 600, permuted=permuted), upper, heads_start(6), **settings, **NAMES
+        )[0]
+        for permuted in (True, False)
+    }
+    _, low, high = mean_interval(accuracies[True]["validation_accuracy"], level=0.999)
+    assert low < 1 / 3 < high < 0.45
+    assert (accuracies[True]["train_accuracy"] > 0.45).all()  # it did learn its own labels
+    assert (accuracies[False]["validation_accuracy"] > 0.6).all()
 
 
 # --- from and to files

@@ -224,6 +224,21 @@ def test_permuted_labels_bring_chance_and_true_ones_do_not():
     assert (runs["validation_accuracy"] > 0.8).all()
 
 
+def test_augmented_copies_of_permuted_labels_bring_chance():
+    data = clouds(replicates=8, images=210, classes=7, validation=1400, permuted=True)
+    pool, images = data.validation[0], len(data.labels)
+    noise = np.random.default_rng(0).normal(scale=0.1, size=data.features[:pool].shape)
+    data = data._replace(  # a copy is like its image and has its label
+        features=np.concatenate([data.features, data.features[:pool] + noise.astype(np.float32)]),
+        labels=np.concatenate([data.labels, data.labels[:pool]]),
+        samples=np.concatenate([data.samples, data.samples + images], axis=1),
+    )
+    runs, *_ = heads.train(data, **SETTINGS | {"batch_size": 50, "min_updates": 300, "l2": 1e-4})
+    _, low, high = mean_interval(runs["validation_accuracy"], level=0.999)
+    assert low < 1 / 7 < high < 0.2
+    assert (runs["train_accuracy"] > 0.3).all()
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
     paths = {name: tmp_path / f"{name}.parquet" for name in ("features", "samples", "halves")}

@@ -214,6 +214,24 @@ def test_groups_held_out_validate_and_never_train():
         draw_split(make_items([9, 9]), ["a", "b"], 1, 1, rng, by_group=True)
 
 
+def test_ferg_has_enough_images_to_hold_a_character_out_at_full_size():
+    classes = [f"expression {label}" for label in range(7)]
+    items = [
+        Item(f"{frame}", frame % 7, None, f"character {frame // 7 % 6}")
+        for frame in range(55_767)  # as it is distributed
+    ]
+    rng = np.random.default_rng(0)
+    chosen = draw_split(items, classes, 6000, 900, rng, by_group=True)
+    counts = Counter((split, item.label) for item, split in chosen)
+    assert set(counts.values()) == {6000, 900}
+    groups = [
+        {item.group for item, of in chosen if of == split}
+        for split in (store.TRAINING, store.VALIDATION)
+    ]
+    assert [*map(len, groups)] == [5, 1]
+    assert set.isdisjoint(*groups)
+
+
 # --- samples
 
 
