@@ -1,11 +1,12 @@
 # Two commands on a fresh machine: make study, make test. The rest is plain Snakemake.
+# Each installs the environment first, where it is missing.
 #   make study          the study of config.yaml
 #   make demo           the smallest true study, in a few minutes
 #   make own DATA=path/to/folder    the comparison on your own images, in results/own
 #   make own DATA=... RESULTS=results/birds     beside another folder's
 #   make test           style checks and all tests
-#   make study GPU=1    with TensorFlow's CUDA libraries (Linux, NVIDIA)
-#   make env PYTHON=python3.12
+#   make study GPU=1    with TensorFlow's CUDA libraries (Linux, NVIDIA); give GPU=1 every time
+#   make env PYTHON=python3.12      the environment alone
 
 PYTHON ?= python3
 RESULTS ?= results/own
@@ -24,10 +25,10 @@ demo: env
 	$(SNAKEMAKE) --configfile workflow/studies/demo.yaml
 
 # Through the environment, so that any character may stand in a path.
-export DATA
+export DATA RESULTS
 own: $(if $(DATA),env,ask)
-	$(SNAKEMAKE) --configfile workflow/studies/own.yaml \
-	  --config "datasets={mine: {path: \"$$DATA\"}}" results=$(RESULTS)
+	$(SNAKEMAKE) --configfile workflow/studies/own.yaml --config results="$$RESULTS" \
+	  "datasets={mine: {path: \"$$(printf %s "$$DATA" | sed 's/[\\"]/\\&/g')\"}}"
 
 ask:
 	@echo "which images? make own DATA=path/to/folder" >&2; exit 2
@@ -53,6 +54,9 @@ $(ENV)/%.installed: envs/%
 	  echo "$$($(PYTHON) --version) found, Python 3.11, 3.12 or 3.13 expected: make PYTHON=..." >&2; \
 	  exit 1; }
 	@test ! -L $(ENV) || { echo "$(ENV) is a link: what it points to would be cleared" >&2; exit 1; }
+	@echo "installing the packages of $< into $(ENV), which takes minutes the first time" >&2
 	$(PYTHON) -m venv --clear $(ENV)
-	$(ENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(ENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $<
+	@test -x $(ENV)/bin/snakemake || { \
+	  echo "$< has no packages for this system, see envs/README.md" >&2; exit 1; }
 	touch $@

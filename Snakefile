@@ -36,6 +36,5 @@ rule all:
     default_target: True
     input:
         rules.tables.input,
-        rules.gains.input,
         rules.figures.input,
         rules.report.input,

@@ -1,6 +1,7 @@
 """Promises of the answer: sentences that follow from the tables, with no number of their own."""
 
 import re
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -72,6 +73,30 @@ def test_each_dataset_has_three_sentences():
     }
 
 
+def test_sentences_have_the_numbers_of_their_dataset_size_and_protocol():
+    accuracies = {  # in steps that tell every place apart
+        (dataset, protocol, size, method): 0.3 + step / 100
+        for step, (dataset, protocol, size, method) in enumerate(
+            product(
+                ["clothes", "avatars"], ["report", "held-out"], [0.01, 1.0], [SCRATCH, TRANSFER]
+            )
+        )
+    }
+    made = tables(
+        pd.concat(
+            runs(method, size, [mean - 0.001, mean, mean + 0.002], dataset, protocol)
+            for (dataset, protocol, size, method), mean in accuracies.items()
+        )
+    )
+    for dataset, (small, large) in {"clothes": (0.350, 0.370), "avatars": (0.430, 0.450)}.items():
+        best, gain, value = answer.answer(made)[dataset]
+        assert re.findall(r"\d\.\d{3}(?= \[)", best) == [f"{small:.3f}", f"{large:.3f}"]
+        assert re.findall(r"at ([\d,]+)", best) == ["60", "6,000"]
+        assert re.findall(r"\+\d+\.\d(?= points)", gain) == ["+1.0", "+1.0"]
+        assert "at 60 images per class" in gain
+        assert "more than" in value  # at 6,000 images training from scratch is behind
+
+
 def test_a_clear_winner_is_named_alone():
     made = two_methods({0.01: [0.2, 0.21, 0.19, 0.2, 0.2]})
     best, gain, value = answer.answer(made)["clothes"]
@@ -106,6 +131,20 @@ def test_a_control_is_never_the_backbone_that_is_told_of():
     made["hypotheses"] = made["hypotheses"].query("backbone != 'vgg16-random'")
     made["accuracy"].loc[made["accuracy"]["backbone"] == "vgg16-random", "mean"] = 1.0
     assert answer.strongest_backbone(made, "clothes") == "vgg16"
+
+
+def test_backbones_are_compared_at_the_sizes_that_they_share():
+    accuracies = {("vgg16", 0.01): 0.6, ("vgg16", 1.0): 0.9, ("other", 0.01): 0.7}
+    made = tables(
+        pd.concat(
+            [runs(SCRATCH, size, [0.5, 0.51], protocol="held-out") for size in (0.01, 1.0)]
+            + [
+                runs((backbone, "transfer"), size, [mean, mean + 0.01], protocol="held-out")
+                for (backbone, size), mean in accuracies.items()
+            ]
+        )
+    )
+    assert answer.strongest_backbone(made, "clothes") == "other"
 
 
 def test_the_terminal_s_lines_are_the_sentences_and_the_place():

@@ -195,6 +195,15 @@ def test_equal_settings_are_one_set_of_params_however_they_are_written(section):
     assert len({repr(value) for value in values}) == 1
 
 
+def test_a_control_is_one_of_the_backbones_that_are_cut_like_it_however_that_is_written():
+    control = {"architecture": "VGG16", "weights": "none", "layer": "block5_pool"}
+    other = {"architecture": "VGG16", "layer": "block4_pool"}
+    study = load(
+        {"backbones": {"vgg16": {"architecture": "VGG16"}, "other": other, "untrained": control}}
+    )
+    assert study.controls() == {"untrained": ["vgg16"]}
+
+
 # --- What is refused, and how ---
 
 
@@ -345,6 +354,17 @@ REFUSED = {
         "one_shot.backbone",
         "'vgg16-random'",
         "up_to: 1",
+    ),
+    "sizes of the control alone": (
+        {
+            "backbones": {
+                "vgg16": {"architecture": "VGG16", "up_to": 0.0001},
+                "untrained": {"architecture": "VGG16", "weights": "none"},
+            }
+        },
+        "backbones.vgg16.up_to",
+        "0.0001",
+        "at least 0.001",
     ),
     "all classes seen": (one_shot(seen_classes=6), "one_shot.seen_classes", "6", "at most 5"),
     "images of a class": (one_shot(per_class=6001), "one_shot.per_class", "6001", "at most 6000"),

@@ -163,6 +163,16 @@ def test_identical_images_on_both_sides_of_a_split_are_named_and_kept_for_traini
     assert kept == set(SPLIT)
 
 
+def test_the_same_picture_in_gray_and_in_colour_is_identical(tmp_path):
+    gray = noise(0, (16, 16))
+    in_colour = np.repeat(gray[:, :, None], 3, axis=2)
+    twins = {"cat/gray.png": png(gray), "dog/colour.png": png(in_colour)}
+    assert problems(tmp_path, FILES | twins) == [
+        "cat/gray.png: identical to dog/colour.png, of another class",
+        "dog/colour.png: identical to cat/gray.png; not all of one class",
+    ]
+
+
 def test_pixels_twice_in_a_class_are_used_once(tmp_path):
     # The same pixels in another format: the files differ.
     copy = encode(Image.fromarray(TREE["cat/1.png"]), "BMP")
@@ -215,6 +225,13 @@ GRAY8 = np.array([[0, 0, 1], [1, 128, 255]], np.uint8)  # nearest of 255 / 65535
 def test_16_bit_gray_is_scaled_to_8(kind):
     content = encode(Image.fromarray(GRAY16), kind)
     assert np.array_equal(decode_picture(content, "x"), GRAY8)
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.int32])
+def test_pixels_of_a_part_of_the_range_are_refused_rather_than_all_but_black(kind):
+    pixels = np.array([[0, 4095]], kind)  # of a camera of 12 bits
+    with pytest.raises(UnreadableError, match=r"x\.tiff: .* pixels of at most 4095, expected"):
+        decode_picture(encode(Image.fromarray(pixels), "TIFF"), "x.tiff")
 
 
 @pytest.mark.parametrize("pixels", [np.float32([[0.5]]), np.int32([[70000]]), np.int32([[-1]])])

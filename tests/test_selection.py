@@ -113,6 +113,33 @@ def test_the_reporting_half_never_selects(seed):
     assert (selects, reports) == ("selection_accuracy", "reporting_accuracy")
 
 
+def test_what_is_compared_has_the_accuracy_that_its_protocol_reports():
+    grid = make_runs(2).assign(dataset="toy", backbone="vgg16", method="transfer", size=0.1)
+    grid = grid.assign(run="grid", train_loss=0.1, levelled_off=True, updates=1000)
+    ahead = {"validation_accuracy": 1.01, "selection_accuracy": 1.01, "reporting_accuracy": 0.2}
+    behind = {"validation_accuracy": 1.03, "selection_accuracy": 0.9, "reporting_accuracy": 0.3}
+    set_head(grid, HEADS[5], **ahead)  # selected by the one half
+    set_head(grid, HEADS[7], **behind)  # selected by all validation images
+    refit = grid.iloc[:2].assign(run="refit", method="transfer-augmented")
+    refits = pd.concat(
+        refit.assign(protocol=protocol, validation_accuracy=0.71, reporting_accuracy=reports)
+        for protocol, reports in (("report", 0.72), ("held-out", 0.73))
+    )
+    long = refit.assign(run="long", protocol="report")
+    labels = pd.DataFrame({"dataset": ["toy"], "size": [0.1], "training_per_class": [600]})
+    selected = selection.select_runs(pd.concat([grid, refits, long], ignore_index=True), labels)
+    assert [*selected] == selection.SELECTED
+    found = selected.groupby(["method", "protocol"])["accuracy"].unique().map(list).to_dict()
+    assert found == {
+        ("transfer", "report"): [1.03],
+        ("transfer", "held-out"): [0.2],
+        ("transfer-augmented", "report"): [0.71],
+        ("transfer-augmented", "held-out"): [0.73],
+    }
+    assert (selected["labels"] == 600).all()
+    assert (selected["configurations"] == 18).all()  # as many as the plain head
+
+
 def test_the_protocols_are_the_configs():
     assert tuple(selection.PROTOCOLS) == study.PROTOCOLS
 

@@ -111,3 +111,21 @@ def test_a_run_has_levelled_off_by_its_last_fifth_alone(epochs, seed):
     history = pd.DataFrame({"replicate": 0, "epoch": stops, "train_loss": losses})
     before = losses[stops.index(round(0.8 * epochs))]
     assert rows.levelled_off(history).tolist() == [before - losses[-1] < rows.STILL_FALLING]
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        ({1: 0.5}, False),  # only evaluated at its end
+        ({1: 0.5, 2: 0.4}, False),
+        ({1: 0.5, 2: 0.495}, True),
+        ({1: 0.5, 2: 0.3, 3: 0.1}, False),
+        ({1: 0.9, 16: 0.5, 20: 0.495}, True),
+        ({1: 0.9, 16: 0.5, 20: 0.4}, False),
+        ({1: 0.5, 16: 0.3, 20: 0.4}, True),  # it falls no more
+        ({10: 0.5, 20: 0.5}, True),
+    ],
+)
+def test_a_loss_that_still_falls_has_not_levelled_off(losses, expected):
+    history = pd.DataFrame({"replicate": 0, "epoch": [*losses], "train_loss": [*losses.values()]})
+    assert rows.levelled_off(history).tolist() == [expected]

@@ -78,6 +78,27 @@ def only(table: pd.DataFrame, **names: str | float) -> pd.Series:
     return row
 
 
+# --- how far behind the best
+
+
+def test_methods_are_told_apart_from_the_best_after_a_correction_for_their_number():
+    accuracies = {
+        ("vgg16", "transfer"): [0.70, 0.72, 0.71, 0.70],
+        ("none", "baseline"): [0.69, 0.70, 0.71, 0.69],
+        ("none", "augmentation"): [0.60, 0.63, 0.62, 0.61],
+    }
+    table = accuracy(pd.concat(runs(method, 0.01, each) for method, each in accuracies.items()))
+    best, near, far = (only(table, method=method) for _, method in accuracies)
+    assert best["behind_best"] == 0
+    assert np.isnan(best["behind_p_holm"])
+    p_values = [
+        stats.ttest_rel(accuracies["vgg16", "transfer"], accuracies["none", method]).pvalue
+        for method in ("baseline", "augmentation")
+    ]
+    assert near["behind_p_holm"] == pytest.approx(p_values[0])
+    assert far["behind_p_holm"] == pytest.approx(2 * p_values[1])
+
+
 # --- all tables
 
 
@@ -409,6 +430,20 @@ def test_accuracy_costs_all_jobs_and_its_share_of_the_extraction(backbone, metho
     assert row["accuracy"] == pytest.approx(0.55)
 
 
+def test_copies_are_compared_with_as_many_updates_on_the_images_alone():
+    accuracies = {
+        ("none", "baseline"): [0.5, 0.52, 0.51],
+        ("vgg16", "transfer"): [0.7, 0.72, 0.7],
+        ("vgg16", "transfer-extended"): [0.71, 0.7, 0.72],
+        ("vgg16", "transfer-augmented"): [0.74, 0.74, 0.75],
+    }
+    table = gains(pd.concat(runs(method, 0.01, values) for method, values in accuracies.items()))
+    row = only(table, method="transfer-augmented", reference="transfer-extended")
+    assert row["absolute_gain"] == pytest.approx(0.1 / 3)
+    assert (row["replicates"], row["backbone"]) == (3, "vgg16")
+    assert "transfer-extended" not in {*table["method"]}  # a reference alone
+
+
 # --- what a label is worth
 
 
@@ -468,6 +503,15 @@ def test_one_run_has_no_interval_and_the_curves_last_single_point_opens_it():
     beyond = worth(0.01, [0.85, 0.86, 0.85, 0.86, 0.86], last_once)
     assert 600 < beyond["baseline_labels_for_same_accuracy"] < 6000
     assert beyond[["ci_low", "ci_high"]].tolist() == [600, np.inf]
+
+
+def test_a_size_that_was_run_once_may_lie_anywhere_between_its_neighbours():
+    several = {size: np.linspace(-0.01, 0.01, 5) + np.mean(BASELINE[size]) for size in BASELINE}
+    row = worth(0.01, [0.69, 0.70, 0.71, 0.70, 0.70], {**several, 0.1: [0.81]})
+    assert row["baseline_labels_for_same_accuracy"] == pytest.approx(60 * 10 ** (0.09 / 0.2))
+    # The curve rises from 0.61 at 60 to 0.91 at 600, or only after 600.
+    assert 60 < row["ci_low"] < 60 * 10 ** (0.09 / 0.3) < 600
+    assert 600 * 10 ** (0.09 / 0.3) < row["ci_high"] < 6000
 
 
 def test_the_interval_covers_the_labels_that_the_true_curve_needs():

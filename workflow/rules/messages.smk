@@ -17,10 +17,8 @@ onstart:
 onsuccess:
     for bar in progress_bars():
         bar.end()
-    # Only a run that made the report has its answer.
-    if {"all", "report", "report_html", paths.report} & set(
-        workflow.dag_settings.targets or ["all"]
-    ):
+    # Only a run whose goal was the report has its answer.
+    if any(paths.report in job.output for job in workflow.dag.jobs):
         print(Path(paths.answer).read_text(), end="")
 
 
@@ -28,7 +26,7 @@ onerror:
     for bar in progress_bars():
         bar.end()
     print(
-        f"Something failed, see above; all logs are under {paths.results}/logs/. Once it is mended, "
-        "the same command goes on from here.",
+        f"Something failed, see above; logs are under {paths.results}/logs/, those of downloads under "
+        "resources/logs/. Once it is mended, the same command goes on from here.",
         file=sys.stderr,
     )

@@ -11,7 +11,11 @@ PUBLISHED_BACKBONES = [
     name for name, backbone in study.backbones.items() if backbone.is_the_reports
 ]
 ONE_SHOT_TABLES = ["one_shot", "few_shot", "one_shot_summary", "similarity"]
-TABLES = ["sizes", "skipped", "runs", "history", "best_heads", "cost"]
+VERDICT = ["accuracy", "gains", "hypotheses", "label_value"]
+TABLES = [
+    *["sizes", "skipped", "runs", "history", "best_heads", "selected", "cost"],
+    *VERDICT,
+]
 TABLES += ONE_SHOT_TABLES if study.one_shot else []
 
 

@@ -1,8 +1,6 @@
 # The verdict: every method's selected runs side by side, their gains, the report's hypotheses, and
 # what a label is worth.
 
-VERDICT = ["accuracy", "gains", "hypotheses", "label_value"]
-
 
 rule gains:
     """What transfer gains: accuracy, gains, hypotheses and what a label is worth."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from . import words
-from .statistics import RELEVANT
+from .statistics import RELEVANT, SIGNIFICANT
 
 PROTOCOL = "held-out"
 TRANSFER = "transfer"
@@ -44,19 +44,21 @@ def write(tables: Tables, where: str) -> str:
 def best_methods(tables: Tables, dataset: str) -> str:
     """Say which method is the most accurate at each size, and which are not told apart from it.
 
-    A method is not told apart from it if the interval of their paired difference holds zero.
+    A method is told apart from it if their difference, paired by replicate, is significant after
+    Holm's correction for the methods of that size.
     """
     rows = _of(tables["accuracy"], dataset)
     found = []
-    for labels, at_size in rows.groupby("labels"):
+    for _, at_size in rows.groupby("size"):
         at_size = at_size.sort_values("mean", ascending=False, kind="stable")
         best, others = at_size.iloc[0], at_size.iloc[1:]
         score = words.accuracy(best["mean"])
         score += words.interval(best["ci_low"], best["ci_high"], words.accuracy)
-        text = f"{_at(labels, not found)} {words.method(best['method'], best['backbone'])} ({score}"
+        method = words.method(best["method"], best["backbone"])
+        text = f"{_at(best['labels'], not found)} {method} ({score}"
         once = best["replicates"] == 1
         text += ", run once: nothing is told apart)" if once else ")"
-        near = others[~(others["behind_low"] > 0)]
+        near = others[~(others["behind_p_holm"] < SIGNIFICANT)]
         if len(near) and not once:
             names = [words.method(*row) for row in near[["method", "backbone"]].to_numpy()]
             text += f", not told apart from {words.listed(names, 'or')}"
@@ -95,14 +97,17 @@ def label_value(tables: Tables, dataset: str) -> str:
 
 
 def strongest_backbone(tables: Tables, dataset: str) -> str:
-    """Return the trained backbone from which transfer is the most accurate, averaged over sizes.
+    """Return the trained backbone from which transfer is the most accurate on average.
 
-    Random weights are a control: `hypotheses` has no row of theirs.
+    That is over the sizes that all of them have. Random weights are a control: `hypotheses` has no
+    row of theirs.
     """
     trained = _of(tables["hypotheses"], dataset)["backbone"].unique()
     rows = _of(tables["accuracy"], dataset, method=TRANSFER)
-    means = rows[rows["backbone"].isin(trained)].groupby("backbone", sort=False)["mean"].mean()
-    return means.idxmax()
+    means = rows[rows["backbone"].isin(trained)].pivot(
+        index="size", columns="backbone", values="mean"
+    )
+    return means[trained].dropna().mean().idxmax()
 
 
 def underfit(tables: Tables) -> list[str]:
@@ -112,9 +117,10 @@ def underfit(tables: Tables) -> list[str]:
     sentences = []
     for (dataset, *method), own in rows.groupby(["dataset", "method", "backbone"], sort=False):
         labels = words.listed([words.count(labels) for labels in sorted(own["labels"])])
+        most = "in most runs " if own["replicates"].max() > 1 else ""
         sentences.append(
-            f"On {dataset}, {words.method(*method)} was still learning in most runs when training "
-            f"ended, at {labels} images per class: within its updates it is underfit."
+            f"On {dataset}, {words.method(*method)} was still learning {most}when training ended, "
+            f"at {labels} images per class: within its updates it is underfit."
         )
     return sentences
 

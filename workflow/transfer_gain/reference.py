@@ -23,9 +23,10 @@ keys and impossible values are refused before any job starts. Small complete stu
 """
 
 _EXAMPLE = """\
-## Example: every key
+## Example: every default
 
-The default study, written out in full.
+What an empty study means: `config.yaml` but for one-shot learning, which only a study with
+`one_shot` has.
 
 """
 

@@ -50,8 +50,9 @@ def levelled_off(history: pd.DataFrame) -> np.ndarray:
         bool (replicates,), False where the run was only evaluated at its end.
     """
     losses = history.pivot(index="replicate", columns="epoch", values="train_loss")
+    *evaluated, last = losses.columns
     # Rounded as `training.evaluation_epochs` rounds it.
-    before = losses.loc[:, losses.columns <= round(0.8 * losses.columns[-1])]
+    before = losses[[epoch for epoch in evaluated if epoch <= max(round(0.8 * last), 1)]]
     if before.empty:
         return np.zeros(len(losses), bool)
     return (before.iloc[:, -1] - losses.iloc[:, -1] < STILL_FALLING).to_numpy()

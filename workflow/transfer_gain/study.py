@@ -8,7 +8,7 @@ import itertools
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -97,8 +97,8 @@ class Backbone:
     @property
     def is_the_reports(self) -> bool:
         """Whether this is the network whose features the 2018 report used."""
-        network = (self.architecture, self.weights, self.input_size)
-        return network == ("VGG16", "imagenet", 64) and self.layer in ("last", "block5_pool")
+        network = (self.architecture, self.weights, self.layer, self.input_size)
+        return network == ("VGG16", "imagenet", "block5_pool", 64)
 
 
 @dataclass(frozen=True)
@@ -657,6 +657,9 @@ def _typed(config: dict[str, Any]) -> Study:
         for name, values in config["datasets"].items()
     }
     backbones = {name: Backbone(name, **values) for name, values in config["backbones"].items()}
+    for name, backbone in backbones.items():  # one layer has one name, so that equal cuts are equal
+        if (backbone.architecture, backbone.layer) == ("VGG16", "last"):
+            backbones[name] = replace(backbone, layer="block5_pool")
     heads = config["heads"]
     return Study(
         seed=config["seed"],
@@ -748,16 +751,17 @@ def _check_values(study: Study) -> None:
                 f"backbones.{backbone.name}.weights: found {backbone.weights!r}, which is no file, "
                 "allowed: imagenet, none or the path of a file of weights"
             )
-    if max(backbone.up_to for backbone in study.backbones.values()) < min(fractions):
-        name, backbone = next(iter(study.backbones.items()))
-        raise ConfigError(
-            f"backbones.{name}.up_to: found {number(backbone.up_to)}, and so no backbone for any "
-            f"size, allowed: at least {number(min(fractions))}"
-        )
-    if not any(backbone.is_trained for backbone in study.backbones.values()):
+    trained = [backbone for backbone in study.backbones.values() if backbone.is_trained]
+    if not trained:
         raise ConfigError(
             "backbones: found only random weights, which have nothing to transfer, allowed: at "
             "least one with other weights"
+        )
+    largest = max(trained, key=lambda backbone: backbone.up_to)
+    if largest.up_to < min(fractions):
+        raise ConfigError(
+            f"backbones.{largest.name}.up_to: found {number(largest.up_to)}, and so no trained "
+            f"backbone for any size, allowed: at least {number(min(fractions))}"
         )
     if study.fine_tuning.up_to and not any(
         backbone.fine_tune_from for backbone in study.backbones.values()

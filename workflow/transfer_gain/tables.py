@@ -67,24 +67,21 @@ def sizes(
         size: the fraction.
 
     Returns:
-        One row. Where classes differ in number, per class is the smallest.
+        One row. Where classes differ in number, per class is their mean, rounded.
     """
     if samples is None:
         samples = index[index["split"] == store.TRAINING].assign(replicate=0)
     sampled = samples.groupby("replicate").size()
     validation = index[index["split"] == store.VALIDATION]
-    labels = index["label"].unique()
-    per_class = validation.groupby("label").size().reindex(labels, fill_value=0)
-    drawn = samples.groupby("replicate")["label"].value_counts().unstack(fill_value=0)
-    drawn = drawn.reindex(columns=labels, fill_value=0).to_numpy()
+    classes = index["label"].nunique()
     return pd.DataFrame(
         {
             "dataset": [dataset],
             "size": [size],
             "training_samples": [sampled.min()],
-            "training_per_class": [drawn.min()],
+            "training_per_class": [round(sampled.min() / classes)],
             "validation_samples": [len(validation)],
-            "validation_per_class": [per_class.min()],
+            "validation_per_class": [round(len(validation) / classes)],
             "replicates": [len(sampled)],
         }
     )

@@ -31,7 +31,7 @@ METHOD = ["backbone", "method"]
 PLACE = ["dataset", "protocol", "size"]
 ACCURACY = [
     *["dataset", "backbone", "size", "labels", "method", "protocol", "mean", "ci_low", "ci_high"],
-    *["behind_best", "behind_low", "behind_high"],
+    *["behind_best", "behind_low", "behind_high", "behind_p_holm"],
     *["replicates", "configurations", "train_loss", "levelled_off", "published"],
 ]
 GAINS = [
@@ -99,7 +99,8 @@ def accuracy(
     Returns:
         Columns `ACCURACY`, a row a dataset, protocol, size and method. The interval is Student's t
         over replicates; `behind_best` how far the method is behind the most accurate one of its
-        place, paired by replicate; `levelled_off` the share of replicates that did, `train_loss`
+        place, paired by replicate, `behind_p_holm` the two-sided p-value of that, corrected for all
+        methods of the place; `levelled_off` the share of replicates that did, `train_loss`
         their mean; `published` the report's accuracy, beside protocol "report" only.
     """
     rows = []
@@ -117,6 +118,7 @@ def accuracy(
                 "behind_best": behind.estimate,
                 "behind_low": behind.low,
                 "behind_high": behind.high,
+                "behind_p_holm": 2 * min(behind.p_less, behind.p_greater),
                 "labels": runs["labels"].iloc[0],
                 "mean": mean,
                 "ci_low": low,
@@ -134,6 +136,7 @@ def accuracy(
         + [theirs[~trained_from_scratch].assign(backbone=backbone) for backbone in backbones]
     ).assign(protocol="report")
     table = pd.DataFrame(rows).merge(theirs, how="left", on=[*PLACE, *METHOD])
+    table["behind_p_holm"] = table.groupby(PLACE)["behind_p_holm"].transform(statistics.holm)
     return table[ACCURACY]
 
 
@@ -210,8 +213,8 @@ def hypotheses(selected: pd.DataFrame, small: float, large: float) -> pd.DataFra
     )
     if table.empty:  # nothing but controls
         return pd.DataFrame(columns=HYPOTHESES)
-    # Both sides of every test are one family: any verdict, either way, is wrong in 5 % at most, and
-    # none stands beside an interval that holds zero.
+    # Both sides of every test are one family: "supported" and "reversed" are wrong in 5 % at most,
+    # and neither stands beside an interval that holds zero.
     for _, rows in table.groupby("protocol"):
         corrected = statistics.holm([*rows["p_value"], *rows["p_reversed"]])
         table.loc[rows.index, ["p_holm", "p_reversed_holm"]] = corrected.reshape(2, -1).T
@@ -228,10 +231,10 @@ def label_value(selected: pd.DataFrame, seed: int) -> pd.DataFrame:
     The baseline's learning curve is the nearest never falling one to its means, linear in the
     logarithm of labels. Intervals are percentiles of a bootstrap over replicates: within a size
     the same replicates are drawn for the method and for the baseline; sizes are drawn
-    independently. Only sizes at which the baseline's runs differ make the curve there: beyond
-    them nothing is known of its spread, so that the interval stays open. As each mean is spread for
-    its own few replicates (`statistics.resampled_means`), intervals cover 95 to 99 %, the more the
-    fewer there are.
+    independently. Where the baseline's runs do not differ nothing is known of their spread: such a
+    size is taken to lie anywhere between its neighbours, and beyond the last of these the interval
+    stays open. As each mean is spread for its own few replicates (`statistics.resampled_means`),
+    intervals cover 95 to 99 %, the more the fewer there are (but 93 % with two).
 
     Args:
         selected: see above.
@@ -251,22 +254,27 @@ def label_value(selected: pd.DataFrame, seed: int) -> pd.DataFrame:
         is_baseline = runs["method"] == BASELINE
         by_labels = runs[is_baseline].groupby("labels")["accuracy"]
         curve = by_labels.mean()
-        draws = {
-            labels: _resampled(values, seed, dataset, labels)
-            for labels, values in by_labels
-            if statistics.is_spread(values)
-        }
+        draws = pd.DataFrame(
+            {
+                labels: _resampled(values, seed, dataset, labels)
+                if statistics.is_spread(values)
+                else np.full(DRAWS, np.nan)
+                for labels, values in by_labels
+            }
+        )
+        highest, lowest = (  # the curves that need the fewest and the most labels
+            curves.dropna(axis="columns")
+            for curves in (draws.bfill(axis="columns"), draws.ffill(axis="columns"))
+        )
         others = runs[~is_baseline].groupby([*METHOD, "size", "labels"], sort=False)["accuracy"]
         for (backbone, method, size, labels), values in others:
             low, high = statistics.labels_for(values.mean(), curve.index, curve)
             reached = float(low if np.isinf(high) else high)
             ends = np.full(2, np.nan)
-            if statistics.is_spread(values) and draws:
-                lows, highs = statistics.labels_for(
-                    _resampled(values, seed, dataset, labels),
-                    list(draws),
-                    np.column_stack(list(draws.values())),
-                )
+            if statistics.is_spread(values) and not lowest.empty:
+                drawn = _resampled(values, seed, dataset, labels)
+                lows, _ = statistics.labels_for(drawn, highest.columns, highest)
+                _, highs = statistics.labels_for(drawn, lowest.columns, lowest)
                 ends[0] = np.quantile(lows, 0.025, method="lower")
                 ends[1] = np.quantile(highs, 0.975, method="higher")
             row = [dataset, backbone, method, size, protocol, labels, values.mean(), reached]

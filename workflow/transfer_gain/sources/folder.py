@@ -104,7 +104,8 @@ class Folder:
                 except UnreadableError as error:
                     bad.append((path, error.reason))
                 else:
-                    pixels = repr(picture.shape).encode() + picture.tobytes()
+                    gray = Image.fromarray(picture).convert("L")  # as the networks see it
+                    pixels = repr(gray.size).encode() + gray.tobytes()
                     copies[hashlib.sha256(pixels).digest()].append(path)
             elif splitext(path)[1].lower() in Image.registered_extensions():
                 bad.append((path, "an image that is not directly in a class folder"))

@@ -28,7 +28,7 @@ def decode_picture(content: bytes, name: str) -> np.ndarray:
 
     Raises:
         UnreadableError: no image, truncated, over Pillow's limit of pixels
-            (`Image.MAX_IMAGE_PIXELS`), or of a pixel type without a known range.
+            (`Image.MAX_IMAGE_PIXELS`), or of pixels without a known range.
     """
     with naming(name), warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -45,6 +45,11 @@ def _to_8_bits(image: Image.Image) -> np.ndarray:
         # Pillow has 16-bit gray as mode I in some formats; other values have no known range.
         if image.mode == "F" or pixels.min() < 0 or pixels.max() > 65535:
             raise ValueError(f"{pixels.dtype} pixels, expected 8 or 16 bits")
+        if 0 < pixels.max() < 4096:  # of a camera of 12 bits, say: it would be all but black
+            raise ValueError(
+                f"{pixels.dtype} pixels of at most {pixels.max()}, expected up to 65535; "
+                "scale them to 8 bits"
+            )
         return np.round(pixels / 257).astype(np.uint8)
     gray = image.mode in ("1", "L", "LA", "La")
     if image.has_transparency_data:
