@@ -107,6 +107,23 @@ def test_a_clear_winner_is_named_alone():
     assert "more than" in value
 
 
+def test_transfer_with_more_updates_is_a_reference_and_never_the_best():
+    rows = [
+        runs((backbone, method), 0.01, [mean, mean + 0.01, mean], protocol="held-out")
+        for backbone, method, mean in (
+            ("none", "baseline", 0.5),
+            ("vgg16", "transfer", 0.6),
+            ("vgg16", "transfer-extended", 0.7),
+        )
+    ]
+    made = tables(pd.concat(rows))
+    assert "transfer from vgg16 (0.603" in answer.best_methods(made, "clothes")
+    assert "more updates" not in answer.best_methods(made, "clothes")
+    best = made["accuracy"].set_index("method")["behind_best"]
+    assert best["transfer"] == 0
+    assert best["baseline"] == pytest.approx(0.1)
+
+
 def test_a_tie_is_told():
     made = two_methods({0.01: [0.01, -0.01, 0.02, -0.02, 0.0]})
     best, gain, _ = answer.answer(made)["clothes"]

@@ -99,13 +99,17 @@ def accuracy(
     Returns:
         Columns `ACCURACY`, a row a dataset, protocol, size and method. The interval is Student's t
         over replicates; `behind_best` how far the method is behind the most accurate one of its
-        place, paired by replicate, `behind_p_holm` the two-sided p-value of that, corrected for all
-        methods of the place; `levelled_off` the share of replicates that did, `train_loss`
+        place (transfer with more updates is a reference alone, see `gains`), paired by replicate,
+        `behind_p_holm` the two-sided p-value of that, corrected for all methods of the place;
+        `levelled_off` the share of replicates that did, `train_loss`
         their mean; `published` the report's accuracy, beside protocol "report" only.
     """
     rows = []
     best = {
-        tuple(place.values()): max(accuracies.values(), key=pd.Series.mean)
+        tuple(place.values()): max(
+            (runs for (_, method), runs in accuracies.items() if method != EXTENDED),
+            key=pd.Series.mean,
+        )
         for place, accuracies in _by_place(selected)
     }
     for names, runs in selected.groupby([*PLACE, *METHOD], sort=False):
