@@ -161,7 +161,7 @@ def hypotheses(tables: Tables) -> list[str]:
         if row["hypothesis"] == "H1":
             labels = _labels(tables, row["dataset"])[row["size"]]
             where += f" at {words.count(labels)} images per class"
-        text = f"{row['hypothesis']} {where}: {row['verdict']} ({row['statistic']} {value} points"
+        text = f"{row['hypothesis']} {where}: {row['verdict']} ({row['statistic']}: {value} points"
         sentences.append(f"{text}{_p_value(row)}).")
     return sentences
 
