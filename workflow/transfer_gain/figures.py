@@ -21,6 +21,7 @@ from .selection import CONFIGURATION
 from .statistics import mean_interval
 from .store import VALIDATION, written_whole
 
+TOP = 1.02  # of an axis of accuracies: the marker of a perfect one is seen whole
 BAND = "line: mean over replicates; band: 95 % interval (Student's t)"
 # Colour (of the colour-blind palette) and marker of each method, the same in every figure.
 METHODS = {
@@ -111,7 +112,7 @@ def plot_learning_rates(
             xscale="log",
             xlabel="learning rate of Adam",
             ylabel="validation accuracy",
-            ylim=(0, 1),
+            ylim=(0, TOP),
             title=f"{_subject(runs)}: accuracy against learning rate\n{describe(chosen)}",
         )
         rates = sorted(same["learning_rate"].unique())
@@ -246,7 +247,7 @@ def plot_accuracy(best: pd.DataFrame, sizes: pd.DataFrame) -> Figure:
                     )
         axes.set(
             xscale="log",
-            ylim=(0, 1),
+            ylim=(0, TOP),
             xlabel="training images per class",
             ylabel="validation accuracy",
             title="Best head at each size",
@@ -278,7 +279,7 @@ def plot_learning_curves(accuracy: pd.DataFrame, chance: float) -> Figure:
         axes.axhline(chance, color="0.4", linestyle=":", label=f"chance ({chance:.3f})")
         axes.set(
             xscale="log",
-            ylim=(max(chance - 0.08, 0), 1),
+            ylim=(max(chance - 0.08, 0), TOP),
             xlabel="training images per class",
             ylabel="validation accuracy",
             title=_verdict_title(accuracy, "accuracy against labels"),
@@ -422,7 +423,7 @@ def plot_cost(cost: pd.DataFrame) -> Figure:
             axes.plot([], [], **style, marker=marker, label=name)
         axes.set(
             xscale="log",
-            ylim=(0, 1),
+            ylim=(0, TOP),
             xlabel="training (seconds)",
             ylabel="validation accuracy (mean over replicates)",
             title=f"{cost['dataset'].iloc[0]}: cost of training against accuracy",
