@@ -48,7 +48,7 @@ def imports(file: Path) -> set[str]:
         (["tables"], {"tables", "selection", "statistics", "store"}),
         (["images"], {"images", "splits", "seeds", "store"}),
         (["heads"], {"heads", "training", "rows", "devices", "sampling", "seeds", "store"}),
-        (["sources.fashion_mnist"], {"job", "sources.fashion_mnist", "sources.fetch"}),
+        (["sources.fashion_mnist"], {"terminal", "sources.fashion_mnist", "sources.fetch"}),
         (
             ["sources.jaffe"],  # at two removes: expressions, archives and pictures
             {"sources.jaffe", "sources.expressions", "sources.archives", "sources.pictures"},

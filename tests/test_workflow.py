@@ -14,6 +14,7 @@ import checkout as in_checkout
 from checkout import ROOT, copy_checkout
 from test_config import mutated
 from transfer_gain.code import PACKAGE
+from transfer_gain.launcher import ADDRESS
 from transfer_gain.study import ConfigError, load
 
 STUB = "from pathlib import Path\nfor file in snakemake.output:\n    Path(file).touch()\n"
@@ -37,9 +38,9 @@ WITH_ONE_SHOT = {
 
 
 def snakemake(folder: Path, *arguments: str, study: dict | None = None):
-    """Run Snakemake with spies in the place of TensorFlow."""
-    spies = in_checkout.spies_on_tensorflow(folder)
-    return in_checkout.snakemake(folder, *arguments, study=study, PYTHONPATH=str(spies))
+    """Run Snakemake with spies in the place of TensorFlow, which the launcher would import."""
+    environment = {"PYTHONPATH": str(in_checkout.spies_on_tensorflow(folder)), ADDRESS: "off"}
+    return in_checkout.snakemake(folder, *arguments, study=study, **environment)
 
 
 def planned(checkout: Path, *arguments: str, study: dict | None = None) -> set[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 WORKFLOW = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(WORKFLOW))
 
-from transfer_gain import plan
+from transfer_gain import launcher, plan
 from transfer_gain.code import PACKAGE, files_behind, make_importable
 from transfer_gain.study import (
     BY_GRADIENTS,

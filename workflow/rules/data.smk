@@ -7,8 +7,7 @@ rule fetch_fashion_mnist:
         paths.fashion_mnist,
     log:
         paths.log("resources/fashion-mnist"),
-    benchmark:
-        paths.benchmark("resources/fashion-mnist")
+        paths.benchmark("resources/fashion-mnist"),
     localrule: True
     conda:
         "../../envs/environment.yaml"
@@ -23,8 +22,7 @@ rule fetch_vgg16_weights:
         paths.vgg16_weights,
     log:
         paths.log(paths.vgg16_weights),
-    benchmark:
-        paths.benchmark(paths.vgg16_weights)
+        paths.benchmark(paths.vgg16_weights),
     localrule: True
     conda:
         "../../envs/environment.yaml"
@@ -44,8 +42,7 @@ rule make_images:
         paths.images,
     log:
         paths.log(paths.images),
-    benchmark:
-        paths.benchmark(paths.images)
+        paths.benchmark(paths.images),
     conda:
         "../../envs/environment.yaml"
     # Drawn faces take milliseconds each; the others are only read.
@@ -78,8 +75,7 @@ rule draw_samples:
         paths.samples,
     log:
         paths.log(paths.samples),
-    benchmark:
-        paths.benchmark(paths.samples)
+        paths.benchmark(paths.samples),
     conda:
         "../../envs/environment.yaml"
     params:
@@ -98,8 +94,7 @@ rule halve_validation:
         paths.halves,
     log:
         paths.log(paths.halves),
-    benchmark:
-        paths.benchmark(paths.halves)
+        paths.benchmark(paths.halves),
     conda:
         "../../envs/environment.yaml"
     params:

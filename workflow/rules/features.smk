@@ -11,8 +11,7 @@ rule extract_features:
         paths.features,
     log:
         paths.log(paths.features),
-    benchmark:
-        paths.benchmark(paths.features)
+        paths.benchmark(paths.features),
     conda:
         "../../envs/environment.yaml"
     threads: lambda wildcards: cores_for(wildcards.dataset)
@@ -37,8 +36,7 @@ rule extract_copies:
         paths.copies,
     log:
         paths.log(paths.copies),
-    benchmark:
-        paths.benchmark(paths.copies)
+        paths.benchmark(paths.copies),
     conda:
         "../../envs/environment.yaml"
     threads: lambda wildcards: cores_for(wildcards.dataset)
@@ -63,8 +61,7 @@ rule fetch_weights:
         paths.weights,
     log:
         paths.log(paths.weights),
-    benchmark:
-        paths.benchmark(paths.weights)
+        paths.benchmark(paths.weights),
     localrule: True
     conda:
         "../../envs/environment.yaml"

@@ -41,8 +41,7 @@ rule plot_learning_rates:
         **figure_files("learning_rates_{dataset}_{backbone}", "learning_rates"),
     log:
         paths.log(paths.figure("learning_rates_{dataset}_{backbone}")),
-    benchmark:
-        paths.benchmark(paths.figure("learning_rates_{dataset}_{backbone}"))
+        paths.benchmark(paths.figure("learning_rates_{dataset}_{backbone}")),
     conda:
         "../../envs/environment.yaml"
     params:
@@ -67,8 +66,7 @@ rule plot_grid:
         **figure_files("grid_{dataset}_{backbone}", "grid"),
     log:
         paths.log(paths.figure("grid_{dataset}_{backbone}")),
-    benchmark:
-        paths.benchmark(paths.figure("grid_{dataset}_{backbone}"))
+        paths.benchmark(paths.figure("grid_{dataset}_{backbone}")),
     conda:
         "../../envs/environment.yaml"
     script:
@@ -88,8 +86,7 @@ rule plot_long_runs:
         **figure_files("long_runs_{dataset}_{backbone}", "long_runs"),
     log:
         paths.log(paths.figure("long_runs_{dataset}_{backbone}")),
-    benchmark:
-        paths.benchmark(paths.figure("long_runs_{dataset}_{backbone}"))
+        paths.benchmark(paths.figure("long_runs_{dataset}_{backbone}")),
     conda:
         "../../envs/environment.yaml"
     script:
@@ -104,8 +101,7 @@ rule plot_samples:
         **figure_files("samples_{dataset}", "samples"),
     log:
         paths.log(paths.figure("samples_{dataset}")),
-    benchmark:
-        paths.benchmark(paths.figure("samples_{dataset}"))
+        paths.benchmark(paths.figure("samples_{dataset}")),
     conda:
         "../../envs/environment.yaml"
     params:
@@ -123,8 +119,7 @@ rule plot_accuracy:
         **figure_files("accuracy", "accuracy"),
     log:
         paths.log(paths.figure("accuracy")),
-    benchmark:
-        paths.benchmark(paths.figure("accuracy"))
+        paths.benchmark(paths.figure("accuracy")),
     conda:
         "../../envs/environment.yaml"
     script:
@@ -140,8 +135,7 @@ rule plot_learning_curves:
         **figure_files("learning_curves_{dataset}_{protocol}", "learning_curves"),
     log:
         paths.log(paths.figure("learning_curves_{dataset}_{protocol}")),
-    benchmark:
-        paths.benchmark(paths.figure("learning_curves_{dataset}_{protocol}"))
+        paths.benchmark(paths.figure("learning_curves_{dataset}_{protocol}")),
     conda:
         "../../envs/environment.yaml"
     script:
@@ -156,8 +150,7 @@ rule plot_gains:
         **figure_files("gains_{dataset}_{protocol}", "gains"),
     log:
         paths.log(paths.figure("gains_{dataset}_{protocol}")),
-    benchmark:
-        paths.benchmark(paths.figure("gains_{dataset}_{protocol}"))
+        paths.benchmark(paths.figure("gains_{dataset}_{protocol}")),
     conda:
         "../../envs/environment.yaml"
     script:
@@ -172,8 +165,7 @@ rule plot_label_value:
         **figure_files("label_value_{dataset}_{protocol}", "label_value"),
     log:
         paths.log(paths.figure("label_value_{dataset}_{protocol}")),
-    benchmark:
-        paths.benchmark(paths.figure("label_value_{dataset}_{protocol}"))
+        paths.benchmark(paths.figure("label_value_{dataset}_{protocol}")),
     conda:
         "../../envs/environment.yaml"
     script:
@@ -190,8 +182,7 @@ rule plot_cost:
         **figure_files("cost_{dataset}_{protocol}", "cost"),
     log:
         paths.log(paths.figure("cost_{dataset}_{protocol}")),
-    benchmark:
-        paths.benchmark(paths.figure("cost_{dataset}_{protocol}"))
+        paths.benchmark(paths.figure("cost_{dataset}_{protocol}")),
     conda:
         "../../envs/environment.yaml"
     script:
@@ -206,8 +197,7 @@ rule plot_augmented:
         **figure_files("augmented_{dataset}", "augmented"),
     log:
         paths.log(paths.figure("augmented_{dataset}")),
-    benchmark:
-        paths.benchmark(paths.figure("augmented_{dataset}"))
+        paths.benchmark(paths.figure("augmented_{dataset}")),
     conda:
         "../../envs/environment.yaml"
     script:

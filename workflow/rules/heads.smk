@@ -13,8 +13,7 @@ rule train_head:
         history=f"{paths.head}/history.parquet",
     log:
         paths.log(paths.head),
-    benchmark:
-        paths.benchmark(paths.head)
+        paths.benchmark(paths.head),
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -42,8 +41,7 @@ rule select_heads:
         paths.selection,
     log:
         paths.log(paths.selection),
-    benchmark:
-        paths.benchmark(paths.selection)
+        paths.benchmark(paths.selection),
     conda:
         "../../envs/environment.yaml"
     script:
@@ -62,8 +60,7 @@ rule train_selected_head:
         history=f"{paths.long_run}/history.parquet",
     log:
         paths.log(paths.long_run),
-    benchmark:
-        paths.benchmark(paths.long_run)
+        paths.benchmark(paths.long_run),
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -98,8 +95,7 @@ rule refit_head:
         history=f"{paths.refit}/history.parquet",
     log:
         paths.log(paths.refit),
-    benchmark:
-        paths.benchmark(paths.refit)
+        paths.benchmark(paths.refit),
     wildcard_constraints:
         method="transfer-augmented|transfer-extended",
     conda:
@@ -134,8 +130,7 @@ rule fine_tune:
         history=f"{paths.refit}/history.parquet",
     log:
         paths.log(paths.refit),
-    benchmark:
-        paths.benchmark(paths.refit)
+        paths.benchmark(paths.refit),
     wildcard_constraints:
         method="fine-tuning",
     conda:
@@ -168,8 +163,7 @@ rule fit_probes:
         runs=f"{paths.probe}/runs.parquet",
     log:
         paths.log(paths.probe),
-    benchmark:
-        paths.benchmark(paths.probe)
+        paths.benchmark(paths.probe),
     conda:
         "../../envs/environment.yaml"
     resources:

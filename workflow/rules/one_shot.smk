@@ -48,8 +48,7 @@ rule train_siamese:
         network=f"{paths.siamese}/network.npz",
     log:
         paths.log(paths.siamese),
-    benchmark:
-        paths.benchmark(paths.siamese)
+        paths.benchmark(paths.siamese),
     wildcard_constraints:
         protocol="report|long",
     conda:
@@ -81,8 +80,7 @@ rule evaluate_distances:
         few_shot=f"{paths.one_shot_method}/few_shot.parquet",
     log:
         paths.log(paths.one_shot_method),
-    benchmark:
-        paths.benchmark(paths.one_shot_method)
+        paths.benchmark(paths.one_shot_method),
     wildcard_constraints:
         variant=f"(?!{'|'.join(BY_GRADIENTS)})[a-z-]+",
     conda:
@@ -106,8 +104,7 @@ rule train_embedding:
         few_shot=f"{paths.one_shot_method}/few_shot.parquet",
     log:
         paths.log(paths.one_shot_method),
-    benchmark:
-        paths.benchmark(paths.one_shot_method)
+        paths.benchmark(paths.one_shot_method),
     wildcard_constraints:
         variant="|".join(BY_GRADIENTS),
     conda:
@@ -138,8 +135,7 @@ rule show_tasks:
         paths.tasks,
     log:
         paths.log(paths.tasks),
-    benchmark:
-        paths.benchmark(paths.tasks)
+        paths.benchmark(paths.tasks),
     conda:
         "../../envs/environment.yaml"
     params:
@@ -160,8 +156,7 @@ rule compare_classes:
         paths.p_same,
     log:
         paths.log(paths.p_same),
-    benchmark:
-        paths.benchmark(paths.p_same)
+        paths.benchmark(paths.p_same),
     conda:
         "../../envs/environment.yaml"
     params:
@@ -181,8 +176,7 @@ rule tabulate_similarity:
         **table_files("similarity"),
     log:
         paths.log(paths.table("similarity")),
-    benchmark:
-        paths.benchmark(paths.table("similarity"))
+        paths.benchmark(paths.table("similarity")),
     conda:
         "../../envs/environment.yaml"
     params:
@@ -203,8 +197,7 @@ rule tabulate_one_shot:
         **table_files("{table}"),
     log:
         paths.log(paths.table("{table}")),
-    benchmark:
-        paths.benchmark(paths.table("{table}"))
+        paths.benchmark(paths.table("{table}")),
     wildcard_constraints:
         table="one_shot|few_shot|one_shot_summary",
     conda:
@@ -222,8 +215,7 @@ rule plot_one_shot:
         **figure_files("one_shot_{approach}", "one_shot"),
     log:
         paths.log(paths.figure("one_shot_{approach}")),
-    benchmark:
-        paths.benchmark(paths.figure("one_shot_{approach}"))
+        paths.benchmark(paths.figure("one_shot_{approach}")),
     conda:
         "../../envs/environment.yaml"
     script:
@@ -238,8 +230,7 @@ rule plot_one_shot_methods:
         **figure_files("one_shot_methods_{approach}", "one_shot_methods"),
     log:
         paths.log(paths.figure("one_shot_methods_{approach}")),
-    benchmark:
-        paths.benchmark(paths.figure("one_shot_methods_{approach}"))
+        paths.benchmark(paths.figure("one_shot_methods_{approach}")),
     conda:
         "../../envs/environment.yaml"
     script:
@@ -255,8 +246,7 @@ rule plot_tasks:
         **figure_files("one_shot_tasks", "one_shot_tasks"),
     log:
         paths.log(paths.figure("one_shot_tasks")),
-    benchmark:
-        paths.benchmark(paths.figure("one_shot_tasks"))
+        paths.benchmark(paths.figure("one_shot_tasks")),
     conda:
         "../../envs/environment.yaml"
     params:
@@ -273,8 +263,7 @@ rule plot_similarity:
         **figure_files("similarity", "similarity"),
     log:
         paths.log(paths.figure("similarity")),
-    benchmark:
-        paths.benchmark(paths.figure("similarity"))
+        paths.benchmark(paths.figure("similarity")),
     conda:
         "../../envs/environment.yaml"
     script:
@@ -289,8 +278,7 @@ rule plot_class_map:
         **figure_files("class_map", "class_map"),
     log:
         paths.log(paths.figure("class_map")),
-    benchmark:
-        paths.benchmark(paths.figure("class_map"))
+        paths.benchmark(paths.figure("class_map")),
     conda:
         "../../envs/environment.yaml"
     params:
@@ -308,8 +296,7 @@ rule plot_distance_and_gain:
         **figure_files("distance_and_gain", "distance_and_gain"),
     log:
         paths.log(paths.figure("distance_and_gain")),
-    benchmark:
-        paths.benchmark(paths.figure("distance_and_gain"))
+        paths.benchmark(paths.figure("distance_and_gain")),
     conda:
         "../../envs/environment.yaml"
     params:

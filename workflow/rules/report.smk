@@ -29,8 +29,7 @@ rule report_html:
         answer=paths.answer,
     log:
         paths.log(paths.report),
-    benchmark:
-        paths.benchmark(paths.report)
+        paths.benchmark(paths.report),
     localrule: True
     conda:
         "../../envs/environment.yaml"

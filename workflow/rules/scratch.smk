@@ -13,8 +13,7 @@ rule train_cnn:
         history=f"{paths.cnn}/history.parquet",
     log:
         paths.log(paths.cnn),
-    benchmark:
-        paths.benchmark(paths.cnn)
+        paths.benchmark(paths.cnn),
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -44,8 +43,7 @@ rule augment_example:
         paths.example,
     log:
         paths.log(paths.example),
-    benchmark:
-        paths.benchmark(paths.example)
+        paths.benchmark(paths.example),
     conda:
         "../../envs/environment.yaml"
     params:

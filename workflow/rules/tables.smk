@@ -39,8 +39,7 @@ rule tabulate_sizes:
         **table_files("sizes"),
     log:
         paths.log(paths.table("sizes")),
-    benchmark:
-        paths.benchmark(paths.table("sizes"))
+        paths.benchmark(paths.table("sizes")),
     conda:
         "../../envs/environment.yaml"
     params:
@@ -59,8 +58,7 @@ rule tabulate_skipped:
         **table_files("skipped"),
     log:
         paths.log(paths.table("skipped")),
-    benchmark:
-        paths.benchmark(paths.table("skipped"))
+        paths.benchmark(paths.table("skipped")),
     conda:
         "../../envs/environment.yaml"
     params:
@@ -77,8 +75,7 @@ rule gather_rows:
         **table_files("{rows}"),
     log:
         paths.log(paths.table("{rows}")),
-    benchmark:
-        paths.benchmark(paths.table("{rows}"))
+        paths.benchmark(paths.table("{rows}")),
     wildcard_constraints:
         rows="runs|history",
     conda:
@@ -97,8 +94,7 @@ rule tabulate_best_heads:
         **table_files("best_heads"),
     log:
         paths.log(paths.table("best_heads")),
-    benchmark:
-        paths.benchmark(paths.table("best_heads"))
+        paths.benchmark(paths.table("best_heads")),
     conda:
         "../../envs/environment.yaml"
     params:
@@ -120,8 +116,7 @@ rule tabulate_cost:
         **table_files("cost"),
     log:
         paths.log(paths.table("cost")),
-    benchmark:
-        paths.benchmark(paths.table("cost"))
+        paths.benchmark(paths.table("cost")),
     conda:
         "../../envs/environment.yaml"
     params:

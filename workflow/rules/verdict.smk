@@ -21,8 +21,7 @@ rule tabulate_selected:
         **table_files("selected"),
     log:
         paths.log(paths.table("selected")),
-    benchmark:
-        paths.benchmark(paths.table("selected"))
+        paths.benchmark(paths.table("selected")),
     conda:
         "../../envs/environment.yaml"
     script:
@@ -38,8 +37,7 @@ rule tabulate_verdict:
         **table_files("{table}"),
     log:
         paths.log(paths.table("{table}")),
-    benchmark:
-        paths.benchmark(paths.table("{table}"))
+        paths.benchmark(paths.table("{table}")),
     wildcard_constraints:
         table="|".join(VERDICT),
     conda:

@@ -1,6 +1,8 @@
-from transfer_gain import job, sampling, store
+from transfer_gain import job
 
-with job.logged(snakemake.log[0]):
+with job.logged(*snakemake.log):
+    from transfer_gain import sampling, store
+
     samples = sampling.draw_samples(
         store.read_index(snakemake.input.images),
         snakemake.params.fraction,

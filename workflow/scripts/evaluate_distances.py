@@ -1,6 +1,8 @@
-from transfer_gain import embeddings, job
+from transfer_gain import job
 
-with job.logged(snakemake.log[0]):
+with job.logged(*snakemake.log):
+    from transfer_gain import embeddings
+
     variant = snakemake.wildcards.variant
     embeddings.evaluate_files(
         snakemake.input.trained_on,

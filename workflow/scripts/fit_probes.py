@@ -1,6 +1,8 @@
-from transfer_gain import job, linear_probe
+from transfer_gain import job
 
-with job.logged(snakemake.log[0]):
+with job.logged(*snakemake.log):
+    from transfer_gain import linear_probe
+
     linear_probe.fit_files(
         snakemake.input.features,
         snakemake.input.samples,

@@ -1,5 +1,7 @@
-from transfer_gain import job, store
+from transfer_gain import job
 
-with job.logged(snakemake.log[0]):
+with job.logged(*snakemake.log):
+    from transfer_gain import store
+
     rows = store.read_rows(snakemake.input.rows)
     store.write_table(rows, snakemake.output.csv, snakemake.output.parquet)

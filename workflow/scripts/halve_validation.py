@@ -1,6 +1,8 @@
-from transfer_gain import job, sampling, store
+from transfer_gain import job
 
-with job.logged(snakemake.log[0]):
+with job.logged(*snakemake.log):
+    from transfer_gain import sampling, store
+
     halves = sampling.validation_halves(
         store.read_index(snakemake.input.images),
         snakemake.wildcards.dataset,

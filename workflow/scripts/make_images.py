@@ -1,7 +1,9 @@
-from transfer_gain import images, job
-from transfer_gain.sources import open_source
+from transfer_gain import job
 
-with job.logged(snakemake.log[0]):
+with job.logged(*snakemake.log):
+    from transfer_gain import images
+    from transfer_gain.sources import open_source
+
     settings = snakemake.params.settings
     images.write_images(
         open_source(settings["source"], snakemake.input.files, settings, snakemake.params.seed),

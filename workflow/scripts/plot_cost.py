@@ -1,6 +1,8 @@
-from transfer_gain import figures, job, store, verdict
+from transfer_gain import job
 
-with job.logged(snakemake.log[0]):
+with job.logged(*snakemake.log):
+    from transfer_gain import figures, store, verdict
+
     names = [snakemake.wildcards.dataset, snakemake.wildcards.protocol]
     rows = store.read_rows(snakemake.input.accuracy)
     rows = verdict.training_cost(

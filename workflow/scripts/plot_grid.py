@@ -1,6 +1,8 @@
-from transfer_gain import figures, job, store
+from transfer_gain import job
 
-with job.logged(snakemake.log[0]):
+with job.logged(*snakemake.log):
+    from transfer_gain import figures, store
+
     chance = figures.chance_of(store.read_index(snakemake.input.images))
     figure = figures.plot_grid(store.read_rows(snakemake.input.runs), chance)
     figures.save(figure, *snakemake.output)

@@ -1,8 +1,10 @@
-import pandas as pd
+from transfer_gain import job
 
-from transfer_gain import figures, job, selection, store, tables
+with job.logged(*snakemake.log):
+    import pandas as pd
 
-with job.logged(snakemake.log[0]):
+    from transfer_gain import figures, selection, store, tables
+
     selections = pd.concat(
         selection.read(path).assign(size=size)
         for path, size in zip(snakemake.input.selections, snakemake.params.sizes, strict=True)

@@ -1,6 +1,8 @@
-from transfer_gain import figures, job, one_shot_figures, one_shot_tables, store
+from transfer_gain import job
 
-with job.logged(snakemake.log[0]):
+with job.logged(*snakemake.log):
+    from transfer_gain import figures, one_shot_figures, one_shot_tables, store
+
     approach = snakemake.wildcards.approach
     rows = store.read_rows(snakemake.input.one_shot)
     published = one_shot_tables.read_published(snakemake.input.published)

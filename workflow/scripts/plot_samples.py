@@ -1,6 +1,8 @@
-from transfer_gain import figures, job, store
+from transfer_gain import job
 
-with job.logged(snakemake.log[0]):
+with job.logged(*snakemake.log):
+    from transfer_gain import figures, store
+
     images = snakemake.input.images
     index = store.read_index(images)
     training = index[index["split"] == store.TRAINING]

@@ -1,6 +1,8 @@
-from transfer_gain import figures, job, one_shot_figures, store
+from transfer_gain import job
 
-with job.logged(snakemake.log[0]):
+with job.logged(*snakemake.log):
+    from transfer_gain import figures, one_shot_figures, store
+
     images, tasks = snakemake.input.images, store.read_rows(snakemake.input.tasks)
     row_of_image = store.read_index(images).reset_index().set_index("image_id")["index"]
     figure = one_shot_figures.plot_tasks(

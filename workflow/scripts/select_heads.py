@@ -1,5 +1,8 @@
-from transfer_gain import job, selection, store
+from transfer_gain import job
 
-with job.logged(snakemake.log[0]), store.written_whole(snakemake.output[0]) as output:
+with job.logged(*snakemake.log):
+    from transfer_gain import selection, store
+
     runs = store.read_rows(snakemake.input.runs)
-    selection.select_heads(runs).to_csv(output, index=False)
+    with store.written_whole(snakemake.output[0]) as output:
+        selection.select_heads(runs).to_csv(output, index=False)

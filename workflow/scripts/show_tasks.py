@@ -1,7 +1,7 @@
 from transfer_gain import job
 
-with job.logged(snakemake.log[0]):
-    from transfer_gain import devices, one_shot, siamese, store  # TensorFlow greets: into the log
+with job.logged(*snakemake.log):
+    from transfer_gain import devices, one_shot, siamese, store
 
     devices.configure(gpu=False)
 

@@ -1,8 +1,10 @@
-import pandas as pd
+from transfer_gain import job
 
-from transfer_gain import job, selection, store, tables
+with job.logged(*snakemake.log):
+    import pandas as pd
 
-with job.logged(snakemake.log[0]):
+    from transfer_gain import selection, store, tables
+
     selections = pd.concat(
         store.with_names(selection.read(path), names)
         for path, names in zip(snakemake.input.selections, snakemake.params.names, strict=True)

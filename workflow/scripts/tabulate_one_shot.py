@@ -1,6 +1,8 @@
-from transfer_gain import job, one_shot_tables, store
+from transfer_gain import job
 
-with job.logged(snakemake.log[0]):
+with job.logged(*snakemake.log):
+    from transfer_gain import one_shot_tables, store
+
     table = one_shot_tables.tabulate(
         snakemake.wildcards.table,
         store.read_rows(snakemake.input.history),

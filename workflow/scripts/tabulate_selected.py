@@ -1,6 +1,8 @@
-from transfer_gain import job, selection, store
+from transfer_gain import job
 
-with job.logged(snakemake.log[0]):
+with job.logged(*snakemake.log):
+    from transfer_gain import selection, store
+
     sizes = store.read_rows(snakemake.input.sizes)
     selected = selection.select_runs(
         store.read_rows(snakemake.input.runs), sizes[["dataset", "size", "training_per_class"]]

@@ -1,6 +1,8 @@
-from transfer_gain import job, one_shot, similarity, store
+from transfer_gain import job
 
-with job.logged(snakemake.log[0]):
+with job.logged(*snakemake.log):
+    from transfer_gain import one_shot, similarity, store
+
     seed = snakemake.params.seed
     files = dict(zip(snakemake.params.datasets, snakemake.input.features, strict=True))
     samples = one_shot.read_classes(files, snakemake.params.per_class, seed)

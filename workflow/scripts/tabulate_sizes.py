@@ -1,8 +1,10 @@
-import pandas as pd
+from transfer_gain import job
 
-from transfer_gain import job, store, tables
+with job.logged(*snakemake.log):
+    import pandas as pd
 
-with job.logged(snakemake.log[0]):
+    from transfer_gain import store, tables
+
     samples = dict(zip(snakemake.params.samples, snakemake.input.samples, strict=True))
     rows = []
     for dataset, path in zip(snakemake.params.datasets, snakemake.input.images, strict=True):

@@ -1,6 +1,8 @@
-from transfer_gain import job, store, tables
+from transfer_gain import job
 
-with job.logged(snakemake.log[0]):
+with job.logged(*snakemake.log):
+    from transfer_gain import store, tables
+
     skipped = {
         dataset: store.read_metadata(path)["skipped"]
         for dataset, path in zip(snakemake.params.datasets, snakemake.input.images, strict=True)

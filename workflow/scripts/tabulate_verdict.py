@@ -1,6 +1,8 @@
-from transfer_gain import job, store, verdict
+from transfer_gain import job
 
-with job.logged(snakemake.log[0]):
+with job.logged(*snakemake.log):
+    from transfer_gain import store, verdict
+
     table = verdict.tabulate(
         snakemake.wildcards.table,
         store.read_rows(snakemake.input.selected),

@@ -1,7 +1,7 @@
 from transfer_gain import job
 
-with job.logged(snakemake.log[0]):
-    from transfer_gain import contrastive, devices  # TensorFlow greets: into the log
+with job.logged(*snakemake.log):
+    from transfer_gain import contrastive, devices
 
     devices.configure(gpu=snakemake.resources.gpu > 0)
 

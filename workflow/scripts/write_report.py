@@ -1,8 +1,10 @@
-from pathlib import Path
+from transfer_gain import job
 
-from transfer_gain import answer, job, provenance, report, store
+with job.logged(*snakemake.log):
+    from pathlib import Path
 
-with job.logged(snakemake.log[0]):
+    from transfer_gain import answer, provenance, report, store
+
     params, files = snakemake.params, snakemake.input
     tables = [
         report.Made(**made, content=store.read_rows(path))

@@ -1,36 +1,40 @@
-"""What every job does around its work: its log, and one line instead of a traceback."""
+"""What every job does around its work: its log, its cost, one line instead of a traceback."""
 
 import logging
 import os
+import resource
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
-_terminal: TextIO | None = None
-
-
-def terminal() -> TextIO | None:
-    """Return the terminal that the user sees, for progress; None if there is none."""
-    return _terminal or (sys.stderr if sys.stderr.isatty() else None)
+from . import launcher, terminal
 
 
 @contextmanager
-def logged(path: Path | str) -> Iterator[logging.Logger]:
+def logged(log: Path | str, benchmark: Path | str) -> Iterator[logging.Logger]:
     """Send everything that the block prints to a log file, native libraries' output included.
 
-    An error that the package raises on purpose ends the process with its message as the log's last
-    line; any other keeps its traceback.
+    A launcher runs the whole script, where there is one, so scripts import within the block what
+    they use. An error that the package raises on purpose ends the process with its message as the
+    log's last line; any other keeps its traceback.
+
+    Args:
+        log: file of the log.
+        benchmark: file for what the block cost, written when it ends without an error, in the
+            columns of Snakemake's benchmark files: s and cpu_time (seconds), max_rss (MB).
+            Snakemake's own would not see what a launcher runs, and rules that have one cannot be
+            cached.
     """
-    global _terminal
-    if sys.stderr.isatty():
-        _terminal = os.fdopen(os.dup(2), "w")
+    launcher.hand_over()
+    started = time.monotonic()
+    terminal.keep()
     sys.stdout.flush()
     sys.stderr.flush()
-    with Path(path).open("w") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
+    with Path(log).open("w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", force=True
     )
@@ -40,3 +44,13 @@ def logged(path: Path | str) -> Iterator[logging.Logger]:
         if not type(error).__module__.startswith("transfer_gain"):
             raise
         sys.exit(f"error: {error}")
+    _write_cost(benchmark, time.monotonic() - started)
+
+
+def _write_cost(path: Path | str, seconds: float) -> None:
+    """Write what this process and those that it waited for cost."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cpu = sum(each.ru_utime + each.ru_stime for each in used)
+    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
+    rss = max(each.ru_maxrss for each in used) * unit / 2**20
+    Path(path).write_text(f"s\tcpu_time\tmax_rss\n{seconds:.3f}\t{cpu:.3f}\t{rss:.1f}\n")

@@ -142,7 +142,7 @@ def beside(ours: pd.DataFrame, published: pd.DataFrame, on: Sequence[str]) -> pd
 
 
 def cost(jobs: Sequence[tuple[str, ...]], benchmarks: Sequence[Path | str]) -> pd.DataFrame:
-    """Gather what each job cost from Snakemake's benchmark files.
+    """Gather what each job cost from its benchmark file.
 
     Args:
         jobs: rule, dataset, backbone, size, method and protocol of each job; "" where one has no
@@ -155,9 +155,7 @@ def cost(jobs: Sequence[tuple[str, ...]], benchmarks: Sequence[Path | str]) -> p
     """
     columns = ["s", "cpu_time", "max_rss"]
     measured = [
-        pd.read_csv(path, sep="\t", usecols=columns, na_values="-").iloc[0].to_dict()
-        if Path(path).exists()
-        else {}
+        pd.read_csv(path, sep="\t").iloc[0].to_dict() if Path(path).exists() else {}
         for path in benchmarks
     ]
     names = pd.DataFrame(jobs, columns=COST)

@@ -19,8 +19,8 @@ import pooch
 import requests
 from tqdm import tqdm
 
-from transfer_gain.job import terminal
 from transfer_gain.sources import SourceError
+from transfer_gain.terminal import terminal
 
 log = logging.getLogger(__name__)
 pooch.get_logger().setLevel(logging.WARNING)  # our own lines say as much

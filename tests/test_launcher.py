@@ -1,0 +1,192 @@
+"""The launcher: jobs are run by its forks as they would run by themselves, and nothing outlives."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from transfer_gain import launcher
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is a launcher on Linux only")
+
+WORKFLOW = Path(__file__).parents[1] / "workflow"
+SNAKEMAKE = """
+import os, sys
+from transfer_gain import launcher
+launcher.start("launcher.log")
+print(os.environ[launcher.ADDRESS], flush=True)
+sys.stdin.read()
+"""
+# Tells what it is before it ends or is told to.
+JOB = """
+import os, sys, time
+from pathlib import Path
+from transfer_gain import launcher
+launcher.hand_over()
+told = [sys.argv[0], os.getcwd(), os.environ["MINE"], "tensorflow" in sys.modules, os.getpid()]
+with Path("told").open("a") as file:
+    print(*told, sep="\\n", file=file)
+print("said")
+print("complained", file=sys.stderr, flush=True)
+while Path("wait").exists():
+    time.sleep(0.01)
+sys.exit(3)
+"""
+
+
+class Run:
+    """A stand-in for Snakemake, its launcher and the jobs that it starts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **{key: value for key, value in os.environ.items() if key != launcher.ADDRESS},
+            "PYTHONPATH": str(WORKFLOW),
+        }
+        self.snakemake = self._start([sys.executable, "-c", SNAKEMAKE], folder)
+        self.jobs: list[subprocess.Popen] = []
+        self.address = self.snakemake.stdout.readline().strip()
+
+    def job(self, folder: Path, **environment: str) -> subprocess.Popen:
+        """Start a job in a folder."""
+        (folder / "job.py").write_text(JOB)
+        environment = {launcher.ADDRESS: self.address, "MINE": folder.name, **environment}
+        job = self._start([sys.executable, str(folder / "job.py")], folder, **environment)
+        self.jobs.append(job)
+        return job
+
+    def _start(self, command: list[str], folder: Path, **environment: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env=self.environment | environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    started = Run(tmp_path)
+    yield started
+    for process in (started.snakemake, *started.jobs):
+        process.kill()
+        process.wait()
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    """Wait until something holds, for a minute at most."""
+    for _ in range(6000):
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def told(folder: Path) -> list[str]:
+    """Wait for what a job tells: script, folder, setting, whether all is imported, process."""
+    assert eventually(lambda: (folder / "told").exists() and (folder / "told").read_text())
+    return (folder / "told").read_text().splitlines()
+
+
+def is_running(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def folders(parent: Path, *names: str) -> list[Path]:
+    made = [parent / name for name in names]
+    for folder in made:
+        folder.mkdir()
+        (folder / "wait").touch()
+    return made
+
+
+def test_a_fork_is_what_the_job_was_and_the_job_ends_as_it_does(run: Run, tmp_path: Path):
+    first, second = folders(tmp_path, "first", "second")
+    jobs = [run.job(folder) for folder in (first, second)]  # side by side
+    for folder, job in zip((first, second), jobs, strict=True):
+        script, where, mine, imported, process = told(folder)
+        assert (script, where, mine) == (str(folder / "job.py"), str(folder), folder.name)
+        assert imported == "True"
+        assert int(process) != job.pid
+    for folder, job in zip((second, first), reversed(jobs), strict=True):
+        (folder / "wait").unlink()
+        said, complained = job.communicate(timeout=60)
+        assert (job.returncode, said, complained) == (3, "said\n", "complained\n")
+
+
+def test_a_job_that_is_killed_takes_its_fork_along(run: Run, tmp_path: Path):
+    (folder,) = folders(tmp_path, "killed")
+    job = run.job(folder)
+    fork = int(told(folder)[-1])
+    job.kill()
+    assert eventually(lambda: not is_running(fork))
+    (another,) = folders(tmp_path, "another")
+    (another / "wait").unlink()
+    assert run.job(another).wait(60) == 3  # and the launcher serves on
+
+
+def test_a_fork_that_is_killed_fails_its_job(run: Run, tmp_path: Path):
+    (folder,) = folders(tmp_path, "killed")
+    job = run.job(folder)
+    os.kill(int(told(folder)[-1]), signal.SIGKILL)
+    assert job.wait(60) == 128 + signal.SIGKILL
+
+
+def test_after_the_launcher_was_killed_jobs_go_on_by_themselves(run: Run, tmp_path: Path):
+    (folder,) = folders(tmp_path, "first")
+    job = run.job(folder)
+    fork = int(told(folder)[-1])
+    (folder / "told").unlink()
+    parent = int(Path(f"/proc/{fork}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    os.kill(parent, signal.SIGKILL)
+    assert int(told(folder)[-1]) == job.pid
+    assert eventually(lambda: not is_running(fork))
+    (folder / "wait").unlink()
+    assert job.wait(60) == 3
+    (later,) = folders(tmp_path, "later")
+    (later / "wait").unlink()
+    job = run.job(later)
+    assert int(told(later)[-1]) == job.pid
+    assert job.wait(60) == 3
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_when_snakemake_has_ended_nothing_goes_on(run: Run, tmp_path: Path, how: signal.Signals):
+    (folder,) = folders(tmp_path, "first")
+    job = run.job(folder)
+    fork = int(told(folder)[-1])
+    run.snakemake.send_signal(how)
+    assert job.wait(60) == 128 + signal.SIGTERM
+    assert eventually(lambda: not is_running(fork))
+    socket = Path(run.address.rpartition(":")[2])
+    assert eventually(lambda: not socket.parent.exists())
+
+
+@pytest.mark.parametrize("address", ["off", "/another/environment:{socket}", None])
+def test_without_a_launcher_of_its_environment_a_job_runs_by_itself(
+    run: Run, tmp_path: Path, address: str | None
+):
+    (folder,) = folders(tmp_path, "alone")
+    (folder / "wait").unlink()
+    socket = run.address.rpartition(":")[2]
+    job = run.job(folder, **{launcher.ADDRESS: (address or "").format(socket=socket)})
+    assert job.wait(60) == 3
+    assert int(told(folder)[-1]) == job.pid
+
+
+def test_switched_off_none_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(launcher.ADDRESS, "off")
+    launcher.start(tmp_path / "log")
+    assert not (tmp_path / "log").exists()

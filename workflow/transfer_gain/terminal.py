@@ -1,0 +1,19 @@
+"""The terminal that the user sees, also while a job's output goes into its log."""
+
+import os
+import sys
+from typing import TextIO
+
+_kept: TextIO | None = None
+
+
+def keep() -> None:
+    """Keep the terminal, before standard error is sent elsewhere."""
+    global _kept
+    if sys.stderr.isatty():
+        _kept = os.fdopen(os.dup(2), "w")
+
+
+def terminal() -> TextIO | None:
+    """Return the terminal, for progress; None if there is none."""
+    return _kept or (sys.stderr if sys.stderr.isatty() else None)
