@@ -262,6 +262,34 @@ def test_touching_files_without_a_change_computes_nothing(made, tmp_path):
     assert planned(checkout, study=STUDY) == set()
 
 
+SHARED = ("fetch_fashion_mnist", "fetch_vgg16_weights", "make_images", "extract_features")
+
+
+def test_another_checkout_starts_from_what_the_first_has_put_into_the_cache(tmp_path):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    assert f"--cache {' '.join(SHARED)}" in (ROOT / "README.md").read_text()
+
+    def run(name: str, study: dict = STUDY):
+        checkout = copy_checkout(tmp_path / name)
+        for script in checkout.glob("workflow/scripts/*.py"):
+            script.write_text(STUB)
+        environment = {ADDRESS: "off", "SNAKEMAKE_OUTPUT_CACHE": str(cache)}
+        features = f"{STUDY['results']}/features/clothes/vgg16-auto.parquet"
+        arguments = ("--cores", "2", features, "--cache", *SHARED)
+        done = in_checkout.snakemake(checkout, *arguments, study=study, **environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        files = {file for file in checkout.glob("[mr]*/**/*") if file.is_symlink()}
+        return checkout, {str(file.relative_to(checkout)) for file in files}, done.stderr
+
+    _, first, said = run("first")
+    assert len(first) == 4 + 1 + 1 + 1 and "Moving output file" in said
+    _, second, said = run("second")
+    assert second == first and "Moving output file" not in said
+    _, _, said = run("third", STUDY | {"seed": 7})  # other images and features, the same downloads
+    assert said.count("Moving output file") == 2
+
+
 # --- Where it lies, and what it may use ---
 
 

@@ -4,7 +4,8 @@
 
 rule fetch_fashion_mnist:
     output:
-        paths.fashion_mnist,
+        # Each with a name, without which Snakemake caches only one.
+        **{Path(file).name.replace("-", "_"): file for file in paths.fashion_mnist},
     log:
         paths.log("resources/fashion-mnist"),
         paths.benchmark("resources/fashion-mnist"),
