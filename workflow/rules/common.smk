@@ -168,6 +168,21 @@ def cores_for(dataset):
     return 1 if few < 100 else 8
 
 
+def growing(megabytes):
+    """Return a job's memory: more at each attempt."""
+    return lambda wildcards, attempt: attempt * megabytes
+
+
+def minutes(rule):
+    """Return how long a rule's job may take: several times the plan's, more at each attempt."""
+
+    def limit(wildcards, attempt):
+        seconds = plan.seconds([(rule, images_seen(rule, wildcards))])
+        return attempt * (15 + int(5 * seconds / 60))
+
+    return limit
+
+
 def head_memory(wildcards, attempt):
     """Return the megabytes that training on a size's features takes."""
     return attempt * (1500 + int(2500 * float(wildcards.size)))
@@ -293,10 +308,10 @@ def progress_bars():
     return [handler for handler in handlers if hasattr(handler, "expect")]
 
 
-def images_seen(job):
-    """Return roughly how many images a job trains on or reads, each as often as it does."""
-    dataset = study.datasets.get(job.wildcards.get("dataset"))
-    if dataset is None or job.rule.name not in plan.COSTS:
+def images_seen(rule_name, wildcards):
+    """Return roughly how many images a rule's job trains on or reads, each as often as it does."""
+    dataset = study.datasets.get(wildcards.get("dataset"))
+    if dataset is None or rule_name not in plan.COSTS:
         return 0
     # How many a folder has is known only once it is read.
     classes = dataset.class_count or 5
@@ -306,14 +321,12 @@ def images_seen(job):
     def sampled(size):
         return study.replicates(size) * training * float(size)
 
-    if "size" not in job.wildcards.keys():
-        sizes = study.size_names(
-            job.wildcards.get("backbone", next(iter(study.backbones)))
-        )
-        limited = job.rule.name == "extract_features" and "1" not in sizes
+    if "size" not in wildcards.keys():
+        sizes = study.size_names(wildcards.get("backbone", next(iter(study.backbones))))
+        limited = rule_name == "extract_features" and "1" not in sizes
         return validation + (sum(map(sampled, sizes)) if limited else training)
-    size = job.wildcards.size
-    if job.rule.name == "extract_copies":
+    size = wildcards.size
+    if rule_name == "extract_copies":
         return sampled(size) * study.transfer_augmented.copies
     updates = study.heads.min_updates * study.heads.batch_size
     return max(study.heads.epochs * sampled(size), study.replicates(size) * updates)

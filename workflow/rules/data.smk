@@ -54,7 +54,8 @@ rule make_images:
             else 1
         )
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
+        runtime=minutes("make_images"),
     params:
         listing=lambda wildcards: listing(wildcards.dataset),
         # What it is used for changes no image.

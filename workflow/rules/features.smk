@@ -17,7 +17,8 @@ rule extract_features:
     threads: lambda wildcards: cores_for(wildcards.dataset)
     resources:
         gpu=1,
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=minutes("extract_features"),
     params:
         backbone=lambda wildcards: study.backbones[wildcards.backbone].cut,
         precision=study.precision,
@@ -42,7 +43,8 @@ rule extract_copies:
     threads: lambda wildcards: cores_for(wildcards.dataset)
     resources:
         gpu=1,
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=minutes("extract_copies"),
     params:
         backbone=lambda wildcards: study.backbones[wildcards.backbone].cut,
         precision=study.precision,

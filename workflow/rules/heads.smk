@@ -19,6 +19,7 @@ rule train_head:
     resources:
         gpu=0,
         mem_mb=head_memory,
+        runtime=minutes("train_head"),
     params:
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS
@@ -66,6 +67,7 @@ rule train_selected_head:
     resources:
         gpu=0,
         mem_mb=head_memory,
+        runtime=minutes("train_selected_head"),
     params:
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS
@@ -103,6 +105,7 @@ rule refit_head:
     resources:
         gpu=0,
         mem_mb=head_memory,
+        runtime=minutes("refit_head"),
     params:
         seed=study.seed,
         settings=HEAD_SETTINGS | {"epochs": study.heads.epochs},
@@ -137,7 +140,8 @@ rule fine_tune:
         "../../envs/environment.yaml"
     resources:
         gpu=1,
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+        mem_mb=growing(6000),
+        runtime=minutes("fine_tune"),
     params:
         seed=study.seed,
         backbone=lambda wildcards: study.backbones[wildcards.backbone].cut,
@@ -168,6 +172,7 @@ rule fit_probes:
         "../../envs/environment.yaml"
     resources:
         mem_mb=head_memory,
+        runtime=minutes("fit_probes"),
     params:
         seed=study.seed,
         penalties=study.linear_probe.l2,

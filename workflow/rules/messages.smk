@@ -3,7 +3,10 @@
 
 onstart:
     jobs = {
-        workflow.dag.jobid(job): (job.rule.name, images_seen(job))
+        workflow.dag.jobid(job): (
+            job.rule.name,
+            images_seen(job.rule.name, job.wildcards),
+        )
         for job in workflow.dag.needrun_jobs()
     }
     print(plan.describe(jobs.values(), workflow.cores), file=sys.stderr, flush=True)

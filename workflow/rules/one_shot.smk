@@ -56,7 +56,8 @@ rule train_siamese:
     resources:
         gpu=0,
         # Kernel, gradient and Adam's means of each replicate.
-        mem_mb=lambda wildcards, attempt: attempt * (1500 + 250 * ONE_SHOT.replicates),
+        mem_mb=growing(1500 + 250 * ONE_SHOT.replicates),
+        runtime=minutes("train_siamese"),
     params:
         seed=study.seed,
         names=one_shot_names,
@@ -86,7 +87,8 @@ rule evaluate_distances:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
+        runtime=minutes("evaluate_distances"),
     params:
         seed=study.seed,
         names=one_shot_names,
@@ -111,7 +113,8 @@ rule train_embedding:
         "../../envs/environment.yaml"
     resources:
         gpu=0,
-        mem_mb=lambda wildcards, attempt: attempt * 3000,
+        mem_mb=growing(3000),
+        runtime=minutes("train_embedding"),
     params:
         seed=study.seed,
         names=one_shot_names,

@@ -18,7 +18,8 @@ rule train_cnn:
         "../../envs/environment.yaml"
     resources:
         gpu=0,
-        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        mem_mb=growing(2000),
+        runtime=minutes("train_cnn"),
     params:
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS
