@@ -11,8 +11,8 @@ from pathlib import Path
 WORKFLOW = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(WORKFLOW))
 
-from transfer_gain import launcher, plan
-from transfer_gain.code import PACKAGE, files_behind, make_importable
+from transfer_gain import code, launcher, plan
+from transfer_gain.code import PACKAGE, make_importable
 from transfer_gain.study import (
     BY_GRADIENTS,
     PROTOCOLS,
@@ -87,6 +87,11 @@ PROBES = [
     for dataset, backbone in product(TRANSFER, TRAINED)
     for size in study.size_names(backbone, study.linear_probe.up_to)
 ]
+
+
+def files_behind(*modules):
+    """Return the files of some modules and of all they import: in the checkout, never in a store."""
+    return local(code.files_behind(*modules))
 
 
 wildcard_constraints:

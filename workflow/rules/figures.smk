@@ -32,7 +32,7 @@ rule figures:
 
 rule plot_learning_rates:
     input:
-        runs=lambda wildcards: fill(rules.train_head.output.runs, HEADS, **wildcards),
+        runs=lambda wildcards: fill(f"{paths.head}/runs.parquet", HEADS, **wildcards),
         selections=lambda wildcards: fill(paths.selection, SELECTED, **wildcards),
         images=paths.images,
         published=PUBLISHED,
@@ -59,7 +59,7 @@ rule plot_learning_rates:
 
 rule plot_grid:
     input:
-        runs=lambda wildcards: fill(rules.train_head.output.runs, HEADS, **wildcards),
+        runs=lambda wildcards: fill(f"{paths.head}/runs.parquet", HEADS, **wildcards),
         images=paths.images,
         code=files_behind("figures"),
     output:
@@ -76,7 +76,7 @@ rule plot_grid:
 rule plot_long_runs:
     input:
         history=lambda wildcards: fill(
-            rules.train_selected_head.output.history,
+            f"{paths.long_run}/history.parquet",
             LONG_RUNS,
             **wildcards,
             protocol="report",

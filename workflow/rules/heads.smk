@@ -36,7 +36,7 @@ rule train_head:
 
 rule select_heads:
     input:
-        runs=lambda wildcards: fill(rules.train_head.output.runs, HEADS, **wildcards),
+        runs=lambda wildcards: fill(f"{paths.head}/runs.parquet", HEADS, **wildcards),
         code=files_behind("selection", "store"),
     output:
         paths.selection,

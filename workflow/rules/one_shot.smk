@@ -131,7 +131,7 @@ rule train_embedding:
 
 rule show_tasks:
     input:
-        network=rules.train_siamese.output.network.format(**SHOWN),
+        network=f"{paths.siamese}/network.npz".format(**SHOWN),
         features=one_shot_features(ONE_SHOT.target),
         code=files_behind("siamese"),
     output:
@@ -152,7 +152,7 @@ rule show_tasks:
 
 rule compare_classes:
     input:
-        network=rules.train_siamese.output.network.format(**SHOWN),
+        network=f"{paths.siamese}/network.npz".format(**SHOWN),
         features=[one_shot_features(dataset) for dataset in study.datasets],
         code=files_behind("siamese"),
     output:

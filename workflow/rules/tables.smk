@@ -1,6 +1,6 @@
 # Tables of the report: each aggregates rows of the files that the config lists, never a glob.
 
-PUBLISHED = os.path.relpath(WORKFLOW / "published_2018.yaml")
+PUBLISHED = local(os.path.relpath(WORKFLOW / "published_2018.yaml"))
 # The report's figures stand beside ours only where images and network are the report's.
 SOURCES = {
     name: dataset.source
@@ -86,7 +86,7 @@ rule gather_rows:
 
 rule tabulate_best_heads:
     input:
-        runs=fill(rules.train_head.output.runs, HEADS),
+        runs=fill(f"{paths.head}/runs.parquet", HEADS),
         selections=[paths.selection.format(**names) for names in SELECTED],
         published=PUBLISHED,
         code=files_behind("tables"),
