@@ -5,6 +5,7 @@
 #   make own DATA=path/to/folder    the comparison on your own images, in results/own
 #   make own DATA=... RESULTS=results/birds     beside another folder's
 #   make test           style checks and all tests
+#   make test-slurm     a study on a Slurm cluster of one machine (as root on Debian)
 #   make study GPU=1    with TensorFlow's CUDA libraries (Linux, NVIDIA); give GPU=1 every time
 #   make env PYTHON=python3.12      the environment alone
 
@@ -16,7 +17,7 @@ RUN := PATH="$(CURDIR)/$(ENV)/bin:$$PATH"
 # How far it is and how long it still takes, without colours: workflow/snakemake_logger_plugin_progress.
 SNAKEMAKE := PYTHONPATH="$(CURDIR)/workflow" $(RUN) snakemake --cores all --logger progress
 
-.PHONY: study demo own ask test browser env
+.PHONY: study demo own ask test test-slurm browser env
 
 study: env
 	$(SNAKEMAKE)
@@ -39,6 +40,14 @@ test: env browser
 	$(RUN) snakefmt --check Snakefile workflow
 	$(RUN) snakemake --lint
 	$(RUN) pytest
+
+# Where Slurm cannot be installed or started, the tests skip and say why.
+test-slurm: env
+	@command -v slurmctld >/dev/null || \
+	  { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get -qq update && \
+	    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
+	    slurmctld slurmd slurm-client munge; } >/dev/null 2>&1 || echo "no Slurm" >&2
+	$(RUN) pytest -rs -m slurm tests/test_slurm.py
 
 # The report is tested in Chromium; where there is none and it cannot be installed, those tests skip.
 browser:
