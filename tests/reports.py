@@ -91,7 +91,7 @@ def render(folder: Path, **facts) -> str:
         "config": CONFIG,
         "raw": ["tables/runs.csv"],
         "classes": CLASSES,
-        "provenance": {"Precision": "float32", "Commit": "0" * 40},
+        "provenance": {"Precision": "float32", "Code": "0" * 40},
     } | facts
     return report.render(drawings(folder), tables(), runs(), facts)
 

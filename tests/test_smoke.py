@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
+import crates
 import reports
 from checkout import copy_checkout, snakemake, spies_on_tensorflow
 
@@ -140,6 +142,29 @@ def test_the_report_says_of_one_shot_learning_whether_it_beats_its_controls(resu
     siamese = summary.query("method == 'siamese' and classes == 'unseen'")
     assert len(siamese) == 4
     assert all(escape(verdict) in html for verdict in siamese["verdict"])
+
+
+def test_the_run_is_described_whole_so_that_it_can_be_cited(study: Path, results: Path):
+    described = crates.entities(results)
+    parts = {part["@id"] for part in described["./"]["hasPart"]}
+    folders = (results / "tables", results / "figures")
+    made = {f"{folder.name}/{path.name}" for folder in folders for path in folder.iterdir()}
+    assert parts == made | {"config.yaml", "report.html", "answer.txt"}
+    names = {described[each["@id"]]["name"]: each["@id"] for each in described["#run"]["object"]}
+    images = described[names["resources/fashion-mnist/train-images-idx3-ubyte"]]
+    assert images["sha256"].startswith("c59f468a2f672dc8")
+    assert {"resources/weights/vgg16-imagenet.npz", "config.yaml"} <= set(names)
+    (seconds,) = (described[each["@id"]] for each in described["#run"]["resourceUsage"])
+    assert seconds["value"] > 0
+    html = (results / "report.html").read_text()
+    provenance = html.split('<section id="provenance">')[1].split("</section>")[0]
+    assert described["#workflow"]["sha256"][:12] in provenance
+    assert images["sha256"][:12] in provenance
+    # The config, every default filled in, plans the same study: nothing is to be done.
+    config = yaml.safe_load((results / "config.yaml").read_text())
+    assert config["heads"]["batch_size"] == 50
+    again = snakemake(study, "--dry-run", study=(results / "config.yaml").relative_to(study))
+    assert "Nothing to be done" in again.stdout + again.stderr
 
 
 @pytest.mark.parametrize("width", [390, 1280])

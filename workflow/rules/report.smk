@@ -1,21 +1,49 @@
-# The report, one HTML file, from the tables and figures; and its answer as text.
+# The report, one HTML file, from the tables and figures; its answer as text; and how all was made.
 
 # Rows of all runs are linked, not embedded.
 RAW = ["runs", "history", "selected"]
 REPORTED = [name for name in TABLES if name not in RAW]
+# What the study begins with: the images of each dataset and the weights of each backbone.
+INPUTS = sorted(
+    {file for dataset in study.datasets for file in source_files(dataset)}
+    | {file for backbone in study.backbones if (file := weights_file(backbone))}
+)
 
 
 rule report:
-    """The report, one HTML file, and the answer as text."""
+    """The report, one HTML file, the answer as text, and the RO-Crate that says how all was made."""
     input:
         paths.report,
         paths.answer,
+        paths.config,
+        paths.crate,
+
+
+rule digest_inputs:
+    input:
+        files=INPUTS,
+        code=files_behind("provenance", "store"),
+    output:
+        paths.inputs,
+    log:
+        paths.log(paths.inputs),
+        paths.benchmark(paths.inputs),
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        listings=sorted(
+            {listing(name) for name in study.datasets if source_files(name)}
+        ),
+    script:
+        "../scripts/digest_inputs.py"
 
 
 rule report_html:
     input:
         tables=[f"{paths.table(name)}.parquet" for name in REPORTED],
         runs=f"{paths.table('runs')}.parquet",
+        inputs=paths.inputs,
         figures=[f"{paths.figure(name)}.svg" for name in FIGURES],
         images=expand(paths.images, dataset=study.datasets),
         templates=sorted(map(os.path.relpath, PACKAGE.glob("templates/*"))),
@@ -50,3 +78,28 @@ rule report_html:
         },
     script:
         "../scripts/write_report.py"
+
+
+# Nothing depends on it: it says when the run was, so that it is never the same twice.
+rule describe_run:
+    input:
+        made=[*rules.tables.input, *rules.figures.input, paths.report, paths.answer],
+        runs=f"{paths.table('runs')}.parquet",
+        cost=f"{paths.table('cost')}.parquet",
+        inputs=paths.inputs,
+        citation=os.path.relpath(WORKFLOW.parent / "CITATION.cff"),
+        code=files_behind("crate", "provenance", "store"),
+    output:
+        config=paths.config,
+        crate=paths.crate,
+    log:
+        paths.log(paths.crate),
+        paths.benchmark(paths.crate),
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        config=complete(config),
+        datasets=list(study.datasets),
+    script:
+        "../scripts/describe_run.py"

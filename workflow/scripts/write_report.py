@@ -1,6 +1,7 @@
 from transfer_gain import job
 
 with job.logged(*snakemake.log):
+    import json
     from pathlib import Path
 
     from transfer_gain import answer, provenance, report, store
@@ -20,13 +21,17 @@ with job.logged(*snakemake.log):
     ]
     rows = {table.name: table.content for table in tables}
     runs = store.read_rows(files.runs)
-    precision = ", ".join(sorted(set(runs["precision"].astype(str))))
     facts = params.facts | {
         "classes": {
             dataset: store.read_metadata(path)["classes"]
             for dataset, path in zip(params.datasets, files.images, strict=True)
         },
-        "provenance": {"Precision": precision, **provenance.describe(Path(report.__file__).parent)},
+        "provenance": provenance.describe(
+            Path(report.__file__).parents[2],
+            runs["precision"],
+            json.loads(Path(files.inputs).read_text()),
+            rows["cost"]["seconds"],
+        ),
     }
     html = report.render(figures, tables, runs, facts)
     for path, text in (

@@ -412,6 +412,21 @@ class Paths:
         """Return the path of the report's first sentences, as text."""
         return f"{self.results}/answer.txt"
 
+    @property
+    def inputs(self) -> str:
+        """Return the path of the digests of what the study begins with: images and weights."""
+        return f"{self.results}/inputs.json"
+
+    @property
+    def config(self) -> str:
+        """Return the path of the config with every default filled in."""
+        return f"{self.results}/config.yaml"
+
+    @property
+    def crate(self) -> str:
+        """Return the path of the RO-Crate's metadata, which say how the results were made."""
+        return f"{self.results}/ro-crate-metadata.json"
+
     def log(self, made: str) -> str:
         """Return the path of the log of the job that makes this file."""
         return self._beside(made, "logs", "log")

@@ -1,0 +1,10 @@
+from transfer_gain import job
+
+with job.logged(*snakemake.log):
+    import json
+
+    from transfer_gain import provenance, store
+
+    digests = {path: provenance.digest(path) for path in snakemake.input.files}
+    with store.written_whole(snakemake.output[0]) as temporary:
+        temporary.write_text(json.dumps(digests, indent=2) + "\n")
