@@ -61,8 +61,7 @@ def describe(
         "object": _references([files[0], *inputs, precision]),
         "result": _references(files[1:]),
         "endTime": ended,
-        "resourceUsage": _references([seconds]),
-        "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
+        "resourceUsage": {"@id": seconds["@id"]},
         "additionalProperty": _references(told),
     }
     workflow = {
@@ -98,7 +97,6 @@ def describe(
         {"@id": CRATE, "@type": "CreativeWork", "name": "RO-Crate", "version": "1.1"},
         {"@id": PROFILE, "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"},
         {"@id": licence, "@type": "CreativeWork", "name": citation["license"]},
-        {"@id": "http://schema.org/CompletedActionStatus", "@type": "ActionStatusType"},
     ]
     return {
         "@context": CONTEXT,
@@ -147,6 +145,7 @@ def _value(kind: str, name: str, value: Any) -> dict[str, Any]:
     return {"@id": identifier, "@type": "PropertyValue", "name": name, "value": value}
 
 
-def _references(entities: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Return what points to some entities."""
-    return [{"@id": entity["@id"]} for entity in entities]
+def _references(entities: Sequence[Mapping[str, Any]]) -> Any:
+    """Return what points to some entities; to a single one without a list, as RO-Crate has it."""
+    references = [{"@id": entity["@id"]} for entity in entities]
+    return references[0] if len(references) == 1 else references
