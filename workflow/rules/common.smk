@@ -1,4 +1,5 @@
 # The study that the config describes, and what every rule needs to know about it.
+import functools
 import hashlib
 import os
 import re
@@ -115,6 +116,7 @@ def source_files(dataset):
     return [path] if path else []
 
 
+@functools.cache  # a folder may be large, and more than one rule asks
 def listing(dataset):
     """Return a digest of path, size and time of each file in a user's folder.
 
