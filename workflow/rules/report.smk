@@ -87,7 +87,7 @@ rule describe_run:
         runs=f"{paths.table('runs')}.parquet",
         cost=f"{paths.table('cost')}.parquet",
         inputs=paths.inputs,
-        citation=os.path.relpath(WORKFLOW.parent / "CITATION.cff"),
+        citation=local(os.path.relpath(WORKFLOW.parent / "CITATION.cff")),
         code=files_behind("crate", "provenance", "store"),
     output:
         config=paths.config,
