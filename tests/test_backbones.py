@@ -214,6 +214,66 @@ def test_layers_and_input_sizes_have_their_widths(
     assert store.read_metadata(tmp_path / "features.parquet")["shape"] == [width]
 
 
+# --- little memory
+
+
+def out_of_memory_above(images: int, compute=lambda pixels: pixels.astype(np.float32)):
+    """Return an extractor for which memory suffices for so many images; it notes how many came."""
+    came = []
+
+    def limited(pixels: np.ndarray) -> np.ndarray:
+        came.append(len(pixels))
+        if len(pixels) > images:
+            raise devices.tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+        return compute(pixels)
+
+    return limited, came
+
+
+@pytest.mark.parametrize("architecture", ["VGG16", "MobileNetV2"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("suffices", [3, 9])
+def test_with_little_memory_the_bytes_are_the_same_and_the_log_says_so(
+    tmp_path: Path, monkeypatch, caplog, architecture: str, precision: str, suffices: int
+):
+    images = write_images(tmp_path / "images.parquet", picture_rows(ROWS, 32))
+    settings = {"architecture": architecture, "layer": "last", "input_size": 32, "threads": 1}
+    settings |= {"precision": precision}
+    files = [tmp_path / "plenty.parquet", tmp_path / "little.parquet"]
+    backbones.extract(images, None, files[0], **settings)
+    extractor = backbones.extractor
+
+    def limited(model, architecture):
+        return out_of_memory_above(suffices, extractor(model, architecture))[0]
+
+    monkeypatch.setattr(backbones, "extractor", limited)
+    caplog.clear()
+    with caplog.at_level("WARNING"):
+        backbones.extract(images, None, files[1], **settings)
+    assert files[0].read_bytes() == files[1].read_bytes()
+    said = [message for message in caplog.messages if message.startswith("memory")]
+    assert said[0] == "memory does not suffice for 32 images at a time: 16 from now on"
+    assert len(said) == {3: 4, 9: 2}[suffices]
+
+
+@pytest.mark.parametrize("rows", [2, 3, 5, 31, 32])
+@pytest.mark.parametrize("suffices", [3, 4, 7, 31])
+def test_no_image_is_ever_alone_left_out_or_out_of_order(rows: int, suffices: int):
+    compute, came = out_of_memory_above(suffices)
+    pixels = np.arange(rows)[:, None]
+    found = backbones.in_memory(compute)
+    for _ in range(2):
+        np.testing.assert_array_equal(found(pixels), pixels)
+    assert min(came) > 1
+    assert sum(images > suffices for images in came) <= 4  # it learns what memory suffices for
+
+
+def test_too_little_memory_for_the_fewest_images_is_one_line():
+    compute = backbones.in_memory(out_of_memory_above(1)[0])
+    with pytest.raises(BackboneError, match=r"^memory: found too little for 2 .*expected [^\n]*$"):
+        compute(np.zeros((32, 1)))
+
+
 # --- augmented copies and limited samples
 
 

@@ -22,6 +22,8 @@ import keras  # isort: skip  (after TensorFlow is set up)
 # Images that go through the network together: large enough to fill the processor, small enough
 # that a batch's activations (16 MB an image in VGG16) stay in tens of MB.
 BATCH = 32
+# One image alone takes another way through the arithmetic, with other bytes; two or more do not.
+SMALLEST_BATCH = 2
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +130,40 @@ def extractor(model: keras.Model, architecture: str) -> Callable[[np.ndarray], n
     return lambda images: features(tf.constant(images)).numpy()
 
 
+def in_memory(compute: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    """Return an `extractor` that passes fewer images at a time from when memory does not suffice.
+
+    It halves what does not fit down to `SMALLEST_BATCH`, and says so. An image's features have the
+    same bytes however many pass with it, as long as it is not alone.
+
+    Raises:
+        BackboneError: (by the function returned) memory does not even suffice for the smallest.
+    """
+    largest = BATCH
+
+    def features(images: np.ndarray) -> np.ndarray:
+        nonlocal largest
+        splits = len(images) >= 2 * SMALLEST_BATCH
+        if len(images) <= largest or not splits:
+            try:
+                return compute(images)
+            except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+                if not splits:
+                    raise BackboneError(
+                        f"memory: found too little for {len(images)} images at a time, expected "
+                        "enough for them; give the job more, or a smaller input_size or backbone"
+                    ) from error
+                largest = min(largest, max(len(images) // 2, SMALLEST_BATCH))
+                log.warning(
+                    "memory does not suffice for %d images at a time: %d from now on",
+                    *(len(images), largest),
+                )
+        half = len(images) // 2
+        return np.concatenate([features(images[:half]), features(images[half:])])
+
+    return features
+
+
 class Copies(NamedTuple):
     """How images are augmented before they pass through a network.
 
@@ -175,12 +211,13 @@ def extract(
 
     Raises:
         StoreError: the images are corrupt.
-        BackboneError, SourceError: see `build`.
+        BackboneError: see `build` and `in_memory`.
+        SourceError: see `build`.
     """
     resolved = devices.fastest_precision() if precision == "auto" else precision
     log.info("precision: %s (asked for: %s)", resolved, precision)
     model = build(architecture, weights, layer, input_size, resolved, seed)
-    compute = extractor(model, architecture)
+    compute = in_memory(extractor(model, architecture))
     index = store.read_index(images)
     rows = _wanted(index, samples, validation=copies is None)
     transforms = None
