@@ -443,7 +443,7 @@ def mutated(draw):
     return config
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=2000, deadline=None)
 @given(mutated())
 @example({"heads": {"learning_rates": [10**400]}})
 @example({"results": "results\n"})
