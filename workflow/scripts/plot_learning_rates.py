@@ -3,10 +3,10 @@ from transfer_gain import job
 with job.logged(*snakemake.log):
     import pandas as pd
 
-    from transfer_gain import figures, selection, store, tables
+    from transfer_gain import figures, store, tables
 
     selections = pd.concat(
-        selection.read(path).assign(size=size)
+        store.read_rows(path).assign(size=size)
         for path, size in zip(snakemake.input.selections, snakemake.params.sizes, strict=True)
     )
     published = tables.read_published(

@@ -4,5 +4,4 @@ with job.logged(*snakemake.log):
     from transfer_gain import selection, store
 
     runs = store.read_rows(snakemake.input.runs)
-    with store.written_whole(snakemake.output[0]) as output:
-        selection.select_heads(runs).to_csv(output, index=False)
+    store.write_rows(selection.select_heads(runs), snakemake.output[0])

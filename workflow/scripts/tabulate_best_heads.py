@@ -3,10 +3,10 @@ from transfer_gain import job
 with job.logged(*snakemake.log):
     import pandas as pd
 
-    from transfer_gain import selection, store, tables
+    from transfer_gain import store, tables
 
     selections = pd.concat(
-        store.with_names(selection.read(path), names)
+        store.with_names(store.read_rows(path), names)
         for path, names in zip(snakemake.input.selections, snakemake.params.names, strict=True)
     )
     published = tables.read_published_transfer(

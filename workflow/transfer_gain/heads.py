@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from . import rows, store, training
 from .devices import tf
@@ -145,9 +144,12 @@ def read_settings(path: Path | str, protocol: str) -> dict[str, Any]:
     Args:
         path: file of `selection.select_heads`.
         protocol: "report" or "held-out".
+
+    Raises:
+        StoreError: the file is corrupt.
     """
     # Not by `selection`, a change of which would train every head anew.
-    chosen = pd.read_csv(path, dtype={"layers": str}).set_index("protocol").loc[protocol]
+    chosen = store.read_rows(path).set_index("protocol").loc[protocol]
     return {
         "layers": [int(units) for units in chosen["layers"].split("-")],
         "activation": chosen["activation"],

@@ -1,7 +1,5 @@
 """Which configuration of a method is the best one, by a rule."""
 
-from pathlib import Path
-
 import pandas as pd
 
 # Which accuracy selects and which is reported: the report used the same images for both, the
@@ -94,8 +92,3 @@ def select_runs(runs: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     )
     selected["accuracy"] = [row[row["accuracy"]] for _, row in selected.iterrows()]
     return selected.rename(columns={"training_per_class": "labels"})[SELECTED]
-
-
-def read(path: Path | str) -> pd.DataFrame:
-    """Return the rows of a file of `select_heads`."""
-    return pd.read_csv(path, dtype={"layers": str})

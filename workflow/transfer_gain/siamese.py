@@ -300,9 +300,21 @@ def train_files(
 
 
 def read_network(path: Path | str) -> list[tf.Tensor]:
-    """Return the parameters of a file of `train_files`, as those of one replicate."""
-    with np.load(path) as arrays:
-        return [tf.constant(arrays[name][None]) for name in arrays.files]
+    """Return the parameters of a file of `train_files`, as those of one replicate.
+
+    Raises:
+        StoreError: the file is corrupt or another.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return [tf.constant(arrays[name][None]) for name in arrays.files]
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # zipfile and numpy have many words for a corrupt file
+        raise store.StoreError(
+            f"{path}: found no whole file of arrays ({error}), expected a trained network; "
+            "delete it and run again"
+        ) from error
 
 
 def compare_classes(parameters: Parameters, samples: one_shot.ClassSamples) -> pd.DataFrame:

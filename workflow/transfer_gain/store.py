@@ -1,10 +1,13 @@
 """Parquet in and out, with its checks: nothing half-written is ever left or read."""
 
+import errno
+import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -13,6 +16,9 @@ import pyarrow.parquet as pq
 
 # Rows that are compressed, and so read, together: 4 MB of VGG16's features.
 ROWS_IN_GROUP = 512
+
+# Errors that say that a file can not be written, whatever is to be in it.
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 INDEX = {"image_id": pa.string(), "split": pa.string(), "label": pa.int32()}
 TRAINING, VALIDATION = "training", "validation"
@@ -24,12 +30,24 @@ class StoreError(ValueError):
 
 @contextmanager
 def written_whole(path: Path | str) -> Iterator[Path]:
-    """Give a temporary path beside `path` and rename it when the block ends without an error."""
+    """Give a temporary path beside `path` and rename it when the block ends without an error.
+
+    Raises:
+        StoreError: the disk is full, or may not be written.
+    """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.partial")
+    # A job may outlive its killed Snakemake, and meet the one that makes the same file again.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise StoreError(
+            f"{path}: found {os.strerror(error.errno).lower()}, expected a folder with room to "
+            "write in; run again when it is"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -83,6 +101,8 @@ def write_arrays(
                 waiting = []
         if waiting:
             writer.write_table(pa.concat_tables(waiting), ROWS_IN_GROUP)
+        writer.close()
+        _seal(temporary)
 
 
 def read_metadata(path: Path | str) -> dict[str, Any]:
@@ -151,6 +171,7 @@ def write_rows(rows: pd.DataFrame, path: Path | str) -> None:
     with written_whole(path) as temporary:
         table = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata()
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+        _seal(temporary)
 
 
 def read_rows(paths: Path | str | Iterable[Path | str]) -> pd.DataFrame:
@@ -180,9 +201,45 @@ def write_table(table: pd.DataFrame, csv: Path | str, parquet: Path | str) -> No
     write_rows(table, parquet)
 
 
+def _seal(path: Path) -> None:
+    """Write the SHA-256 of a Parquet file's footer in front of it, where readers look for nothing.
+
+    Parquet's checksums are of the data alone: a damaged footer may rename a column unnoticed.
+    """
+    with path.open("r+b") as file:
+        footer = _footer(file)
+        file.seek(-len(footer), os.SEEK_END)
+        file.write(hashlib.sha256(footer).digest() + footer)
+
+
+def _check_seal(path: Path | str) -> None:
+    """Raise a StoreError for a Parquet file whose footer is not the one that `_seal` saw."""
+    with Path(path).open("rb") as file:
+        try:
+            footer = _footer(file)
+            file.seek(-len(footer) - hashlib.sha256().digest_size, os.SEEK_END)
+            sealed = file.read(hashlib.sha256().digest_size) == hashlib.sha256(footer).digest()
+        except OSError:  # shorter than it says
+            sealed = False
+    if not sealed:
+        raise StoreError(
+            f"{path}: found a corrupt or half-written file or one of another program, expected "
+            "Parquet of this workflow; delete it and run again"
+        )
+
+
+def _footer(file: BinaryIO) -> bytes:
+    """Return a Parquet file's end: description, its length (uint32) and the magic word."""
+    file.seek(-8, os.SEEK_END)
+    length = int.from_bytes(file.read(4), "little")
+    file.seek(-8 - length, os.SEEK_END)
+    return file.read()
+
+
 @contextmanager
 def _opened(path: Path | str) -> Iterator[pq.ParquetFile]:
     """Open a Parquet file; whatever is wrong with its bytes becomes a StoreError that names it."""
+    _check_seal(path)
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             yield file

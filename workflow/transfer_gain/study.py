@@ -359,9 +359,8 @@ class Paths:
     @property
     def selection(self) -> str:
         """Return the path of the heads selected at a size, a row a protocol."""
-        return (
-            f"{self.results}/selections/{{dataset}}/{{backbone}}-{self.precision}/size={{size}}.csv"
-        )
+        backbone = f"{{backbone}}-{self.precision}"
+        return f"{self.results}/selections/{{dataset}}/{backbone}/size={{size}}.parquet"
 
     @property
     def long_run(self) -> str:
