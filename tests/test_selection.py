@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transfer_gain import heads, selection, study
+from transfer_gain import heads, selection, store, study
 
 HEADS = [
     (layers, activation, rate, 0.0001)
@@ -147,14 +147,14 @@ def test_the_protocols_are_the_configs():
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10**6), st.floats(1e-7, 1, exclude_min=True))
 def test_a_selection_is_read_from_its_file_as_it_was_written(tmp_path_factory, seed, rate):
-    path = Path(tmp_path_factory.mktemp("selection"), "selection.csv")
+    path = Path(tmp_path_factory.mktemp("selection"), "selection.parquet")
     runs = make_runs(seed=seed)
     runs["learning_rate"] = runs["learning_rate"].replace(0.01, rate)
     selected = selection.select_heads(runs)
-    selected.to_csv(path, index=False)
-    pd.testing.assert_frame_equal(selection.read(path), selected, check_exact=True)
+    store.write_rows(selected, path)
+    pd.testing.assert_frame_equal(store.read_rows(path), selected, check_exact=True)
     for (_, written), (_, read) in zip(
-        selected.iterrows(), selection.read(path).iterrows(), strict=True
+        selected.iterrows(), store.read_rows(path).iterrows(), strict=True
     ):
         found = selection.runs_of(runs, read)
         assert len(found) == 3
