@@ -175,6 +175,29 @@ def test_jobs_of_one_and_of_two_threads_write_the_same_bytes(
     assert output.read_bytes() == features.read_bytes()
 
 
+@pytest.mark.parametrize(("count", "limited"), [(1, True), (2, False), (3, True), (7, False)])
+def test_any_number_of_shards_gathers_to_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tensorflow, count: int, limited: bool
+):
+    monkeypatch.setattr(backbones, "BATCH", 8)
+    monkeypatch.setattr(store, "ROWS_IN_GROUP", 16)
+    rows = 5 * 16 + 11  # six groups, the last of a batch and some
+    images, sample = tmp_path / "images", tmp_path / "sample"
+    write_images(images, picture_rows(rows, 32))
+    index = store.read_index(images)
+    store.write_rows(index[index["split"] == store.TRAINING].iloc[::3], sample)
+    settings = VGG16 | {"layer": "block1_pool", "input_size": 32, "threads": 2}
+    settings |= {"samples": [sample]} if limited else {}
+    backbones.extract(images, None, tmp_path / "whole", **settings)
+    shards = [tmp_path / str(number) for number in range(count)]
+    for number, shard in enumerate(shards, start=1):
+        backbones.extract(images, None, shard, **settings, shard=(number, count))
+    store.gather_arrays(shards, tmp_path / "gathered")
+    assert (tmp_path / "gathered").read_bytes() == (tmp_path / "whole").read_bytes()
+    sizes = [len(store.read_index(shard)) for shard in shards]
+    assert max(sizes) - min(sizes) <= 16
+
+
 def test_bfloat16_is_near_float32_and_not_the_same(
     images: Path, features: Path, vgg16_weights_file: Path, tmp_path: Path
 ):

@@ -1,11 +1,13 @@
 """Promises of the store: what goes in comes out, whole and unchanged, or is refused by name."""
 
+import itertools
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -117,6 +119,60 @@ def test_two_writes_give_the_same_bytes(tmp_path: Path):
         rows.append((tmp_path / name).read_bytes())
     assert arrays[0] == arrays[1]
     assert rows[0] == rows[1]
+
+
+def in_parts(folder: Path, groups: list[int], width: int = 3, rest: int = 5) -> list[Path]:
+    """Write parts of so many row groups each, the last row group with `rest` rows."""
+    rows = (sum(groups) - 1) * store.ROWS_IN_GROUP + rest
+    index, arrays = make_index(rows), make_arrays(rows, (width,), "<f4")
+    ends = [min(end * store.ROWS_IN_GROUP, rows) for end in np.cumsum([0, *groups])]
+    folder.mkdir()
+    for number, (begin, end) in enumerate(itertools.pairwise(ends)):
+        pairs = batches_of(index.iloc[begin:end], arrays[begin:end], 32)
+        store.write_arrays(folder / str(number), "pixels", (width,), "<f4", pairs, METADATA)
+    return [folder / str(number) for number in range(len(groups))]
+
+
+@pytest.mark.parametrize("groups", [[4], [2, 2], [1, 2, 1], [0, 1, 0, 1, 0, 1, 1]], ids=len)
+@pytest.mark.parametrize("width", [1, 2048])
+def test_gathered_parts_are_the_bytes_of_one_file(tmp_path: Path, groups: list[int], width: int):
+    (whole,) = in_parts(tmp_path / "whole", [4], width)
+    store.gather_arrays(in_parts(tmp_path / "parts", groups, width), tmp_path / "gathered")
+    assert (tmp_path / "gathered").read_bytes() == whole.read_bytes()
+
+
+def test_parts_without_any_rows_are_gathered(tmp_path: Path):
+    parts = [write(tmp_path / name, rows=0) for name in "ab"]
+    store.gather_arrays(parts, tmp_path / "gathered")
+    assert (tmp_path / "gathered").read_bytes() == parts[0].read_bytes()
+
+
+def test_gathering_more_parts_takes_no_more_memory(tmp_path: Path):
+    before = pa.default_memory_pool()
+    peaks = []
+    for count in (3, 12):
+        parts = in_parts(tmp_path / str(count), [1] * count, width=512)
+        pool = pa.proxy_memory_pool(before)
+        pa.set_memory_pool(pool)
+        try:
+            store.gather_arrays(parts, tmp_path / "gathered")
+        finally:
+            pa.set_memory_pool(before)
+        peaks.append(pool.max_memory())
+    assert 0 < peaks[1] < 1.2 * peaks[0]
+
+
+def test_parts_of_different_making_or_damaged_are_refused_by_name(tmp_path: Path):
+    first, second = write(tmp_path / "first"), tmp_path / "second"
+    about = METADATA | {"precision": "bfloat16"}
+    pairs = batches_of(make_index(4), make_arrays(4, (2, 3), "|u1"), 4)
+    store.write_arrays(second, "pixels", (2, 3), "|u1", pairs, about)
+    with pytest.raises(store.StoreError, match=r"second: found .*bfloat16.* as in .*first"):
+        store.gather_arrays([first, second], tmp_path / "gathered")
+    second.write_bytes(first.read_bytes()[:-9])
+    with pytest.raises(store.StoreError, match="second: found a corrupt"):
+        store.gather_arrays([first, second], tmp_path / "gathered")
+    assert names(tmp_path) == ["first", "second"]
 
 
 @pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt, SystemExit])

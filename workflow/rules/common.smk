@@ -8,6 +8,8 @@ from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
+from snakemake.io import IOFile
+
 # Of this checkout, also where another workflow uses it as a module.
 WORKFLOW = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(WORKFLOW))
@@ -44,21 +46,24 @@ HEAD_SETTINGS = {
     key: getattr(study.heads, key) for key in ("batch_size", "min_updates", "l2")
 }
 
+
+def heads_of(selection):
+    """Return the heads that one is selected of: all configurations on one size's features."""
+    return [
+        {**selection, **configuration, "epochs": study.heads.epochs}
+        for configuration in study.heads.configurations()
+    ]
+
+
 # Random weights are a control, of the grid alone: they have no knowledge to transfer.
 TRAINED = [name for name, backbone in study.backbones.items() if backbone.is_trained]
 # What is trained, each job as the wildcards of its path.
-HEADS = [
-    {"dataset": dataset, "backbone": backbone, "size": size, **configuration}
-    | {"epochs": study.heads.epochs}
-    for dataset, backbone in product(TRANSFER, study.backbones)
-    for size in study.size_names(backbone)
-    for configuration in study.heads.configurations()
-]
 SELECTED = [
     {"dataset": dataset, "backbone": backbone, "size": size}
     for dataset, backbone in product(TRANSFER, study.backbones)
     for size in study.size_names(backbone)
 ]
+HEADS = [head for names in SELECTED for head in heads_of(names)]
 LONG_RUNS = [
     {"dataset": dataset, "backbone": backbone, "size": size, "protocol": protocol}
     | {"epochs": study.long_runs.epochs}
@@ -166,6 +171,23 @@ def samples_passed(dataset, backbone):
     return [] if "1" in sizes else expand(paths.samples, dataset=dataset, size=sizes)
 
 
+def shards_of(dataset, backbone):
+    """Return the parts that a dataset's features are gathered from; none where there is one.
+
+    Features that are there keep the parts that they were made of, as Snakemake remembers them, so
+    that another number of parts is no reason to make them anew.
+    """
+    names = {"dataset": dataset, "backbone": backbone}
+    features = paths.features.format(**names)
+    if Path(features).exists():
+        made_of = workflow.persistence.input(IOFile(features))
+        if made_of is not None:
+            folder = Path(paths.shard.format(**names, scatteritem="")).parent
+            return [file for file in made_of if Path(file).parent == folder]
+    shards = gather.features(paths.shard, **names)
+    return shards if len(shards) > 1 else []
+
+
 def cores_for(dataset):
     """Return the cores for drawing a dataset's images or passing them on: one where they are few.
 
@@ -214,16 +236,23 @@ def rows_of_runs(name):
 def job_benchmarks():
     """Return what table `cost` calls each job that takes long, and its benchmark."""
     images = [{"dataset": name, "method": ""} for name in study.datasets]
+    shards = [
+        {"dataset": dataset, "backbone": backbone, "scatteritem": Path(shard).stem}
+        for dataset, backbone in product(TRANSFER, study.backbones)
+        for shard in shards_of(dataset, backbone)
+    ]
     copies = [job for job in REFITS if job["method"] == "transfer-augmented"]
     tuned = [job for job in REFITS if job["method"] == "fine-tuning"]
+    refits = [job for job in REFITS if job["method"] != "fine-tuning"]
     made_by = {
         "make_images": (paths.images, images),
         "extract_features": (paths.features, SELECTED),
+        "extract_shard": (paths.shard, shards),
         "extract_copies": (paths.copies, copies),
         "train_head": (paths.head, HEADS),
         "train_selected_head": (paths.long_run, LONG_RUNS),
         "train_cnn": (paths.cnn, CNNS),
-        "refit_head": (paths.refit, [job for job in REFITS if job not in tuned]),
+        "refit_head": (paths.refit, refits),
         "fine_tune": (paths.refit, tuned),
         "fit_probes": (paths.probe, PROBES),
     }
@@ -330,8 +359,11 @@ def images_seen(rule_name, wildcards):
 
     if "size" not in wildcards.keys():
         sizes = study.size_names(wildcards.get("backbone", next(iter(study.backbones))))
-        limited = rule_name == "extract_features" and "1" not in sizes
-        return validation + (sum(map(sampled, sizes)) if limited else training)
+        limited = rule_name.startswith("extract_") and "1" not in sizes
+        images = validation + (sum(map(sampled, sizes)) if limited else training)
+        if rule_name == "extract_shard":
+            images /= int(wildcards.scatteritem.split("-of-")[1])
+        return images
     size = wildcards.size
     if rule_name == "extract_copies":
         return sampled(size) * study.transfer_augmented.copies

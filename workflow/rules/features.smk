@@ -1,11 +1,17 @@
 # Images through a frozen backbone, once.
 
 
+# Parts of a dataset's images that pass side by side: --set-scatter features=4.
+scattergather:
+    features=1,
+
+
 rule extract_features:
     input:
         images=paths.images,
         weights=lambda wildcards: weights_file(wildcards.backbone),
         samples=lambda wildcards: samples_passed(wildcards.dataset, wildcards.backbone),
+        shards=lambda wildcards: shards_of(wildcards.dataset, wildcards.backbone),
         code=files_behind("backbones"),
     output:
         paths.features,
@@ -14,9 +20,9 @@ rule extract_features:
         paths.benchmark(paths.features),
     conda:
         "../../envs/environment.yaml"
-    threads: lambda wildcards: cores_for(wildcards.dataset)
+    threads: lambda wildcards, input: 1 if input.shards else cores_for(wildcards.dataset)
     resources:
-        gpu=1,
+        gpu=lambda wildcards, input: 0 if input.shards else 1,
         mem_mb=growing(4000),
         runtime=minutes("extract_features"),
     params:
@@ -25,6 +31,24 @@ rule extract_features:
         seed=study.seed,
     script:
         "../scripts/extract_features.py"
+
+
+use rule extract_features as extract_shard with:
+    input:
+        images=paths.images,
+        weights=lambda wildcards: weights_file(wildcards.backbone),
+        samples=lambda wildcards: samples_passed(wildcards.dataset, wildcards.backbone),
+        code=files_behind("backbones"),
+    output:
+        temp(paths.shard),
+    log:
+        paths.log(paths.shard),
+        paths.benchmark(paths.shard),
+    threads: lambda wildcards: cores_for(wildcards.dataset)
+    resources:
+        gpu=1,
+        mem_mb=growing(4000),
+        runtime=minutes("extract_shard"),
 
 
 rule extract_copies:

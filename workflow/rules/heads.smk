@@ -36,7 +36,7 @@ rule train_head:
 
 rule select_heads:
     input:
-        runs=lambda wildcards: fill(f"{paths.head}/runs.parquet", HEADS, **wildcards),
+        runs=lambda wildcards: fill(f"{paths.head}/runs.parquet", heads_of(wildcards)),
         code=files_behind("selection", "store"),
     output:
         paths.selection,

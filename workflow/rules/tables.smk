@@ -120,7 +120,7 @@ rule tabulate_cost:
     conda:
         "../../envs/environment.yaml"
     params:
-        jobs=[job for job, _ in job_benchmarks()],
-        benchmarks=[file for _, file in job_benchmarks()],
+        jobs=lambda wildcards: [job for job, _ in job_benchmarks()],
+        benchmarks=lambda wildcards: [file for _, file in job_benchmarks()],
     script:
         "../scripts/tabulate_cost.py"

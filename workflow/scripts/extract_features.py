@@ -1,18 +1,25 @@
 from transfer_gain import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import backbones, devices
+    if shards := snakemake.input.get("shards"):
+        from transfer_gain import store
 
-    devices.configure(gpu=snakemake.resources.gpu > 0, calls=snakemake.threads)
-    copies = snakemake.params.get("copies")
-    backbones.extract(
-        snakemake.input.images,
-        snakemake.input.weights or None,
-        snakemake.output[0],
-        **snakemake.params.backbone,
-        precision=snakemake.params.precision,
-        threads=snakemake.threads,
-        seed=snakemake.params.seed,
-        samples=snakemake.input.samples,
-        copies=backbones.Copies(**copies) if copies else None,
-    )
+        store.gather_arrays(shards, snakemake.output[0])
+    else:
+        from transfer_gain import backbones, devices
+
+        devices.configure(gpu=snakemake.resources.gpu > 0, calls=snakemake.threads)
+        copies = snakemake.params.get("copies")
+        number, count = snakemake.wildcards.get("scatteritem", "1-of-1").split("-of-")
+        backbones.extract(
+            snakemake.input.images,
+            snakemake.input.weights or None,
+            snakemake.output[0],
+            **snakemake.params.backbone,
+            precision=snakemake.params.precision,
+            threads=snakemake.threads,
+            seed=snakemake.params.seed,
+            samples=snakemake.input.samples,
+            copies=backbones.Copies(**copies) if copies else None,
+            shard=(int(number), int(count)),
+        )

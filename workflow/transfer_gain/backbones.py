@@ -191,6 +191,7 @@ def extract(
     seed: int = 0,
     samples: Sequence[Path | str] = (),
     copies: Copies | None = None,
+    shard: tuple[int, int] = (1, 1),
 ) -> None:
     """Write the features of a file's images, holding only some batches at a time.
 
@@ -208,6 +209,9 @@ def extract(
         seed: of random weights and of augmented copies.
         samples: files of samples to which the training images are limited; none for all.
         copies: extract augmented copies of the training images, and no others.
+        shard: which part of the features to write, and of how many: (2, 4) is the second of four.
+            Parts are as equal as whole row groups can be, so that some may be empty;
+            `store.gather_arrays` makes one file of them.
 
     Raises:
         StoreError: the images are corrupt.
@@ -231,12 +235,14 @@ def extract(
             pixels = augmentation.apply(tf.constant(pixels), transforms[numbers]).numpy()
         return index.iloc[rows[numbers]], compute(pixels)
 
+    begin, end = _bounds(len(rows), *shard)
+
     def progress() -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
         done = 0
-        for part, values in _ordered(features, _batches(images, rows), threads):
+        for part, values in _ordered(features, _batches(images, rows, begin, end), threads):
             done += len(part)
-            if done % (BATCH * 32) == 0 or done == len(rows):
-                log.info("%d of %d images", done, len(rows))
+            if done % (BATCH * 32) == 0 or done == end - begin:
+                log.info("%d of %d images", done, end - begin)
             yield part, values
 
     store.write_arrays(
@@ -278,10 +284,19 @@ def _transforms(image_ids: pd.Series, copies: Copies, seed: int) -> np.ndarray:
     )
 
 
-def _batches(images: Path | str, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _bounds(rows: int, number: int, count: int) -> tuple[int, int]:
+    """Return where a shard begins and ends: at whole row groups, so that its batches are too."""
+    groups = -(-rows // store.ROWS_IN_GROUP)
+    begin, end = (groups * shard // count for shard in (number - 1, number))
+    return begin * store.ROWS_IN_GROUP, min(end * store.ROWS_IN_GROUP, rows)
+
+
+def _batches(
+    images: Path | str, rows: np.ndarray, begin: int, end: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield positions in `rows` and their pixels, `BATCH` at a time, reading row groups once."""
-    for start in range(0, len(rows), store.ROWS_IN_GROUP):
-        positions = np.arange(start, min(start + store.ROWS_IN_GROUP, len(rows)))
+    for start in range(begin, end, store.ROWS_IN_GROUP):
+        positions = np.arange(start, min(start + store.ROWS_IN_GROUP, end))
         pixels = store.read_arrays(images, rows[positions])
         for batch in range(0, len(positions), BATCH):
             yield positions[batch : batch + BATCH], pixels[batch : batch + BATCH]

@@ -11,6 +11,7 @@ COSTS = {
     "fetch_vgg16_weights": (60, 0),
     "make_images": (2, 2000),
     "extract_features": (3, 40000),
+    "extract_shard": (3, 40000),
     "extract_copies": (3, 40000),
     "train_head": (2, 25),
     "train_selected_head": (2, 100),

@@ -97,12 +97,47 @@ def write_arrays(
             waiting.append(pa.table([*columns, binary], schema=schema))
             # Each call of write_table begins a row group.
             if sum(map(len, waiting)) >= ROWS_IN_GROUP:
-                writer.write_table(pa.concat_tables(waiting), ROWS_IN_GROUP)
+                _write_groups(writer, waiting)
                 waiting = []
         if waiting:
-            writer.write_table(pa.concat_tables(waiting), ROWS_IN_GROUP)
+            _write_groups(writer, waiting)
         writer.close()
         _seal(temporary)
+
+
+def _write_groups(writer: pq.ParquetWriter, tables: Sequence[pa.Table]) -> None:
+    """Write tables as row groups, whose bytes do not depend on where one table ends."""
+    writer.write_table(pa.concat_tables(tables).combine_chunks(), ROWS_IN_GROUP)
+
+
+def gather_arrays(parts: Sequence[Path | str], path: Path | str) -> None:
+    """Write the rows of several files of `write_arrays` as one, never holding over two row groups.
+
+    The file is the same, byte for byte, as if its rows had been written at once, where each part
+    but the last that has rows holds whole row groups.
+
+    Args:
+        parts: the files, in order, of equal metadata; a part may have no rows.
+        path: file to write.
+
+    Raises:
+        StoreError: a part is corrupt, or described in another way than the first.
+    """
+    about = read_metadata(parts[0])
+
+    def groups() -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+        for part in parts:
+            with _opened(part) as file:
+                found = _about(part, file)
+                if found != about:
+                    raise StoreError(f"{part}: found {found}, expected {about} as in {parts[0]}")
+                for group in range(file.num_row_groups):
+                    table = file.read_row_group(group)
+                    yield table.select(list(INDEX)).to_pandas(), _values(table, about)
+
+    others = dict(about)
+    column, shape, dtype = (others.pop(key) for key in ("column", "shape", "dtype"))
+    write_arrays(path, column, shape, dtype, groups(), others)
 
 
 def read_metadata(path: Path | str) -> dict[str, Any]:

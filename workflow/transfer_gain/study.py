@@ -315,6 +315,14 @@ class Paths:
         return f"{self.results}/features/{{dataset}}/{{backbone}}-{self.precision}.parquet"
 
     @property
+    def shard(self) -> str:
+        """Return the path of a part of a dataset's features, such as 2-of-4."""
+        return (
+            f"{self.results}/features/{{dataset}}/{{backbone}}-{self.precision}-shards/"
+            "{scatteritem}.parquet"
+        )
+
+    @property
     def head(self) -> str:
         """Return the folder of one head's `runs` and `history`."""
         return (

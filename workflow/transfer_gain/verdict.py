@@ -314,8 +314,9 @@ def training_cost(cost: pd.DataFrame, accuracy: pd.DataFrame, sizes: pd.DataFram
     trained = cost[cost["size"].notna() & (cost["rule"] != "train_selected_head")]
     own = trained.groupby(["dataset", "backbone", "method", "size"])["seconds"]
     own = own.agg(lambda seconds: seconds.sum(skipna=False))
-    extraction = cost[cost["rule"] == "extract_features"]
-    extraction = extraction.set_index(["dataset", "backbone"])["seconds"]
+    extraction = cost[cost["rule"].isin(["extract_features", "extract_shard"])]
+    extraction = extraction.groupby(["dataset", "backbone"])["seconds"]
+    extraction = extraction.agg(lambda seconds: seconds.sum(skipna=False))
     images = sizes.set_index(["dataset", "size"])
     needed = images["training_samples"] * images["replicates"] + images["validation_samples"]
     every = images["training_samples"] + images["validation_samples"]
