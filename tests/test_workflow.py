@@ -37,10 +37,23 @@ WITH_ONE_SHOT = {
 }
 
 
-def snakemake(folder: Path, *arguments: str, study: dict | None = None):
+# More of what can be removed, and the Siamese network.
+WIDE = STUDY | {
+    "datasets": {
+        **STUDY["datasets"],
+        "shoes": {"source": "fashion-mnist"},
+        "avatars": {"source": "avatars", "transfer": False},
+    },
+    "backbones": STUDY["backbones"]
+    | {"random": {"architecture": "VGG16", "weights": "none", "up_to": 0.1}},
+    "one_shot": {"target": "avatars", "backbone": "vgg16", "variants": ["prototypical"]},
+}
+
+
+def snakemake(folder: Path, *arguments: str, study: dict | None = None, timeout: float = 120):
     """Run Snakemake with spies in the place of TensorFlow, which the launcher would import."""
     environment = {"PYTHONPATH": str(in_checkout.spies_on_tensorflow(folder)), ADDRESS: "off"}
-    return in_checkout.snakemake(folder, *arguments, study=study, **environment)
+    return in_checkout.snakemake(folder, *arguments, study=study, timeout=timeout, **environment)
 
 
 def planned(checkout: Path, *arguments: str, study: dict | None = None) -> set[str]:
@@ -57,18 +70,33 @@ def planned(checkout: Path, *arguments: str, study: dict | None = None) -> set[s
     return jobs
 
 
-@pytest.fixture(scope="module")
-def first_run(tmp_path_factory) -> tuple[Path, set[Path]]:
-    """A copy of the checkout in which the study was made once, and the files that this made."""
-    checkout = copy_checkout(tmp_path_factory.mktemp("checkout"))
+def run_once(folder: Path, study: dict) -> tuple[Path, set[Path]]:
+    """Copy the checkout into a folder and make a study there.
+
+    Returns:
+        The copy, and the files that this made.
+    """
+    checkout = copy_checkout(folder)
     for script in checkout.glob("workflow/scripts/*.py"):
         script.write_text(STUB)
     in_checkout.spies_on_tensorflow(checkout)
     before = {*checkout.rglob("*"), checkout / "study.yaml"}
-    done = snakemake(checkout, "--cores", "2", study=STUDY)
+    done = snakemake(checkout, "--cores", "2", study=study, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     new = {file for file in checkout.rglob("*") if file.is_file() and file not in before}
     return checkout, {file.relative_to(checkout) for file in new}
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory) -> tuple[Path, set[Path]]:
+    """A copy of the checkout in which the study was made once, and the files that this made."""
+    return run_once(tmp_path_factory.mktemp("checkout"), STUDY)
+
+
+@pytest.fixture(scope="module")
+def made_wide(tmp_path_factory) -> Path:
+    """A copy of the checkout in which the study of more was made once."""
+    return run_once(tmp_path_factory.mktemp("wide"), WIDE)[0]
 
 
 @pytest.fixture
@@ -98,6 +126,26 @@ FIGURES = {"plot_grid clothes vgg16", "plot_learning_rates clothes vgg16"}
 # Whatever depends on a selection is listed with it: what it will choose is not known beforehand.
 BEST = {"tabulate_best_heads", "plot_accuracy"}
 AGGREGATES = FIGURES | ROWS | LONG_RUNS | LONG_RUNS_FIGURE | BEST
+
+HEADS = {
+    f"train_head clothes vgg16 {size} 10 elu {rate} 20"
+    for size in ("1", "0.1")
+    for rate in ("0.01", "0.001")
+}
+CNNS = {
+    f"train_cnn clothes {method} {size} 0.001 20"
+    for method in ("baseline", "augmentation")
+    for size in ("1", "0.1")
+}
+PROBES = {"fit_probes clothes vgg16 0.1"}
+SIZES_OF_ALL = {"tabulate_sizes", "tabulate_skipped"}
+# Downloads aside.
+EVERYTHING = HEADS | CNNS | PROBES | SELECTIONS | AGGREGATES | SIZES_OF_ALL
+EVERYTHING |= {
+    f"{rule} clothes"
+    for rule in ("make_images", "halve_validation", "augment_example", "plot_augmented")
+} | {"plot_samples clothes", "extract_features clothes vgg16"}
+EVERYTHING |= {"draw_samples clothes 1", "draw_samples clothes 0.1"}
 
 CHANGES = {
     "the same in other words": (
@@ -156,6 +204,25 @@ CHANGES = {
         | {"fit_probes clothes vgg16 0.1"}
         | AGGREGATES,
     ),
+    "a replicate of a size less": (
+        {"sizes": [{"fraction": 1, "replicates": 1}, {"fraction": 0.1, "replicates": 1}]},
+        {job for job in HEADS | CNNS if " 0.1 " in job}
+        | {"draw_samples clothes 0.1", "select_heads clothes vgg16 0.1", "tabulate_sizes"}
+        | PROBES
+        | AGGREGATES,
+    ),
+    "another precision": (
+        {"precision": "bfloat16"},
+        HEADS | PROBES | SELECTIONS | AGGREGATES | {"extract_features clothes vgg16"},
+    ),
+    "another dataset": (
+        {"datasets": STUDY["datasets"] | {"shoes": {"source": "fashion-mnist"}}},
+        {job.replace("clothes", "shoes") for job in EVERYTHING} | ROWS | BEST | SIZES_OF_ALL,
+    ),
+    "another backbone": (
+        {"backbones": STUDY["backbones"] | {"other": {"architecture": "VGG16", "layer": "last"}}},
+        {job.replace("vgg16", "other") for job in EVERYTHING if "vgg16" in job} | ROWS | BEST,
+    ),
     "longer long runs": (
         {"long_runs": {"sizes": [0.1], "epochs": 4}},
         {job.replace(" 3", " 4") for job in LONG_RUNS} | LONG_RUNS_FIGURE | ROWS,
@@ -192,26 +259,69 @@ def test_without_one_shot_learning_there_are_no_rules_of_it(made):
     assert "train_siamese" not in done.stdout
 
 
-def test_another_dataset_leaves_the_first_one_s_results_alone(made):
-    datasets = {name: {"source": "fashion-mnist"} for name in ("clothes", "shoes")}
-    jobs = planned(made, study=STUDY | {"datasets": datasets})
-    summaries = {job for job in jobs if "shoes" not in job}
-    assert summaries == ROWS | BEST | {"tabulate_sizes", "tabulate_skipped"}
-    assert {"make_images shoes", "train_head shoes vgg16 0.1 10 elu 0.01 20"} <= jobs
+def test_nothing_is_left_out_of_a_first_run(made):
+    jobs = planned(made, study=STUDY | {"results": "anew"})
+    assert jobs == EVERYTHING
 
 
-def test_another_backbone_leaves_the_first_one_s_results_alone(made):
-    backbones = STUDY["backbones"] | {"random": {"architecture": "VGG19", "weights": "none"}}
-    jobs = planned(made, study=STUDY | {"backbones": backbones})
-    assert {job for job in jobs if "random" not in job} == ROWS | BEST
-    assert {"extract_features clothes random", "train_head clothes random 1 10 elu 0.01 20"} <= jobs
+ALL_ROWS = ROWS | {job.replace("clothes", "shoes") for job in VERDICT_FIGURES}
+NETWORKS = {f"train_siamese first 20 {protocol}" for protocol in ("report", "long")}
+SIMILARITY = {"tabulate_similarity", "plot_similarity", "plot_class_map"}
+COSTS = {
+    f"plot_cost {dataset} {protocol}"
+    for dataset in ("clothes", "shoes")
+    for protocol in ("report", "held-out")
+}
 
 
-def test_another_precision_touches_what_is_computed_on_features_alone(made):
-    jobs = planned(made, study=STUDY | {"precision": "bfloat16"})
-    rules = {job.split()[0] for job in jobs}
-    assert {"extract_features", "train_head", "fit_probes", "gather_rows"} <= rules
-    assert not rules & {"make_images", "draw_samples", "halve_validation", "train_cnn"}
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            {"datasets": {name: WIDE["datasets"][name] for name in ("clothes", "avatars")}},
+            ROWS | BEST | SIZES_OF_ALL | SIMILARITY | {"compare_classes", "plot_distance_and_gain"},
+        ),
+        ({"backbones": STUDY["backbones"]}, ALL_ROWS | BEST | {"plot_distance_and_gain"}),
+        (
+            {"one_shot": WIDE["one_shot"] | {"batch_size": 20}},
+            NETWORKS
+            | SIMILARITY
+            | COSTS
+            | {"compare_classes", "show_tasks", "plot_tasks", "tabulate_cost", "report_html"}
+            | {f"tabulate_one_shot {table}" for table in ("one_shot", "few_shot")}
+            | {"tabulate_one_shot one_shot_summary", "plot_distance_and_gain"}
+            | {"plot_one_shot first", "plot_one_shot_methods first"},
+        ),
+    ],
+    ids=["a dataset less", "a backbone less", "another batch of the Siamese network"],
+)
+def test_a_change_of_a_larger_study_computes_as_little(change, expected, made_wide):
+    assert planned(made_wide, study=WIDE) == set()
+    assert planned(made_wide, study=WIDE | change) == expected
+
+
+def test_the_number_of_shards_is_no_reason_to_extract_anew(made, tmp_path):
+    checkout = shutil.copytree(made, tmp_path / "checkout")
+
+    def shards(count: int) -> tuple[str, ...]:
+        return ("--set-scatter", f"features={count}")
+
+    assert planned(checkout, *shards(3), study=STUDY) == set()
+    file = "made/here/features/clothes/vgg16-auto.parquet"
+    (checkout / file).unlink()
+    extraction = {f"extract_shard clothes vgg16 {number}-of-3" for number in (1, 2, 3)}
+    extraction.add("extract_features clothes vgg16")
+    assert planned(checkout, file, *shards(3), study=STUDY) == extraction
+    done = snakemake(checkout, "--cores", "2", file, *shards(3), study=STUDY)
+    assert done.returncode == 0, done.stderr
+    assert list((checkout / file).parent.rglob("*.parquet")) == [checkout / file]
+    for count in (1, 3, 5):
+        # The features are the same; what they cost is now another sum.
+        assert planned(checkout, *shards(count), study=STUDY) == REPORT | {
+            "tabulate_cost",
+            "plot_cost clothes report",
+            "plot_cost clothes held-out",
+        }
 
 
 def test_back_at_an_earlier_config_nothing_is_trained_again(made, tmp_path):
@@ -243,16 +353,16 @@ def test_editing_how_figures_are_drawn_redraws_them_and_trains_nothing(made, tmp
 
 
 def test_editing_what_tables_alone_use_trains_nothing(made, tmp_path):
-    jobs = planned(edit(made, tmp_path, "verdict.py"), study=STUDY)
-    tables = {job for job in jobs if not job.startswith("plot_")}
-    assert tables == REPORT | {job for job in VERDICT if job.startswith("tabulate_verdict")}
+    tables = {job for job in VERDICT if job.startswith("tabulate_verdict")}
+    assert planned(edit(made, tmp_path, "verdict.py"), study=STUDY) == (
+        tables | VERDICT_FIGURES | REPORT
+    )
 
 
 def test_editing_the_training_loop_trains_anew_and_extracts_nothing(made, tmp_path):
-    jobs = planned(edit(made, tmp_path, "training.py"), study=STUDY)
-    rules = {job.split()[0] for job in jobs}
-    assert {"train_head", "train_cnn", "train_selected_head"} <= rules
-    assert not rules & {"make_images", "draw_samples", "extract_features", "fit_probes"}
+    assert planned(edit(made, tmp_path, "training.py"), study=STUDY) == (
+        HEADS | CNNS | SELECTIONS | AGGREGATES
+    )
 
 
 def test_touching_files_without_a_change_computes_nothing(made, tmp_path):
