@@ -362,8 +362,9 @@ def images_seen(rule_name, wildcards):
         limited = rule_name.startswith("extract_") and "1" not in sizes
         images = validation + (sum(map(sampled, sizes)) if limited else training)
         if rule_name == "extract_shard":
-            images /= int(wildcards.scatteritem.split("-of-")[1])
-        return images
+            return images / int(wildcards.scatteritem.split("-of-")[1])
+        gathers = rule_name == "extract_features" and shards_of(**wildcards)
+        return images / 1000 if gathers else images  # which only copies
     size = wildcards.size
     if rule_name == "extract_copies":
         return sampled(size) * study.transfer_augmented.copies
