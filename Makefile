@@ -6,6 +6,7 @@
 #   make own DATA=... RESULTS=results/birds     beside another folder's
 #   make test           style checks and all tests
 #   make test-slurm     a study on a Slurm cluster of one machine (as root on Debian)
+#   make test-faults    50 kills, every damage to every file; KILLS=200 SEED=1 for more, and others
 #   make study GPU=1    with TensorFlow's CUDA libraries (Linux, NVIDIA); give GPU=1 every time
 #   make env PYTHON=python3.12      the environment alone
 
@@ -17,7 +18,7 @@ RUN := PATH="$(CURDIR)/$(ENV)/bin:$$PATH"
 # How far it is and how long it still takes, without colours: workflow/snakemake_logger_plugin_progress.
 SNAKEMAKE := PYTHONPATH="$(CURDIR)/workflow" $(RUN) snakemake --cores all --logger progress
 
-.PHONY: study demo own ask test test-slurm browser env
+.PHONY: study demo own ask test test-slurm test-faults browser env
 
 study: env
 	$(SNAKEMAKE)
@@ -48,6 +49,11 @@ test-slurm: env
 	    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
 	    slurmctld slurmd slurm-client munge; } >/dev/null 2>&1 || echo "no Slurm" >&2
 	$(RUN) pytest -rs -m slurm tests/test_slurm.py
+
+KILLS ?= 50
+SEED ?= 2018
+test-faults: env
+	FAULTS_KILLS=$(KILLS) FAULTS_SEED=$(SEED) $(RUN) pytest tests/test_faults.py
 
 # The report is tested in Chromium; where there is none and it cannot be installed, those tests skip.
 browser:

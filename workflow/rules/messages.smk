@@ -2,6 +2,10 @@
 
 
 onstart:
+    if Path(paths.results).exists() and not os.access(paths.results, os.W_OK):
+        raise WorkflowError(
+            f"{paths.results}: found a folder that may not be written, expected one that may"
+        )
     jobs = {
         workflow.dag.jobid(job): (
             job.rule.name,

@@ -3,6 +3,7 @@
 import logging
 import os
 import resource
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -27,11 +28,13 @@ def logged(log: Path | str, benchmark: Path | str) -> Iterator[logging.Logger]:
             Snakemake's own would not see what a launcher runs, and rules that have one cannot be
             cached.
     """
+    signal.signal(signal.SIGINT, _interrupted)
     launcher.hand_over()
     started = time.monotonic()
     terminal.keep()
     sys.stdout.flush()
     sys.stderr.flush()
+    console = os.dup(2)
     with Path(log).open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -43,8 +46,23 @@ def logged(log: Path | str, benchmark: Path | str) -> Iterator[logging.Logger]:
     except ValueError as error:
         if not type(error).__module__.startswith("transfer_gain"):
             raise
-        sys.exit(f"error: {error}")
+        _say(f"error: {error}\n", console)
+        sys.exit(1)
     _write_cost(benchmark, time.monotonic() - started)
+
+
+def _interrupted(*_: object) -> None:
+    """End without a traceback, which would tell the user nothing: it was Ctrl-C."""
+    sys.exit(128 + signal.SIGINT)
+
+
+def _say(line: str, console: int) -> None:
+    """Write a line to the log; where it has no room left, to what was standard error before."""
+    try:
+        sys.stderr.flush()
+        os.write(2, line.encode())
+    except OSError:
+        os.write(console, line.encode())
 
 
 def _write_cost(path: Path | str, seconds: float) -> None:
