@@ -287,6 +287,7 @@ def test_columns_that_disagree_with_the_description_are_refused(tmp_path: Path, 
     path = tmp_path / "altered.parquet"
     for columns in (["image_id", "split", "pixels"], ["split", "image_id", "label", "pixels"]):
         pq.write_table(whole.select(columns), path)
+        store._seal(path)
         with pytest.raises(StoreError, match=r"altered\.parquet: found columns .*image_id"):
             READERS[reader](path)
 
@@ -334,6 +335,55 @@ def test_damaged_rows_are_refused_by_name(tmp_path: Path):
     path.write_bytes(damaged)
     with pytest.raises(StoreError, match=r"runs\.parquet"):
         store.read_rows(path)
+
+
+def read_all_rows(path: Path) -> tuple:
+    return (store.read_rows(path).to_csv(),)
+
+
+@pytest.mark.parametrize("kind", ["rows", "arrays"])
+def test_no_flipped_bit_goes_unnoticed(tmp_path: Path, kind: str):
+    """Flip a bit of each byte in turn: the file is refused by name, or gives the very same."""
+    path = tmp_path / "whole.parquet"
+    if kind == "rows":
+        store.write_rows(RUNS, path)
+    else:
+        write(path, rows=5)
+    read = read_all_rows if kind == "rows" else read_everything
+    content, expected = path.read_bytes(), repr(read(path))
+    damaged, refused = tmp_path / "damaged.parquet", 0
+    for position in range(len(content)):
+        flipped = bytearray(content)
+        flipped[position] ^= 1 << position % 8
+        damaged.write_bytes(flipped)
+        try:
+            found = repr(read(damaged))
+        except StoreError as error:
+            assert str(error).startswith(f"{damaged}: found ")
+            assert len(str(error).splitlines()) == 1
+            refused += 1
+        else:
+            assert found == expected, position
+    assert refused > len(content) / 2
+
+
+def test_a_file_that_another_program_wrote_again_is_refused(tmp_path: Path):
+    store.write_rows(RUNS, tmp_path / "runs.parquet")
+    pd.read_parquet(tmp_path / "runs.parquet").to_parquet(tmp_path / "runs.parquet")
+    with pytest.raises(StoreError, match=r"runs\.parquet: found .*another program, expected"):
+        store.read_rows(tmp_path / "runs.parquet")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_told_with_the_file(tmp_path: Path):
+    path = tmp_path / "file.txt"
+    with (
+        pytest.raises(StoreError, match=r"file\.txt: found no space left on device, expected"),
+        store.written_whole(path) as temporary,
+    ):
+        temporary.symlink_to("/dev/full")
+        temporary.write_text("text")
+    assert names(tmp_path) == []
 
 
 @settings(deadline=None, max_examples=50)
