@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 # Rows that are compressed, and so read, together: 4 MB of VGG16's features.
 ROWS_IN_GROUP = 512
 
-# Errors that say that a file can not be written, whatever is to be in it.
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+# Errors that only writing has, whatever is written.
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 INDEX = {"image_id": pa.string(), "split": pa.string(), "label": pa.int32()}
 TRAINING, VALIDATION = "training", "validation"
