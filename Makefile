@@ -7,6 +7,7 @@
 #   make test           style checks and all tests
 #   make test-slurm     a study on a Slurm cluster of one machine (as root on Debian)
 #   make test-faults    50 kills, every damage to every file; KILLS=200 SEED=1 for more, and others
+#   make bench          speed beside other tools, into benchmarks/README.md (ONLY=..., QUICK=1)
 #   make study GPU=1    with TensorFlow's CUDA libraries (Linux, NVIDIA); give GPU=1 every time
 #   make env PYTHON=python3.12      the environment alone
 
@@ -18,7 +19,7 @@ RUN := PATH="$(CURDIR)/$(ENV)/bin:$$PATH"
 # How far it is and how long it still takes, without colours: workflow/snakemake_logger_plugin_progress.
 SNAKEMAKE := PYTHONPATH="$(CURDIR)/workflow" $(RUN) snakemake --cores all --logger progress
 
-.PHONY: study demo own ask test test-slurm test-faults browser env
+.PHONY: study demo own ask test test-slurm test-faults browser bench env
 
 study: env
 	$(SNAKEMAKE)
@@ -61,6 +62,19 @@ browser:
 	  { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get -qq update && \
 	    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; \
 	  } >/dev/null 2>&1 || echo "no Chromium: tests of the report in a browser are skipped" >&2
+
+# The peers are packages of its own, on top of the project's.
+BENCH := .venv-bench
+bench: env $(BENCH)/requirements.txt.installed
+	PYTHONPATH="$(CURDIR)/workflow" $(BENCH)/bin/python benchmarks/run.py \
+	  $(if $(QUICK),--quick,--write) $(ONLY)
+
+$(BENCH)/requirements.txt.installed: benchmarks/requirements.txt $(ENV)/$(notdir $(PINS)).installed
+	$(ENV)/bin/python -m venv --clear $(BENCH)
+	$(ENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	  > "$$($(BENCH)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
+	$(BENCH)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
 
 env: $(ENV)/$(notdir $(PINS)).installed
 

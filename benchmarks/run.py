@@ -1,0 +1,71 @@
+"""Run all benchmarks, or those that are named, one after the other.
+
+    python benchmarks/run.py [--quick] [--write] [NAME ...]
+
+Prints a section each; --write puts them into benchmarks/README.md, each with the machine, the
+versions and the date of its own run. --quick only shows that they work: much smaller, and never
+written.
+"""
+
+import argparse
+import datetime
+import importlib
+import os
+import re
+from pathlib import Path
+
+import side_by_side
+
+README = Path(__file__).with_name("README.md")
+# What each is called, and its arguments for --quick.
+BENCHMARKS = {
+    "features": ("VGG16's features", "--images 256 --rounds 2"),
+    "heads": ("The sweep of heads", "--per-class 60 --sizes 1 0.1 --rounds 1"),
+    "store": ("Features on disk", "--per-class 60 --encoded 420 --rounds 2"),
+    "snakemake_overhead": ("What the workflow adds to Snakemake", "--rates 2 --rounds 2"),
+    "scratch": ("Training from scratch with augmentation", "--images 420 --rounds 2"),
+    "siamese": ("The Siamese network", "--pairs 36 --rounds 2"),
+}
+PACKAGES = (
+    *("tensorflow", "keras", "numpy", "pyarrow", "scikit-learn", "snakemake"),
+    *("torch", "onnxruntime", "openvino"),
+)
+
+
+def with_section(text: str, name: str, section: str) -> str:
+    """Return a README's text with the section between a benchmark's two markers replaced.
+
+    Raises:
+        ValueError: the text has no such markers, or several.
+    """
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    pattern = f"(?s){re.escape(begin)}.*?{re.escape(end)}"
+    changed, count = re.subn(pattern, lambda _: f"{begin}{section}\n{end}", text)
+    if count != 1:
+        raise ValueError(f"{README.name}: found {count} sections {name}, expected 1")
+    return changed
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(BENCHMARKS):
+        parser.error(f"found {min(unknown)}, expected {', '.join(BENCHMARKS)}")
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    for name in options.names or BENCHMARKS:
+        title, quick = BENCHMARKS[name]
+        machine = side_by_side.hardware()
+        result = importlib.import_module(name).main(quick.split() if options.quick else [])
+        about = f"{datetime.date.today()}; {machine}; {side_by_side.versions(*PACKAGES)}."
+        section = f"## {title}\n\n{result}\n\n*{about}*\n"
+        print(f"\n{section}", flush=True)
+        if options.write and not options.quick:
+            README.write_text(with_section(README.read_text(), name, section))
+
+
+if __name__ == "__main__":
+    main()

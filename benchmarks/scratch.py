@@ -1,0 +1,191 @@
+"""The baseline trained from scratch with augmentation, an epoch: ours beside Keras and PyTorch.
+
+Each trains the same small network on the same images in batches of 50, each batch changed anew:
+rotated, shifted, zoomed, sheared and mirrored. An epoch of ours is timed within a run as the
+workflow makes it; what comes once a run (tracing, scoring) is left out for all.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+import side_by_side
+import study
+from side_by_side import CHECKOUT, Contestant, Timed
+from transfer_gain.sampling import Replicates, read_replicates
+
+OURS = "transfer-gain"
+BATCH = 50
+
+
+def ours(data: Replicates, settings: dict, threads: int) -> Callable[[int], Timed]:
+    """Prepare our training: of two epochs the second is timed."""
+    from transfer_gain import cnn, devices, training
+
+    devices.configure(gpu=False, calls=1)
+    fit, seconds = training.fit, []
+
+    def timed_fit(*arguments: object) -> Iterator[int]:
+        updates = fit(*arguments)
+        while True:
+            begun = time.perf_counter()
+            done = next(updates, None)
+            if done is None:
+                return
+            seconds.append(time.perf_counter() - begun)
+            yield done
+
+    training.fit = timed_fit
+    few = data._replace(validation=data.validation[:2], selection=np.array([True, False]))
+
+    def run(number: int) -> Timed:
+        cnn.train(few, **settings, evaluate_every_epoch=True)
+        return Timed(None, seconds[-1])
+
+    return run
+
+
+def keras_layers(
+    data: Replicates, network: dict, ranges: dict, in_pipeline: bool, threads: int
+) -> Callable[[int], None]:
+    """Prepare Keras' random layers, in front of the network or in a tf.data pipeline."""
+    import keras
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    turn, shift, zoom = ranges["rotation"] / 360, ranges["shift"], ranges["zoom"]
+    shear = float(np.tan(np.radians(ranges["shear"])))
+    layers, edge = keras.layers, {"fill_mode": "nearest"}
+    augment = keras.Sequential(
+        [
+            layers.RandomRotation(turn, **edge),
+            layers.RandomTranslation(shift, shift, **edge),
+            layers.RandomZoom(zoom, **edge),
+            layers.RandomShear(shear, **edge),
+            layers.RandomFlip("horizontal"),
+        ]
+    )
+    kernel = {"strides": network["stride"], "padding": "same", "activation": network["activation"]}
+    model = keras.Sequential(
+        [
+            *([] if in_pipeline else [augment]),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(network["filters"], network["kernel"], **kernel),
+            layers.MaxPooling2D(network["pooling"]),
+            layers.Flatten(),
+            *(layers.Dense(units, network["activation"]) for units in network["units"]),
+            layers.Dense(data.classes, "softmax"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy")
+    rows = data.samples[0]
+    images = tf.data.Dataset.from_tensor_slices((data.features[rows], data.labels[rows]))
+    images = images.shuffle(len(rows)).batch(BATCH)
+    if in_pipeline:
+        changed = lambda some, labels: (augment(some, training=True), labels)  # noqa: E731
+        images = images.map(changed, num_parallel_calls=tf.data.AUTOTUNE)
+    images = images.prefetch(tf.data.AUTOTUNE)
+
+    def run(number: int) -> None:
+        model.fit(images, epochs=1, verbose=0)
+
+    return run
+
+
+def torch(data: Replicates, network: dict, ranges: dict, threads: int) -> Callable[[int], None]:
+    """Prepare PyTorch: affine_grid and grid_sample on a batch, as torchvision's transforms do."""
+    import torch
+    from torch import nn
+
+    from transfer_gain.augmentation import draw_transforms
+
+    torch.set_num_threads(threads)
+    side, stride, kernel = data.features.shape[1], network["stride"], network["kernel"]
+    windows = -(-side // stride) // network["pooling"]
+    widths = [windows**2 * network["filters"], *network["units"]]
+    model = nn.Sequential(
+        nn.Conv2d(1, network["filters"], kernel, stride, padding=kernel // 2),
+        nn.ReLU(),
+        nn.MaxPool2d(network["pooling"]),
+        nn.Flatten(),
+        *(
+            module
+            for fan_in, fan_out in zip(widths, network["units"], strict=False)
+            for module in (nn.Linear(fan_in, fan_out), nn.ReLU())
+        ),
+        nn.Linear(widths[-1], data.classes),
+    )
+    images = torch.from_numpy(data.features[data.samples[0]]).permute(0, 3, 1, 2)
+    labels = torch.from_numpy(data.labels[data.samples[0]]).long()
+    adam, rng = torch.optim.Adam(model.parameters(), 0.001), np.random.default_rng(0)
+    functional = nn.functional
+
+    def run(number: int) -> None:
+        for rows in torch.randperm(len(images)).split(BATCH):
+            changes = torch.from_numpy(draw_transforms(rng, len(rows), **ranges))
+            batch = images[rows].float() / 255
+            grid = functional.affine_grid(changes, batch.shape, align_corners=True)
+            changed = functional.grid_sample(batch, grid, padding_mode="border", align_corners=True)
+            loss = functional.cross_entropy(model(changed), labels[rows])
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+
+    return run
+
+
+def main(arguments: Sequence[str] | None = None) -> str:
+    """Race; return the section of the README."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=4200, help="a multiple of 7")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=1, help="our jobs have one")
+    options = parser.parse_args(arguments)
+    config, about = study.save(study.clothes(options.images // 7, sizes=[1]), "scratch")
+    paths, names = about.paths, {"dataset": "clothes", "size": "1"}
+    files = [each.format(**names) for each in (paths.images, paths.samples, paths.halves)]
+    study.snakemake(config, options.threads, *files)
+    data = read_replicates(*[CHECKOUT / file for file in files])
+    network, ranges = study.network(about), dict(about.augmentation)
+    settings = {
+        "network": network,
+        "ranges": ranges,
+        "learning_rate": 0.001,
+        "l2": about.heads.l2,
+        "batch_size": BATCH,
+        "epochs": 2,
+        "min_updates": 0,
+        "seed_names": (about.seed, "clothes", "1"),
+    }
+    threads = options.threads
+    contestants = [
+        Contestant(OURS, ours, (data, settings, threads)),
+        *(
+            Contestant(f"Keras, random layers {where}", keras_layers, (data, network, ranges, *own))
+            for where, own in (
+                ("in the model", (False, threads)),
+                ("in tf.data", (True, threads)),
+            )
+        ),
+        Contestant("PyTorch, affine_grid and grid_sample", torch, (data, network, ranges, threads)),
+    ]
+    race = side_by_side.race(contestants, options.rounds, threads)
+    rows = [
+        [name, side_by_side.spread(seconds), side_by_side.ratio(seconds, race.seconds[OURS])]
+        for name, seconds in race.seconds.items()
+    ]
+    return (
+        f"An epoch of {data.samples.shape[1]:,} images of {data.features.shape[1]} × "
+        f"{data.features.shape[2]} pixels, batches of {BATCH}, {options.rounds} rounds, {threads} "
+        f"thread{'s' * (threads > 1)} an operation (tf.data and PyTorch's backward pass have more "
+        "of their own). PyTorch's is what torchvision's affine transform is made of: torchvision "
+        "itself changes an image at a time. The peers have no weight penalty.\n\n"
+        + side_by_side.table(["", "seconds an epoch", "time / ours"], rows)
+        + side_by_side.not_run(race.failed)
+    )
+
+
+if __name__ == "__main__":
+    print(main())

@@ -1,0 +1,188 @@
+"""Contestants side by side: each in a process of its own, in alternating rounds; their ratios."""
+
+import multiprocessing
+import os
+import platform
+import statistics
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+
+CHECKOUT = Path(__file__).parents[1]
+# Made by the benchmarks and kept, for the next time.
+WORK = Path("results/benchmarks")
+LIBRARIES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR")
+
+
+class Contestant(NamedTuple):
+    """Who takes part.
+
+    Attributes:
+        name: for the table.
+        prepare: a function of a module, called once in the contestant's own process with
+            `arguments`; it returns what one round is: a function that is given the round's number,
+            from 0 (a warm-up has that of a round, too), and returns what it made, or `Timed`.
+        arguments: of `prepare`.
+    """
+
+    name: str
+    prepare: Callable[..., Callable[[int], Any]]
+    arguments: tuple = ()
+
+
+class Timed(NamedTuple):
+    """What a round returns that took its own time: what it made, and seconds."""
+
+    made: Any
+    seconds: float
+
+
+class Race(NamedTuple):
+    """What a race was like.
+
+    Attributes:
+        seconds: of every round, by contestant, in order.
+        made: by each contestant in its first round.
+        failed: contestants that could not take part, with the reason.
+    """
+
+    seconds: dict[str, list[float]]
+    made: dict[str, Any]
+    failed: dict[str, str]
+
+
+def race(
+    contestants: Sequence[Contestant],
+    rounds: int,
+    threads: int,
+    warmups: int = 1,
+    check: Callable[[Mapping[str, Any]], None] = lambda made: None,
+) -> Race:
+    """Let contestants run in turns: all run round 0, then all round 1, ...
+
+    One runs at a time; the others wait, each in its own process, so that no library's threads,
+    memory or settings are another's.
+
+    Args:
+        contestants: who takes part, in order.
+        rounds: that are timed.
+        threads: what environment variables tell the libraries; contestants see to the rest.
+        warmups: rounds before, not timed.
+        check: is given what each contestant made in its first round, before any is timed; it
+            raises where one did not do the work.
+    """
+    os.environ.update({f"{library}_NUM_THREADS": str(threads) for library in LIBRARIES})
+    seconds, made, failed = {}, {}, {}
+    with _started(contestants) as workers:
+        for turn in range(-warmups, rounds):
+            if turn == 0 and warmups:
+                check(made)
+            for name, worker in list(workers.items()):
+                worker.send(turn % rounds)
+                try:
+                    result, took, error = worker.recv()
+                except EOFError:
+                    result, took, error = None, 0.0, "its process died"
+                if error:
+                    failed[name] = error
+                    seconds.pop(name, None)
+                    print(f"{name}: {error}", flush=True)
+                    workers.pop(name).close()
+                    continue
+                if turn >= 0:
+                    seconds.setdefault(name, []).append(took)
+                    print(f"round {turn + 1} of {rounds}, {name}: {took:.3f} s", flush=True)
+                made.setdefault(name, result)
+    return Race(seconds, made, failed)
+
+
+@contextmanager
+def _started(contestants: Sequence[Contestant]) -> Iterator[dict[str, Connection]]:
+    """Start a process for each contestant; give the connections by name."""
+    context = multiprocessing.get_context("spawn")
+    workers, processes = {}, []
+    for contestant in contestants:
+        workers[contestant.name], theirs = context.Pipe()
+        processes.append(context.Process(target=_serve, args=(contestant, theirs)))
+        processes[-1].start()
+        theirs.close()
+    try:
+        yield workers
+    finally:
+        for connection in workers.values():
+            connection.close()
+        for process in processes:
+            process.join()
+
+
+def _serve(contestant: Contestant, connection: Connection) -> None:
+    """Prepare, then run a round whenever asked, until the other end is closed."""
+    run = None
+    while True:
+        try:
+            number = connection.recv()
+        except EOFError:
+            return
+        try:
+            run = run or contestant.prepare(*contestant.arguments)
+            begun = time.perf_counter()
+            made = run(number)
+            took = time.perf_counter() - begun
+            if isinstance(made, Timed):
+                made, took = made
+            connection.send((made, took, None))
+        except Exception as error:  # a peer may fail in any way, and the others go on
+            traceback.print_exc()
+            connection.send((None, 0.0, f"{type(error).__name__}: {error}".splitlines()[0]))
+            return
+
+
+def spread(values: Sequence[float], digits: int = 2) -> str:
+    """Return median and range: "1.52 (1.48–1.60)"."""
+    low, high = min(values), max(values)
+    return f"{statistics.median(values):,.{digits}f} ({low:,.{digits}f}–{high:,.{digits}f})"
+
+
+def ratio(peer: Sequence[float], ours: Sequence[float]) -> str:
+    """Return how many times as long a peer takes as we do: median and range over the rounds."""
+    return spread([theirs / own for theirs, own in zip(peer, ours, strict=True)]) + " ×"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def not_run(failed: Mapping[str, str]) -> str:
+    """Return a line on those that could not take part, or nothing."""
+    reasons = "; ".join(f"{name} ({reason})" for name, reason in failed.items())
+    return f"\n\nNot run: {reasons}." if failed else ""
+
+
+def hardware() -> str:
+    """Return the machine in a line: processor, what it can, cores, memory, how busy it is."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    about = dict(map(str.strip, line.split(":", 1)) for line in lines if ":" in line)
+    name = about.get("model name") or platform.processor() or platform.machine()
+    able = [each for each in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if each in
+            about.get("flags", "").split()]  # fmt: skip
+    memory = psutil.virtual_memory().total / 2**30
+    return (
+        f"{name} ({', '.join(able) or 'no flags known'}), {os.cpu_count()} cores, {memory:.0f} GiB,"
+        f" {platform.system()}; load before: {os.getloadavg()[0]:.1f}"
+    )
+
+
+def versions(*packages: str) -> str:
+    """Return packages with their versions, and Python's."""
+    found = [f"{package} {version(package)}" for package in packages]
+    return ", ".join([f"Python {platform.python_version()}", *found])

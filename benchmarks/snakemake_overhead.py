@@ -1,0 +1,146 @@
+"""What the workflow adds to Snakemake: planning, and finding that there is nothing to do.
+
+Beside a bare workflow: one rule of as many jobs, each made from the one before it or from nothing.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import yaml
+
+import side_by_side
+import study
+from side_by_side import CHECKOUT, Contestant
+
+BARE = """
+rule all:
+    input:
+        expand("made/{{number}}.txt", number=range({jobs} - 1)),
+
+
+rule make:
+    output:
+        "made/{{number}}.txt",
+    shell:
+        "touch {{output}}"
+"""
+PLAN, NOTHING = "planning", "nothing to do"
+# Configurations of the grid in a study of about 1,000 jobs.
+RATES = 20
+
+
+def config(rates: int) -> dict:
+    """Return a study with so many learning rates, each a job at a size, activation and layers."""
+    settings = study.clothes(6000)
+    settings["results"] = "results/overhead"
+    settings["heads"]["learning_rates"] = [round(1e-5 * (1 + n), 5) for n in range(rates)]
+    return settings
+
+
+def copied(folder: Path) -> Path:
+    """Copy the checkout's files into a folder, so that what runs here is left alone."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=CHECKOUT, check=True, capture_output=True, text=True
+    ).stdout.split("\0")
+    for name in filter(None, listed):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes((CHECKOUT / name).read_bytes())
+    return folder
+
+
+def snakemake(folder: Path, *arguments: str) -> str:
+    """Run Snakemake in a folder; return what it said.
+
+    Raises:
+        RuntimeError: it failed; the message ends what it said.
+    """
+    command = [sys.executable, "-m", "snakemake", *arguments, "--cores", "1"]
+    settings = ["--configfile", "study.yaml"] if (folder / "study.yaml").exists() else []
+    environment = {**os.environ, "PYTHONPATH": ""}
+    done = subprocess.run(
+        [*command, *settings], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    said = done.stdout + done.stderr
+    if done.returncode:
+        raise RuntimeError(said[-2000:])
+    return said
+
+
+def jobs_of(folder: Path) -> int:
+    """Return how many jobs a folder's workflow plans."""
+    return int(re.search(r"^total +(\d+)", snakemake(folder, "--dry-run"), re.MULTILINE)[1])
+
+
+def make_all(folder: Path) -> None:
+    """Make every file empty, and have Snakemake note that it was made by the present rules."""
+    # Two hours ago, so that whatever Snakemake compares is older or of one time.
+    lines = snakemake(folder, "--summary").splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("output_file\t"))
+    for line in lines[start + 1 :]:
+        path = folder / line.split("\t")[0]
+        if "\t" in line:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    snakemake(folder, "--touch")
+
+
+def running(folder: Path, *arguments: str) -> Callable[[int], str]:
+    """Prepare a run of Snakemake in a folder."""
+    return lambda number: snakemake(folder, *arguments)
+
+
+def check(made: dict[str, str]) -> None:
+    """Raise unless planning plans, and nothing is to do where all is made."""
+    for name, said in made.items():
+        nothing = "Nothing to be done" in said
+        if nothing != name.endswith(NOTHING):
+            raise ValueError(f"{name}: {said[-1000:]}")
+
+
+def main(arguments: Sequence[str] | None = None) -> str:
+    """Race; return the section of the README."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rates", type=int, default=RATES, help="learning rates of the study")
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as temporary:
+        folders = {}
+        for name in ("transfer-gain", "a bare workflow"):
+            for state in (PLAN, NOTHING):
+                folders[name, state] = Path(temporary, f"{name[0]}-{state[0]}")
+                folders[name, state].mkdir()
+        for state in (PLAN, NOTHING):
+            ours, bare = folders["transfer-gain", state], folders["a bare workflow", state]
+            copied(ours)
+            (ours / "study.yaml").write_text(yaml.safe_dump(config(options.rates)))
+            jobs = jobs_of(ours)
+            (bare / "Snakefile").write_text(BARE.format(jobs=jobs))
+            if jobs_of(bare) != jobs:
+                raise ValueError(f"the bare workflow has {jobs_of(bare)} jobs, ours {jobs}")
+            if state == NOTHING:
+                make_all(ours)
+                make_all(bare)
+        contestants = [
+            Contestant(f"{name}, {state}", running, (folder, *["--dry-run"] * (state == PLAN)))
+            for (name, state), folder in folders.items()
+        ]
+        race = side_by_side.race(contestants, options.rounds, threads=1, check=check)
+    rows = []
+    for state in (PLAN, NOTHING):
+        own, bare = (race.seconds[f"{name}, {state}"] for name, _ in list(folders)[::2])
+        rows.append([state, *map(side_by_side.spread, (own, bare)), side_by_side.ratio(own, bare)])
+    return (
+        f"A study of {jobs:,} jobs, beside a bare workflow of one rule with as many; "
+        f"{options.rounds} rounds, from the command to its end.\n\n"
+        + side_by_side.table(["", "ours, s", "bare, s", "ours / bare"], rows)
+    )
+
+
+if __name__ == "__main__":
+    print(main())

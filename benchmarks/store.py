@@ -1,0 +1,211 @@
+"""Features on disk: reading a 1 % sample's rows, and the encodings that could hold all of them."""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import ml_dtypes
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import side_by_side
+import study
+from side_by_side import CHECKOUT, WORK, Contestant
+from transfer_gain import store
+
+KINDS = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
+OURS, WHOLE = "transfer-gain, read_arrays", "all of the Parquet file, then the rows"
+
+
+class Encoding(NamedTuple):
+    """How features may lie on disk.
+
+    Attributes:
+        kind: of a number.
+        zstd: level of Parquet's compression; 0 for none, None for an array that is mapped.
+        split: whether the first bytes of all numbers of a row group come first, then the second.
+    """
+
+    kind: str
+    zstd: int | None
+    split: bool = False
+
+    def __str__(self) -> str:
+        packed = (
+            "mapped array" if self.zstd is None else f"zstd {self.zstd}" if self.zstd else "as is"
+        )
+        return f"{self.kind}, {packed}{', byte-stream split' * self.split}"
+
+
+ENCODINGS = [
+    *(Encoding(kind, level, split) for kind in KINDS for level in (1, 3, 9) for split in (0, 1)),
+    *(Encoding(kind, level) for kind in KINDS for level in (0, None)),
+]
+
+
+def ours(file: Path, rows: np.ndarray) -> Callable[[int], np.ndarray]:
+    """Prepare our reading of some rows."""
+    return lambda number: store.read_arrays(file, rows)
+
+
+def whole(file: Path, rows: np.ndarray) -> Callable[[int], np.ndarray]:
+    """Prepare the reading of the whole file, of which some rows are kept."""
+
+    def run(number: int) -> np.ndarray:
+        column = pq.read_table(file)["features"].combine_chunks()
+        return np.frombuffer(column.buffers()[1], np.float32).reshape(len(column), -1)[rows]
+
+    return run
+
+
+def filtered(file: Path, names: Sequence[str]) -> Callable[[int], np.ndarray]:
+    """Prepare the reading by pandas of the rows of some images."""
+
+    def run(number: int) -> np.ndarray:
+        table = pd.read_parquet(file, filters=[("image_id", "in", list(names))])
+        ordered = table.set_index("image_id").loc[list(names), "features"]
+        return np.stack([np.frombuffer(each, np.float32) for each in ordered])
+
+    return run
+
+
+def mapped(file: Path, rows: np.ndarray) -> Callable[[int], np.ndarray]:
+    """Prepare the reading of some rows of an array on disk."""
+    return lambda number: np.load(file, mmap_mode="r")[rows]
+
+
+def encode(values: np.ndarray, encoding: Encoding, file: Path) -> float:
+    """Write features in an encoding, in row groups as ours; return the seconds that it took."""
+    begun = time.perf_counter()
+    numbers = values.astype(KINDS[encoding.kind])
+    if encoding.zstd is None:
+        with file.open("wb") as opened:
+            opened.write(numbers.tobytes())
+        return time.perf_counter() - begun
+    size = numbers.itemsize * numbers.shape[1]
+    schema = pa.schema([("features", pa.binary(size))])
+    compression = {"compression": "none"}
+    if encoding.zstd:
+        compression = {"compression": "zstd", "compression_level": encoding.zstd}
+    with pq.ParquetWriter(file, schema, use_dictionary=False, **compression) as writer:
+        for group in _groups(numbers):
+            if encoding.split:
+                group = np.ascontiguousarray(group.view(np.uint8).reshape(-1, numbers.itemsize).T)
+            buffers = [None, pa.py_buffer(group)]
+            rows = group.nbytes // size
+            binary = pa.FixedSizeBinaryArray.from_buffers(pa.binary(size), rows, buffers)
+            writer.write_table(pa.table([binary], schema=schema))
+    return time.perf_counter() - begun
+
+
+def decoding(encoding: Encoding, file: Path, width: int) -> Callable[[int], np.ndarray]:
+    """Prepare the reading of all rows in an encoding, back to float32."""
+    kind = np.dtype(KINDS[encoding.kind])
+
+    def parts() -> Iterator[np.ndarray]:
+        if encoding.zstd is None:
+            yield from _groups(np.memmap(file, kind, "r").reshape(-1, width))
+            return
+        with pq.ParquetFile(file) as opened:
+            for group in range(opened.num_row_groups):
+                for chunk in opened.read_row_group(group)["features"].chunks:
+                    data = np.frombuffer(chunk.buffers()[1], np.uint8)
+                    if encoding.split:
+                        data = np.ascontiguousarray(data.reshape(kind.itemsize, -1).T)
+                    yield data.reshape(-1).view(kind).reshape(-1, width)
+
+    def run(number: int) -> float:
+        return sum(float(part.astype(np.float32)[:, 0].sum()) for part in parts())
+
+    return run
+
+
+def _groups(values: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(values), store.ROWS_IN_GROUP):
+        yield values[start : start + store.ROWS_IN_GROUP]
+
+
+def check(made: dict[str, np.ndarray]) -> None:
+    """Raise unless all have read the same."""
+    for name, values in made.items():
+        if not np.array_equal(values, made[OURS]):
+            raise ValueError(f"{name}: other rows than ours")
+
+
+def main(arguments: Sequence[str] | None = None) -> str:
+    """Race; return the section of the README."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--per-class", type=int, default=6000, help="training images")
+    parser.add_argument("--encoded", type=int, default=8192, help="rows that each encoding holds")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args(arguments)
+    config, about = study.save(study.clothes(options.per_class, sizes=[1, 0.01]), "store")
+    names = {"dataset": "clothes", "backbone": "vgg16", "size": "0.01"}
+    wanted = [about.paths.features.format(**names), about.paths.samples.format(**names)]
+    study.snakemake(config, options.threads, *wanted)
+    features, samples = (CHECKOUT / file for file in wanted)
+    index = store.read_index(features)
+    images = store.read_rows(samples)["image_id"].unique()
+    rows = pd.Series(np.arange(len(index)), index["image_id"])[images].to_numpy()
+    values = store.read_arrays(features)
+    array = CHECKOUT / WORK / "features.npy"
+    np.save(array, values)
+    contestants = [
+        Contestant(OURS, ours, (features, rows)),
+        Contestant(WHOLE, whole, (features, rows)),
+        Contestant("pandas.read_parquet, a filter on image_id", filtered, (features, images)),
+        Contestant("an uncompressed array, memory-mapped", mapped, (array, rows)),
+    ]
+    sample = side_by_side.race(contestants, options.rounds, options.threads, check=check)
+    array.unlink()
+    some = values[np.random.default_rng(0).permutation(len(values))[: options.encoded]]
+    folder = CHECKOUT / WORK / "encodings"
+    folder.mkdir(exist_ok=True)
+    files = {encoding: folder / f"{number}" for number, encoding in enumerate(ENCODINGS)}
+    wrote = {str(encoding): encode(some, encoding, file) for encoding, file in files.items()}
+    contestants = [
+        Contestant(str(encoding), decoding, (encoding, file, values.shape[1]))
+        for encoding, file in files.items()
+    ]
+    read = side_by_side.race(contestants, options.rounds, options.threads)
+    sizes = {str(encoding): file.stat().st_size / len(some) for encoding, file in files.items()}
+    groups = len(np.unique(rows // store.ROWS_IN_GROUP))
+    return (
+        f"A 1 % sample, {len(rows)} of {len(values):,} rows of VGG16's features, which lie in "
+        f"{groups} row groups; {options.rounds} rounds, the file in the system's cache.\n\n"
+        + side_by_side.table(
+            ["", "milliseconds", "time / ours"],
+            [
+                [
+                    name,
+                    side_by_side.spread([1000 * second for second in seconds], 1),
+                    side_by_side.ratio(seconds, sample.seconds[OURS]),
+                ]
+                for name, seconds in sample.seconds.items()
+            ],
+        )
+        + side_by_side.not_run(sample.failed)
+        + f"\n\nEncodings of {len(some):,} rows, of which {np.mean(some == 0):.0%} are zeros; time "
+        "to float32 of all rows. The workflow's is float32, zstd 1.\n\n"
+        + side_by_side.table(
+            ["", "bytes a row", "read, µs a row", "written, µs a row"],
+            [
+                [
+                    name,
+                    f"{sizes[name]:,.0f}",
+                    side_by_side.spread([1e6 * second / len(some) for second in seconds], 1),
+                    f"{1e6 * wrote[name] / len(some):.1f}",
+                ]
+                for name, seconds in read.seconds.items()
+            ],
+        )
+    )
+
+
+if __name__ == "__main__":
+    print(main())

@@ -1,0 +1,66 @@
+"""Small studies that benchmarks run, and files that the workflow makes for them."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from side_by_side import CHECKOUT, WORK
+from transfer_gain.study import Study, load
+
+
+def clothes(
+    per_class: int, replicates: int = 1, sizes: Iterable[float] = (1, 0.1, 0.01, 0.001)
+) -> dict[str, Any]:
+    """Return the config of the report's sweep on clothes.
+
+    Args:
+        per_class: training images; a sixth as many validate.
+        replicates: of every size.
+        sizes: fractions of the training images.
+    """
+    config = yaml.safe_load((CHECKOUT / "config.yaml").read_text())
+    dataset = {"training_per_class": per_class, "validation_per_class": per_class // 6}
+    return {
+        "results": str(WORK / f"clothes-{per_class}"),
+        "datasets": {"clothes": config["datasets"]["clothes"] | dataset},
+        "backbones": {"vgg16": config["backbones"]["vgg16"]},
+        "sizes": [{"fraction": size, "replicates": replicates} for size in sizes],
+        **{key: config[key] for key in ("heads", "baseline", "augmentation")},
+    }
+
+
+def save(config: Mapping[str, Any], name: str) -> tuple[Path, Study]:
+    """Write a config under a name; return its file and what it says."""
+    path = CHECKOUT / WORK / f"{name}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(dict(config)))
+    return path, load(config)
+
+
+def snakemake(config: Path, cores: int, *arguments: str, **environment: str) -> None:
+    """Run the workflow in the project's own environment, for its own files.
+
+    Raises:
+        RuntimeError: it failed; the message ends what it said.
+    """
+    command = [sys.executable, "-m", "snakemake", *arguments, "--cores", str(cores)]
+    done = subprocess.run(
+        [*command, "--quiet", "rules", "progress", "--configfile", str(config)],
+        cwd=CHECKOUT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"snakemake: {(done.stdout + done.stderr)[-2000:]}")
+
+
+def network(about: Study) -> dict[str, Any]:
+    """Return the shape of a study's baseline, as `cnn.train` takes it."""
+    return asdict(about.scratch_network("baseline"))

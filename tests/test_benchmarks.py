@@ -1,0 +1,59 @@
+"""The benchmarks' own arithmetic; what they measure is measured by `make bench`."""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+import run
+import side_by_side
+from side_by_side import Contestant, Timed
+
+
+def slow(seconds: float):
+    def one(number: int) -> Timed:
+        if seconds < 0:
+            raise OSError("no such library")
+        return Timed(number, seconds)
+
+    return one
+
+
+def test_contestants_take_turns_and_one_that_fails_stops_no_other():
+    contestants = [Contestant(name, slow, (s,)) for name, s in (("a", 2), ("b", -1), ("c", 3))]
+    race = side_by_side.race(contestants, rounds=3, threads=1)
+    assert race.seconds == {"a": [2] * 3, "c": [3] * 3}
+    assert race.failed == {"b": "OSError: no such library"}
+
+
+def test_rounds_are_timed_where_a_contestant_does_not():
+    race = side_by_side.race([Contestant("sleeper", sleeper)], rounds=2, threads=1, warmups=0)
+    assert min(race.seconds["sleeper"]) >= 0.05
+
+
+def sleeper():
+    return lambda number: time.sleep(0.05)
+
+
+def test_a_result_that_is_wrong_ends_the_benchmark():
+    def check(made):
+        raise ValueError(f"found {made}")
+
+    with pytest.raises(ValueError, match="found"):
+        side_by_side.race([Contestant("a", slow, (1,))], rounds=2, threads=1, check=check)
+
+
+def test_a_ratio_is_that_of_each_round():
+    assert side_by_side.ratio([3, 40, 6], [1, 10, 3]) == "3.00 (2.00–4.00) ×"
+
+
+def test_every_benchmark_has_one_section_of_the_readme():
+    text = run.README.read_text()
+    for name in run.BENCHMARKS:
+        changed = run.with_section(text, name, r"## A new \1 section")
+        assert r"## A new \1 section" in changed
+        assert run.with_section(changed, name, "again").count("again") == text.count("again") + 1
+    with pytest.raises(ValueError, match="found 0 sections of_none"):
+        run.with_section(text, "of_none", "")
