@@ -84,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> str:
     parser.add_argument(
         "--sizes", type=float, nargs="+", default=[1, 0.1, 0.01, 0.001], help="with 1"
     )
+    parser.add_argument("--rates", type=float, nargs="+", default=[0.01, 0.001, 0.0001])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
@@ -91,7 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> str:
     # The peers come after ours: they read its samples. All read the same features.
     studies = {
         name: study.save(
-            study.clothes(options.per_class, replicates, options.sizes), f"heads-{replicates}"
+            study.clothes(options.per_class, replicates, options.sizes, options.rates),
+            f"heads-{replicates}",
         )
         for name, replicates in ((FIVE, 5), (OURS, 1))
     }

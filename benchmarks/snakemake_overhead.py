@@ -37,10 +37,8 @@ RATES = 20
 
 def config(rates: int) -> dict:
     """Return a study with so many learning rates, each a job at a size, activation and layers."""
-    settings = study.clothes(6000)
-    settings["results"] = "results/overhead"
-    settings["heads"]["learning_rates"] = [round(1e-5 * (1 + n), 5) for n in range(rates)]
-    return settings
+    learning_rates = [round(1e-5 * (1 + number), 5) for number in range(rates)]
+    return study.clothes(6000, rates=learning_rates)
 
 
 def copied(folder: Path) -> Path:

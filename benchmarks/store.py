@@ -199,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> str:
             ],
         )
         + side_by_side.not_run(sample.failed)
-        + f"\n\nEncodings of {len(some):,} rows, of which {np.mean(some == 0):.0%} are zeros, computed "
+        + f"\n\nEncodings of {len(some):,} rows, {np.mean(some == 0):.0%} of them zeros, computed "
         f"in {store.read_metadata(features)['precision']}; time to float32 of all rows. The "
         "workflow's is float32, zstd 1.\n\n"
         + side_by_side.table(

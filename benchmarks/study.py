@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,10 @@ from transfer_gain.study import Study, load
 
 
 def clothes(
-    per_class: int, replicates: int = 1, sizes: Iterable[float] = (1, 0.1, 0.01, 0.001)
+    per_class: int,
+    replicates: int = 1,
+    sizes: Iterable[float] = (1, 0.1, 0.01, 0.001),
+    rates: Sequence[float] = (0.01, 0.001, 0.0001),
 ) -> dict[str, Any]:
     """Return the config of the report's sweep on clothes.
 
@@ -23,6 +26,7 @@ def clothes(
         per_class: training images; a sixth as many validate.
         replicates: of every size.
         sizes: fractions of the training images.
+        rates: learning rates of the heads.
     """
     config = yaml.safe_load((CHECKOUT / "config.yaml").read_text())
     dataset = {"training_per_class": per_class, "validation_per_class": per_class // 6}
@@ -31,7 +35,8 @@ def clothes(
         "datasets": {"clothes": config["datasets"]["clothes"] | dataset},
         "backbones": {"vgg16": config["backbones"]["vgg16"]},
         "sizes": [{"fraction": size, "replicates": replicates} for size in sizes],
-        **{key: config[key] for key in ("heads", "baseline", "augmentation")},
+        "heads": config["heads"] | {"learning_rates": list(rates)},
+        **{key: config[key] for key in ("baseline", "augmentation")},
     }
 
 
