@@ -183,7 +183,9 @@ def shards_of(dataset, backbone):
         made_of = workflow.persistence.input(IOFile(features))
         if made_of is not None:
             folder = Path(paths.shard.format(**names, scatteritem="")).parent
-            return [file for file in made_of if Path(file).parent == folder]
+            parts = [file for file in made_of if Path(file).parent == folder]
+            # Remembered in the order of the alphabet, in which 10 comes before 2.
+            return sorted(parts, key=lambda file: int(Path(file).name.split("-of-")[0]))
     shards = gather.features(paths.shard, **names)
     return shards if len(shards) > 1 else []
 
