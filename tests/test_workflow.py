@@ -325,6 +325,23 @@ def test_the_number_of_shards_is_no_reason_to_extract_anew(made, tmp_path):
         }
 
 
+def test_features_made_anew_gather_their_shards_in_order(made, tmp_path):
+    checkout = shutil.copytree(made, tmp_path / "checkout")
+    (checkout / "workflow/scripts/extract_features.py").write_text(
+        "from pathlib import Path\n"
+        "names = [Path(shard).stem for shard in snakemake.input.get('shards', [])]\n"
+        "Path(snakemake.output[0]).write_text(' '.join(names))\n"
+    )
+    file = "made/here/features/clothes/vgg16-auto.parquet"
+    (checkout / file).unlink()
+    for again in ((), ("--forcerun", "extract_features")):
+        arguments = ("--cores", "2", file, "--set-scatter", "features=11", *again)
+        done = snakemake(checkout, *arguments, study=STUDY)
+        assert done.returncode == 0, done.stdout + done.stderr
+        order = [f"{number}-of-11" for number in range(1, 12)]
+        assert (checkout / file).read_text().split() == order
+
+
 def test_back_at_an_earlier_config_nothing_is_trained_again(made, tmp_path):
     checkout = shutil.copytree(made, tmp_path / "checkout")
     heads = STUDY["heads"] | {"layers": [[20]], "learning_rates": [0.5]}
