@@ -46,7 +46,7 @@ def imports(file: Path) -> set[str]:
         (["selection", "store"], {"selection", "store"}),
         (["figures"], {"figures", "selection", "statistics", "store"}),
         (["tables"], {"tables", "selection", "statistics", "store"}),
-        (["images"], {"images", "splits", "seeds", "store"}),
+        (["images"], {"images", "processes", "splits", "seeds", "store"}),
         (["heads"], {"heads", "training", "rows", "devices", "sampling", "seeds", "store"}),
         (["sources.fashion_mnist"], {"terminal", "sources.fashion_mnist", "sources.fetch"}),
         (

@@ -190,3 +190,17 @@ def test_switched_off_none_is_started(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv(launcher.ADDRESS, "off")
     launcher.start(tmp_path / "log")
     assert not (tmp_path / "log").exists()
+
+
+def test_where_none_can_be_started_jobs_do_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    def full(**_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.delenv(launcher.ADDRESS, raising=False)
+    monkeypatch.setattr(launcher.tempfile, "mkdtemp", full)
+    launcher.start(tmp_path / "log")
+    assert launcher.ADDRESS not in os.environ
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "No space left on device" in line

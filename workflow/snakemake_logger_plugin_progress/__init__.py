@@ -93,7 +93,7 @@ class LogHandler(LogHandlerBase):
     def _failure(self, record: LogRecord) -> str:
         """Return which job failed, where its log is, and how that ends."""
         lines = [f"{self._names.get(record.jobid, record.rule_name)} failed."]
-        for path in map(Path, record.log):
+        for path in map(Path, list(record.log)[:1]):  # behind it is what the job cost
             ends = path.read_text(errors="replace").splitlines() if path.exists() else []
             lines += [f"Its log, {path}, ends:", *(f"    {line}" for line in ends[-LAST_LINES:])]
         return "\n".join(lines)

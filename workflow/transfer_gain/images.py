@@ -2,6 +2,7 @@
 
 import logging
 import multiprocessing
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
@@ -12,6 +13,7 @@ import pandas as pd
 from PIL import Image
 
 from . import store
+from .processes import end_with
 from .seeds import generator
 from .sources import Item, Source
 from .splits import draw_split
@@ -107,8 +109,14 @@ def _pictures(
         return
     # Forked, each process has the source with all its items, which would take long to pickle.
     context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(processes, context, _keep, (source,)) as pool:
+    with ProcessPoolExecutor(processes, context, _begin, (source, os.getpid())) as pool:
         yield from pool.map(_read, batches, repeat(size))
+
+
+def _begin(source: Source, parent: int) -> None:
+    """Begin as one of the processes that draw a source's images."""
+    end_with(parent)
+    _keep(source)
 
 
 def _keep(source: Source) -> None:

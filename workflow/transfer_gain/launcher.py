@@ -11,7 +11,6 @@ once Snakemake has.
 """
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import json
@@ -26,6 +25,9 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
+
+from . import processes
 
 # Whose launcher listens where, for the processes that Snakemake starts: sys.prefix:path; "off" for
 # none.
@@ -34,37 +36,46 @@ ADDRESS = "TRANSFER_GAIN_LAUNCHER"
 WORTHWHILE_JOBS = 10
 # What Snakemake tells a job that has one core: a library reads it once, when it is imported.
 THREADS = ("OMP", "GOTO", "OPENBLAS", "MKL", "NUMEXPR")
-SET_PARENT_DEATH_SIGNAL = 1  # Linux' prctl(2)
 
 
 def start(log: Path | str) -> None:
     """Start a launcher for the jobs that this process starts, as long as it lives.
 
     It does nothing where the launcher is switched off, or could not be sure to end with this
-    process (which takes Linux).
+    process (which takes Linux). Jobs do without one where it cannot be started.
 
     Args:
         log: file for what the launcher says.
     """
     if os.environ.get(ADDRESS) == "off" or not sys.platform.startswith("linux"):
         return
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with Path(log).open("w") as messages:
+            os.environ[ADDRESS] = f"{sys.prefix}:{_launch(messages)}"
+    except (AttributeError, OSError) as error:  # no room, no /tmp, an old kernel or Python for it
+        print(f"jobs import for themselves, for there is no launcher: {error}", file=sys.stderr)
+
+
+def _launch(messages: TextIO) -> Path:
+    """Start a launcher that writes to a file and return where it listens."""
+    os.close(os.pidfd_open(os.getpid()))  # it could not do without
     # Not where results or temporary files are wanted: the path of a socket may have 107 bytes only.
     address = Path(tempfile.mkdtemp(prefix="transfer-gain-", dir="/tmp")) / "launcher"
-    os.environ[ADDRESS] = f"{sys.prefix}:{address}"
-    Path(log).parent.mkdir(parents=True, exist_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(str(address))
         listener.listen(64)  # who asks from now on waits until the launcher has imported all
-        with Path(log).open("w") as messages:
-            subprocess.Popen(
-                [sys.executable, "-m", __name__, str(listener.fileno())],
-                pass_fds=[listener.fileno()],
-                stdin=subprocess.PIPE,  # it ends when this process does, however that does
-                stdout=messages,
-                stderr=subprocess.STDOUT,
-                env=os.environ | {f"{library}_NUM_THREADS": "1" for library in THREADS},
-                start_new_session=True,  # Ctrl-C is for Snakemake to act on
-            )
+        subprocess.Popen(
+            # -P: a user's file in the working directory is not to be taken for a package.
+            [sys.executable, "-P", "-m", __name__, str(listener.fileno())],
+            pass_fds=[listener.fileno()],
+            stdin=subprocess.PIPE,  # it ends when this process does, however that does
+            stdout=messages,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {f"{library}_NUM_THREADS": "1" for library in THREADS},
+            start_new_session=True,  # Ctrl-C is for Snakemake to act on
+        )
+    return address
 
 
 def hand_over() -> None:
@@ -139,8 +150,10 @@ def _serve(listener: socket.socket) -> str | None:
                     del jobs[one]
                     continue
                 wanted = json.loads(message)
+                launcher = os.getpid()
                 jobs[one] = os.fork()
                 if jobs[one] == 0:
+                    processes.end_with(launcher)
                     _become(wanted["folder"], wanted["environment"], descriptors)
                     return wanted["script"]
                 forks[os.pidfd_open(jobs[one])] = one
@@ -156,7 +169,6 @@ def _answer(job: socket.socket, code: int) -> None:
 
 def _become(folder: str, environment: Mapping[str, str], descriptors: Sequence[int]) -> None:
     """Give a fork what the job has: folder, environment, standard output and error."""
-    ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update({name: value for name, value in environment.items() if name != ADDRESS})
