@@ -65,7 +65,7 @@ class LogHandler(LogHandlerBase):
         elif event == LogEvent.JOB_ERROR:
             self._say(self._failure(record))
         elif NOTHING_TO_DO in record.getMessage():
-            self._say("Nothing to be done: all is there already.")
+            self._say("Nothing to be done: what was asked for is there already.")
         elif record.levelno >= WARNING and getattr(record, "exception", "") != "RuleException":
             self._say(self.format(record))
 
