@@ -363,7 +363,8 @@ def test_the_contact_sheet_has_a_named_row_a_class_and_shows_every_image_once():
 
 
 LEGEND = [
-    *["report-like", "baseline", "augmentation", "linear-probe, vgg16"],
+    *["report-like, from scratch", "baseline, from scratch", "augmentation, from scratch"],
+    "linear-probe, vgg16",
     *["transfer, vgg16", "transfer, other", "transfer-extended, vgg16"],
     *["transfer-augmented, vgg16", "fine-tuning, vgg16", "random-weights, vgg16"],
 ]
@@ -437,7 +438,10 @@ def test_labels_worth_has_a_line_of_no_gain_and_an_arrow_where_the_curve_ends():
     table = verdict.label_value(selected_of({1: 1, 0.1: 3, 0.01: 5}), 0)
     figure = figures.plot_label_value(table)
     (axes,) = figure.axes
-    assert legend_of(axes) == ["no gain", *(name for name in LEGEND if name != "baseline")]
+    assert legend_of(axes) == [
+        "no gain",
+        *(name for name in LEGEND if name != "baseline, from scratch"),
+    ]
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     diagonal = axes.lines[0]
     np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())

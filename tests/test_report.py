@@ -190,6 +190,18 @@ def test_a_click_on_a_heading_sorts_the_table_by_value(browser, file):
     page.close()
 
 
+@pytest.mark.parametrize(("width", "hinted"), [(390, True), (4000, False)])
+def test_what_is_wider_than_the_screen_says_so(browser, file, width, hinted):
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.goto(file.as_uri())
+    page.add_style_tag(content="body { max-width: none !important }")
+    page.evaluate("dispatchEvent(new Event('resize'))")
+    figure = page.locator("figure .box:visible").first
+    hint = figure.evaluate("(box) => getComputedStyle(box, '::before').content")
+    assert ("scroll sideways" in hint) == hinted
+    page.close()
+
+
 def test_paper_shows_all(browser, file):
     page = browser.new_page()
     page.goto(file.as_uri())

@@ -23,6 +23,15 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(replicates, level, le
     assert least < covered.mean() < most
 
 
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=12))
+def test_an_interval_of_accuracies_is_what_is_possible_of_students(accuracies):
+    mean, low, high = statistics.accuracy_interval(accuracies)
+    assert mean == pytest.approx(np.mean(accuracies))
+    whole = mean_interval(accuracies)
+    assume(not np.isnan(whole).any())
+    assert (low, high) == (max(whole[1], 0), min(whole[2], 1))
+
+
 def test_a_known_interval():
     # Student's t with 2 degrees of freedom: 4.302653; standard error 0.1 / sqrt(3).
     mean, low, high = mean_interval([0.5, 0.6, 0.7])

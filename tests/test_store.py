@@ -207,6 +207,14 @@ def test_a_file_has_its_name_only_when_it_is_whole(tmp_path: Path):
     assert names(tmp_path) == ["file.txt"]
 
 
+def test_what_a_killed_job_left_is_swept_away_by_the_next_and_nothing_else(tmp_path: Path):
+    for name in (".file[1].txt.1.partial", ".file1.txt.1.partial", "file[1].txt.old"):
+        (tmp_path / name).write_text("half")
+    with store.written_whole(tmp_path / "file[1].txt") as temporary:
+        temporary.write_text("whole")
+    assert names(tmp_path) == [".file1.txt.1.partial", "file[1].txt", "file[1].txt.old"]
+
+
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize(
     "content",

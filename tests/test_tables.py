@@ -10,7 +10,7 @@ import yaml
 
 from test_selection import make_runs
 from transfer_gain import selection, store, tables
-from transfer_gain.statistics import mean_interval
+from transfer_gain.statistics import accuracy_interval
 
 PUBLISHED = Path(__file__).parents[1] / "workflow" / "published_2018.yaml"
 REPORT = yaml.safe_load(PUBLISHED.read_text())
@@ -164,7 +164,8 @@ def test_best_heads_have_the_mean_and_interval_of_their_own_runs():
         values = runs[(runs[same] == row[same].to_numpy()).all(axis=1)][column[row["protocol"]]]
         assert len(values) == row["replicates"] == (3 if row["size"] < 1 else 1)
         np.testing.assert_allclose(
-            row[["validation_accuracy", "ci_low", "ci_high"]].astype(float), mean_interval(values)
+            row[["validation_accuracy", "ci_low", "ci_high"]].astype(float),
+            accuracy_interval(values),
         )
         assert row["configurations"] == 18
     pd.testing.assert_frame_equal(

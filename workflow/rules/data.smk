@@ -3,6 +3,7 @@
 
 
 rule fetch_fashion_mnist:
+    """Fashion-MNIST's images of clothes, verified."""
     output:
         # Each with a name, without which Snakemake caches only one.
         **{Path(file).name.replace("-", "_"): file for file in paths.fashion_mnist},
@@ -19,6 +20,7 @@ rule fetch_fashion_mnist:
 
 
 rule fetch_vgg16_weights:
+    """VGG16's ImageNet weights, verified."""
     output:
         paths.vgg16_weights,
     log:

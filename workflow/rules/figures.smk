@@ -111,6 +111,7 @@ rule plot_samples:
 
 
 rule plot_accuracy:
+    """The best accuracy of transfer against labels, of all datasets and backbones."""
     input:
         best=f"{paths.table('best_heads')}.parquet",
         sizes=f"{paths.table('sizes')}.parquet",

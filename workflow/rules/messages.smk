@@ -13,14 +13,17 @@ onstart:
         )
         for job in workflow.dag.needrun_jobs()
     }
-    print(plan.describe(jobs.values(), workflow.cores), file=sys.stderr, flush=True)
+    # A cluster is told a number of jobs, each with cores of its own.
+    told = workflow.resource_settings
+    cores = told.cores or told.nodes or 1
+    print(plan.describe(jobs.values(), cores), file=sys.stderr, flush=True)
     # Elsewhere there is none to ask, and here none should run what a cluster has reckoned with.
     if workflow.local_exec and len(jobs) >= launcher.WORTHWHILE_JOBS:
         launcher.start(paths.log(f"{paths.results}/launcher"))
     for bar in progress_bars():
         bar.expect(
             {number: plan.seconds([job]) for number, job in jobs.items()},
-            workflow.cores,
+            cores,
         )
 
 

@@ -130,6 +130,7 @@ rule train_embedding:
 
 
 rule show_tasks:
+    """The pictures of example one-shot tasks."""
     input:
         network=f"{paths.siamese}/network.npz".format(**SHOWN),
         features=one_shot_features(ONE_SHOT.target),
@@ -151,6 +152,7 @@ rule show_tasks:
 
 
 rule compare_classes:
+    """How alike all pairs of classes are: a row a pair."""
     input:
         network=f"{paths.siamese}/network.npz".format(**SHOWN),
         features=[one_shot_features(dataset) for dataset in study.datasets],
@@ -171,6 +173,7 @@ rule compare_classes:
 
 
 rule tabulate_similarity:
+    """How alike all classes are."""
     input:
         p_same=paths.p_same,
         features=[one_shot_features(dataset) for dataset in study.datasets],
@@ -191,6 +194,7 @@ rule tabulate_similarity:
 
 
 rule tabulate_one_shot:
+    """One-shot and few-shot accuracy, and whether a method beats its controls."""
     input:
         history=[f"{run}/history.parquet" for run in ONE_SHOT_RUNS],
         few_shot=[f"{run}/few_shot.parquet" for run in ONE_SHOT_RUNS],
@@ -210,6 +214,7 @@ rule tabulate_one_shot:
 
 
 rule plot_one_shot:
+    """One-shot accuracy against epoch, beside controls and the report's figures."""
     input:
         one_shot=f"{paths.table('one_shot')}.parquet",
         published=PUBLISHED,
@@ -241,6 +246,7 @@ rule plot_one_shot_methods:
 
 
 rule plot_tasks:
+    """Example one-shot tasks and what the Siamese network says."""
     input:
         tasks=paths.tasks,
         images=paths.images.format(dataset=ONE_SHOT.target),
@@ -259,6 +265,7 @@ rule plot_tasks:
 
 
 rule plot_similarity:
+    """How alike classes are, as a heat map."""
     input:
         similarity=f"{paths.table('similarity')}.parquet",
         code=files_behind("one_shot_figures"),
@@ -274,6 +281,7 @@ rule plot_similarity:
 
 
 rule plot_class_map:
+    """All classes in the plane."""
     input:
         similarity=f"{paths.table('similarity')}.parquet",
         code=files_behind("one_shot_figures"),
@@ -291,6 +299,7 @@ rule plot_class_map:
 
 
 rule plot_distance_and_gain:
+    """The distance between datasets against what transfer gains."""
     input:
         similarity=f"{paths.table('similarity')}.parquet",
         gains=f"{paths.table('gains')}.parquet",

@@ -20,6 +20,7 @@ rule report:
 
 
 rule digest_inputs:
+    """The digests of the images and weights that the study begins with."""
     input:
         files=INPUTS,
         code=files_behind("provenance", "store"),
@@ -40,6 +41,7 @@ rule digest_inputs:
 
 
 rule report_html:
+    """The report's one HTML file, and the answer as text."""
     input:
         tables=[f"{paths.table(name)}.parquet" for name in REPORTED],
         runs=f"{paths.table('runs')}.parquet",
@@ -82,6 +84,7 @@ rule report_html:
 
 # Nothing depends on it: it says when the run was, so that it is never the same twice.
 rule describe_run:
+    """The RO-Crate: code, config, packages, machine, and the digest of every file."""
     input:
         made=[*rules.tables.input, *rules.figures.input, paths.report, paths.answer],
         runs=f"{paths.table('runs')}.parquet",

@@ -30,6 +30,7 @@ rule tables:
 
 
 rule tabulate_sizes:
+    """Images per size and class, counted in the files (Tables 1 and 2)."""
     input:
         images=expand(paths.images, dataset=study.datasets),
         samples=expand(paths.samples, dataset=TRANSFER, size=SIZES),
@@ -51,6 +52,7 @@ rule tabulate_sizes:
 
 
 rule tabulate_skipped:
+    """Files of an own folder that were left out, and why."""
     input:
         images=expand(paths.images, dataset=study.datasets),
         code=files_behind("tables"),
@@ -85,6 +87,7 @@ rule gather_rows:
 
 
 rule tabulate_best_heads:
+    """The best head of each dataset, backbone and size (Table 3)."""
     input:
         runs=fill(f"{paths.head}/runs.parquet", HEADS),
         selections=[paths.selection.format(**names) for names in SELECTED],
@@ -106,6 +109,7 @@ rule tabulate_best_heads:
 
 
 rule tabulate_cost:
+    """Seconds and memory of every job that draws, extracts or trains."""
     input:
         tables=expand(
             f"{paths.table('{name}')}.parquet",

@@ -13,6 +13,7 @@ rule gains:
 
 
 rule tabulate_selected:
+    """The selected run of every method, a row a replicate."""
     input:
         runs=f"{paths.table('runs')}.parquet",
         sizes=f"{paths.table('sizes')}.parquet",
@@ -29,6 +30,7 @@ rule tabulate_selected:
 
 
 rule tabulate_verdict:
+    """Accuracies, gains, hypotheses and what a label is worth."""
     input:
         selected=f"{paths.table('selected')}.parquet",
         published=PUBLISHED,

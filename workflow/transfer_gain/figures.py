@@ -524,7 +524,7 @@ def _by_method(rows: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any], pd.Dat
     for method in METHODS:
         of_method = rows[rows["method"] == method]
         for backbone, its_rows in of_method.groupby("backbone", sort=False):
-            name = method if backbone == "none" else f"{method}, {backbone}"
+            name = f"{method}, {'from scratch' if backbone == 'none' else backbone}"
             yield name, {**_method_style(method), "linestyle": lines.get(backbone, "-")}, its_rows
 
 

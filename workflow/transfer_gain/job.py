@@ -31,6 +31,7 @@ def logged(log: Path | str, benchmark: Path | str) -> Iterator[logging.Logger]:
     signal.signal(signal.SIGINT, _interrupted)
     launcher.hand_over()
     started = time.monotonic()
+    Path(benchmark).unlink(missing_ok=True)  # of a run before, which this one may not equal
     terminal.keep()
     sys.stdout.flush()
     sys.stderr.flush()

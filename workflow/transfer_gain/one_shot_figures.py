@@ -15,7 +15,7 @@ from scipy import stats
 from . import one_shot, similarity, words
 from .figures import colors, footnote, paper_style, percent, spread
 from .one_shot_tables import CONTROLS, SIAMESE, UNTRAINED_SIAMESE
-from .statistics import mean_interval
+from .statistics import accuracy_interval
 
 APPROACHES = {
     "first": "trained on some of its classes",
@@ -98,7 +98,9 @@ def _draw_controls(axes: Axes, rows: pd.DataFrame) -> None:
 
 def _draw_course(axes: Axes, rows: pd.DataFrame, color: tuple, label: str) -> None:
     """Draw the mean accuracy on the report's number of tasks over replicates, with its interval."""
-    ends = [(epoch, *mean_interval(runs)) for epoch, runs in rows.groupby("epochs")["accuracy_320"]]
+    ends = [
+        (epoch, *accuracy_interval(runs)) for epoch, runs in rows.groupby("epochs")["accuracy_320"]
+    ]
     epochs, mean, low, high = zip(*ends, strict=True)
     axes.plot(epochs, mean, color=color, label=label)
     axes.fill_between(epochs, low, high, color=color, alpha=0.18)

@@ -7,7 +7,7 @@ import pandas as pd
 import yaml
 
 from . import embeddings, one_shot, words
-from .statistics import SIGNIFICANT, contrast, holm, mean_interval
+from .statistics import SIGNIFICANT, accuracy_interval, contrast, holm
 
 SIAMESE, UNTRAINED_SIAMESE = "siamese", "siamese-untrained"
 # What needs no training: distances on raw features, and the network as it is initialised.
@@ -170,7 +170,7 @@ def summary(history: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
 
 def _compared(runs: pd.DataFrame) -> dict[str, object]:
     """Return a method's accuracy and its difference from the control, over replicates."""
-    mean, low, high = mean_interval(runs["accuracy"])
+    mean, low, high = accuracy_interval(runs["accuracy"])
     difference = contrast([runs["accuracy"] - runs["control_accuracy"]], [1])
     return {
         "accuracy": mean,

@@ -54,7 +54,7 @@ def _one_shot_rows(rows: pd.DataFrame) -> Iterator[str]:
         own = rows[(rows[keys] == theirs[keys]).all(axis=1)]
         if own.empty:
             continue
-        mean, low, high = statistics.mean_interval(own["accuracy_320"])
+        mean, low, high = statistics.accuracy_interval(own["accuracy_320"])
         ends = sorted({f"{theirs['low']:.2f}", f"{theirs['high']:.2f}"})
         yield (
             f"| 4.2.3 | {own['tested_on'].iloc[0]}, not FERG-DB | | one-shot, {theirs['approach']} "

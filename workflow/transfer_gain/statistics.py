@@ -33,6 +33,17 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, 
     return mean, mean - half, mean + half
 
 
+def accuracy_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return `mean_interval` of accuracies, cut off at 0 and 1: no accuracy lies beyond.
+
+    What is cut off holds no possible value, so the interval covers as often as the whole.
+
+    Args:
+        values: one accuracy a replicate, in [0, 1].
+    """
+    return tuple(np.clip(mean_interval(values), 0, 1))
+
+
 class Contrast(NamedTuple):
     """A weighted sum of means, its interval, and the p-values of the tests that it is zero."""
 

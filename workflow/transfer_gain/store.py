@@ -1,6 +1,7 @@
 """Parquet in and out, with its checks: nothing half-written is ever left or read."""
 
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -36,7 +37,10 @@ def written_whole(path: Path | str) -> Iterator[Path]:
         StoreError: the disk is full, or may not be written.
     """
     path = Path(path)
-    # A job may outlive its killed Snakemake, and meet the one that makes the same file again.
+    # A job may outlive its killed Snakemake, and meet the one that makes the same file again: each
+    # has a name of its own, and the later one sweeps away what the earlier has left.
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        left.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield temporary

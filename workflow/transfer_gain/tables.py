@@ -7,7 +7,7 @@ import pandas as pd
 import yaml
 
 from . import selection, store
-from .statistics import mean_interval
+from .statistics import accuracy_interval
 
 COST = ["rule", "dataset", "backbone", "size", "method", "protocol"]
 
@@ -120,7 +120,7 @@ def best_heads(
         where = ["dataset", "backbone", "size"]
         same = runs[(runs[where] == chosen[where].to_numpy()).all(axis=1)]
         accuracy = selection.runs_of(same, chosen)[selection.PROTOCOLS[chosen["protocol"]][1]]
-        mean, low, high = mean_interval(accuracy)
+        mean, low, high = accuracy_interval(accuracy)
         rows.append(
             {
                 **chosen[[*where, "protocol", *selection.CONFIGURATION]],

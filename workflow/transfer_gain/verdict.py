@@ -113,7 +113,7 @@ def accuracy(
         for place, accuracies in _by_place(selected)
     }
     for names, runs in selected.groupby([*PLACE, *METHOD], sort=False):
-        mean, low, high = statistics.mean_interval(runs["accuracy"])
+        mean, low, high = statistics.accuracy_interval(runs["accuracy"])
         first, own = _paired(best[names[: len(PLACE)]], runs.set_index("replicate")["accuracy"])
         behind = statistics.contrast([first - own], [1])
         rows.append(

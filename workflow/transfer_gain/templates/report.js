@@ -1,4 +1,4 @@
-// Tables sort by a click on a heading; on paper everything is open.
+// Tables sort by a click on a heading; what is wide says so; on paper everything is open.
 "use strict";
 for (const table of document.querySelectorAll("table")) {
   const headings = [...table.tHead.rows[0].cells];
@@ -23,6 +23,15 @@ for (const table of document.querySelectorAll("table")) {
     });
   });
 }
+// What is wider than the screen says so: on a phone no scroll bar is seen.
+const markWide = () => {
+  for (const box of document.querySelectorAll(".box")) {
+    box.classList.toggle("wide", box.scrollWidth > box.clientWidth);
+  }
+};
+markWide();
+addEventListener("resize", markWide);
+for (const details of document.querySelectorAll("details")) details.addEventListener("toggle", markWide);
 addEventListener("beforeprint", () => {
   for (const details of document.querySelectorAll("details")) details.open = true;
 });
