@@ -207,6 +207,21 @@ def test_bfloat16_is_near_float32_and_not_the_same(
     assert store.read_metadata(output)["precision"] == "bfloat16"
 
 
+@pytest.mark.parametrize(
+    ("vendor", "flags", "faster"),
+    [
+        ("GenuineIntel", "avx512f avx512_bf16 amx_bf16 amx_tile", True),
+        ("GenuineIntel", "avx512f avx512_bf16", False),
+        ("GenuineIntel", "avx2", False),
+        ("AuthenticAMD", "avx512f avx512_bf16", True),
+        ("AuthenticAMD", "avx2", False),
+    ],
+)
+def test_bfloat16_is_chosen_where_it_is_faster(vendor: str, flags: str, faster: bool):
+    cpuinfo = f"vendor_id\t: {vendor}\nmodel name\t: some processor\nflags\t\t: fpu {flags}\n"
+    assert devices.bfloat16_is_faster(cpuinfo) == faster
+
+
 @pytest.mark.parametrize("resolved", ["float32", "bfloat16"])
 def test_auto_is_resolved_in_the_metadata(
     hand_set, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resolved: str

@@ -42,13 +42,23 @@ def on_gpu() -> bool:
 
 
 def fastest_precision() -> str:
-    """Return "bfloat16" where the job's device computes in it natively, else "float32".
+    """Return "bfloat16" where the job's device is faster in it than in float32, else "float32".
 
-    That is an NVIDIA GPU of compute capability 8.0 or more, or a processor with AMX or AVX512-BF16.
+    An NVIDIA GPU is from compute capability 8.0 on; of processors tells `bfloat16_is_faster`.
     """
     if on_gpu():
         details = tf.config.experimental.get_device_details(tf.config.get_visible_devices("GPU")[0])
         return "bfloat16" if details.get("compute_capability", (0, 0)) >= (8, 0) else "float32"
     cpuinfo = Path("/proc/cpuinfo")
-    flags = cpuinfo.read_text() if cpuinfo.exists() else ""
-    return "bfloat16" if "amx_bf16" in flags or "avx512_bf16" in flags else "float32"
+    faster = cpuinfo.exists() and bfloat16_is_faster(cpuinfo.read_text())
+    return "bfloat16" if faster else "float32"
+
+
+def bfloat16_is_faster(cpuinfo: str) -> bool:
+    """Tell from Linux' /proc/cpuinfo whether a processor computes faster in bfloat16.
+
+    With AMX it does, and with AMD's AVX512-BF16, twice as fast; Intel's, where a virtual machine
+    has it without AMX, is slower than float32 by a third (benchmarks/README.md).
+    """
+    amd_s = "AuthenticAMD" in cpuinfo and "avx512_bf16" in cpuinfo
+    return "amx_bf16" in cpuinfo or amd_s
