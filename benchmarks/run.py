@@ -20,7 +20,7 @@ README = Path(__file__).with_name("README.md")
 # What each is called, and its arguments for --quick.
 BENCHMARKS = {
     "features": ("VGG16's features", "--images 256 --rounds 2"),
-    "heads": ("The sweep of heads", "--per-class 60 --sizes 1 0.1 --rates 0.001 --rounds 1"),
+    "heads": ("The sweep of heads", "--per-class 60 --sizes 1 --rates 0.001 --rounds 1"),
     "store": ("Features on disk", "--per-class 60 --encoded 420 --rounds 2"),
     "snakemake_overhead": ("What the workflow adds to Snakemake", "--rates 2 --rounds 2"),
     "scratch": ("Training from scratch with augmentation", "--images 420 --rounds 2"),

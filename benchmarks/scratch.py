@@ -2,7 +2,8 @@
 
 Each trains the same small network on the same images in batches of 50, each batch changed anew:
 rotated, shifted, zoomed, sheared and mirrored. An epoch of ours is timed within a run as the
-workflow makes it; what comes once a run (tracing, scoring) is left out for all.
+workflow makes it, its random changes, which are drawn at once for all epochs, in proportion; what
+comes once a run (tracing, scoring) is left out for all.
 """
 
 import argparse
@@ -21,11 +22,17 @@ BATCH = 50
 
 
 def ours(data: Replicates, settings: dict, threads: int) -> Callable[[int], Timed]:
-    """Prepare our training: of two epochs the second is timed."""
-    from transfer_gain import cnn, devices, training
+    """Prepare our training: of two epochs the second is timed, and half of the drawing."""
+    from transfer_gain import augmentation, cnn, devices, training
 
     devices.configure(gpu=False, calls=1)
-    fit, seconds = training.fit, []
+    fit, draw, seconds, drawing = training.fit, augmentation.draw_transforms, [], []
+
+    def timed_draw(*arguments: object, **ranges: float) -> np.ndarray:
+        begun = time.perf_counter()
+        drawn = draw(*arguments, **ranges)
+        drawing.append(time.perf_counter() - begun)
+        return drawn
 
     def timed_fit(*arguments: object) -> Iterator[int]:
         updates = fit(*arguments)
@@ -37,18 +44,18 @@ def ours(data: Replicates, settings: dict, threads: int) -> Callable[[int], Time
             seconds.append(time.perf_counter() - begun)
             yield done
 
-    training.fit = timed_fit
+    training.fit, augmentation.draw_transforms = timed_fit, timed_draw
     few = data._replace(validation=data.validation[:2], selection=np.array([True, False]))
 
     def run(number: int) -> Timed:
         cnn.train(few, **settings, evaluate_every_epoch=True)
-        return Timed(None, seconds[-1])
+        return Timed(None, seconds[-1] + drawing[-1] / settings["epochs"])
 
     return run
 
 
 def keras_layers(
-    data: Replicates, network: dict, ranges: dict, in_pipeline: bool, threads: int
+    data: Replicates, network: dict, ranges: dict, l2: float, in_pipeline: bool, threads: int
 ) -> Callable[[int], None]:
     """Prepare Keras' random layers, in front of the network or in a tf.data pipeline."""
     import keras
@@ -67,16 +74,17 @@ def keras_layers(
             layers.RandomFlip("horizontal"),
         ]
     )
+    penalty = {"kernel_regularizer": keras.regularizers.L2(l2)}
     kernel = {"strides": network["stride"], "padding": "same", "activation": network["activation"]}
     model = keras.Sequential(
         [
             *([] if in_pipeline else [augment]),
             layers.Rescaling(1 / 255),
-            layers.Conv2D(network["filters"], network["kernel"], **kernel),
+            layers.Conv2D(network["filters"], network["kernel"], **kernel, **penalty),
             layers.MaxPooling2D(network["pooling"]),
             layers.Flatten(),
-            *(layers.Dense(units, network["activation"]) for units in network["units"]),
-            layers.Dense(data.classes, "softmax"),
+            *(layers.Dense(units, network["activation"], **penalty) for units in network["units"]),
+            layers.Dense(data.classes, "softmax", **penalty),
         ]
     )
     model.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy")
@@ -94,7 +102,9 @@ def keras_layers(
     return run
 
 
-def torch(data: Replicates, network: dict, ranges: dict, threads: int) -> Callable[[int], None]:
+def torch(
+    data: Replicates, network: dict, ranges: dict, l2: float, threads: int
+) -> Callable[[int], None]:
     """Prepare PyTorch: affine_grid and grid_sample on a batch, as torchvision's transforms do."""
     import torch
     from torch import nn
@@ -120,6 +130,7 @@ def torch(data: Replicates, network: dict, ranges: dict, threads: int) -> Callab
     images = torch.from_numpy(data.features[data.samples[0]]).permute(0, 3, 1, 2)
     labels = torch.from_numpy(data.labels[data.samples[0]]).long()
     adam, rng = torch.optim.Adam(model.parameters(), 0.001), np.random.default_rng(0)
+    kernels = [parameter for parameter in model.parameters() if parameter.dim() > 1]
     functional = nn.functional
 
     def run(number: int) -> None:
@@ -129,6 +140,7 @@ def torch(data: Replicates, network: dict, ranges: dict, threads: int) -> Callab
             grid = functional.affine_grid(changes, batch.shape, align_corners=True)
             changed = functional.grid_sample(batch, grid, padding_mode="border", align_corners=True)
             loss = functional.cross_entropy(model(changed), labels[rows])
+            loss = loss + l2 * sum(kernel.square().sum() for kernel in kernels)
             adam.zero_grad()
             loss.backward()
             adam.step()
@@ -159,17 +171,21 @@ def main(arguments: Sequence[str] | None = None) -> str:
         "min_updates": 0,
         "seed_names": (about.seed, "clothes", "1"),
     }
-    threads = options.threads
+    threads, l2 = options.threads, about.heads.l2
     contestants = [
         Contestant(OURS, ours, (data, settings, threads)),
         *(
-            Contestant(f"Keras, random layers {where}", keras_layers, (data, network, ranges, *own))
+            Contestant(
+                f"Keras, random layers {where}", keras_layers, (data, network, ranges, l2, *own)
+            )
             for where, own in (
                 ("in the model", (False, threads)),
                 ("in tf.data", (True, threads)),
             )
         ),
-        Contestant("PyTorch, affine_grid and grid_sample", torch, (data, network, ranges, threads)),
+        Contestant(
+            "PyTorch, affine_grid and grid_sample", torch, (data, network, ranges, l2, threads)
+        ),
     ]
     race = side_by_side.race(contestants, options.rounds, threads)
     rows = [
@@ -181,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> str:
         f"{data.features.shape[2]} pixels, batches of {BATCH}, {options.rounds} rounds, {threads} "
         f"thread{'s' * (threads > 1)} an operation (tf.data and PyTorch's backward pass have more "
         "of their own). PyTorch's is what torchvision's affine transform is made of: torchvision "
-        "itself changes an image at a time. The peers have no weight penalty.\n\n"
+        "itself changes an image at a time.\n\n"
         + side_by_side.table(["", "seconds an epoch", "time / ours"], rows)
         + side_by_side.not_run(race.failed)
     )
