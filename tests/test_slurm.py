@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 import slurm_cluster
-from checkout import copy_checkout, snakemake
+from checkout import ROOT, copy_checkout, snakemake
 
 pytestmark = [
     pytest.mark.slurm,
@@ -56,15 +56,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-def new_checkout(folder: Path) -> Path:
-    """Copy the checkout, with the study."""
-    (copy_checkout(folder) / "study.yaml").write_text(yaml.safe_dump(STUDY))
+def new_checkout(folder: Path, study: dict = STUDY) -> Path:
+    """Copy the checkout, with a study."""
+    (copy_checkout(folder) / "study.yaml").write_text(yaml.safe_dump(study))
     return folder
 
 
-def with_weights(folder: Path, weights: Path) -> Path:
-    """Copy the checkout, with the study and the weights, so that nothing is fetched."""
-    (new_checkout(folder) / "resources" / "weights").mkdir(parents=True)
+def with_weights(folder: Path, weights: Path, study: dict = STUDY) -> Path:
+    """Copy the checkout, with a study and the weights, so that they are not fetched."""
+    (new_checkout(folder, study) / "resources" / "weights").mkdir(parents=True)
     shutil.copy(weights, folder / "resources" / "weights")
     return folder
 
@@ -85,7 +85,7 @@ def start(checkout: Path, *arguments: str) -> subprocess.Popen[str]:
 def run(checkout: Path, *arguments: str) -> str:
     """Run Snakemake on the cluster, and return what it said."""
     process = start(checkout, *arguments)
-    said, _ = process.communicate(timeout=1200)
+    said, _ = process.communicate(timeout=3600)
     assert process.returncode == 0, said
     return said
 
@@ -106,13 +106,17 @@ def tables(checkout: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in files if file.stem != "cost"}
 
 
-@pytest.fixture(scope="module")
-def expected(tmp_path_factory, vgg16_weights_file: Path) -> dict[str, bytes]:
-    """The tables of a run on this machine alone, in this process's environment."""
-    checkout = with_weights(tmp_path_factory.mktemp("local"), vgg16_weights_file)
-    done = snakemake(checkout, "--cores", "2", "tables", "--configfile", "study.yaml", timeout=1200)
+def tables_of_a_local_run(checkout: Path) -> dict[str, bytes]:
+    """Run the study on this machine alone, in this process's environment; return its tables."""
+    done = snakemake(checkout, "--cores", "2", "tables", "--configfile", "study.yaml", timeout=3600)
     assert done.returncode == 0, done.stdout + done.stderr
     return tables(checkout)
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory, vgg16_weights_file: Path) -> dict[str, bytes]:
+    """The tables of the study in a local run."""
+    return tables_of_a_local_run(with_weights(tmp_path_factory.mktemp("local"), vgg16_weights_file))
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +170,36 @@ def test_a_killed_run_and_a_cancelled_job_leave_the_same_tables(submitted, expec
     assert again.returncode == 0, said
     assert re.search(rf"JOB {cancelled} ON n\d CANCELLED", said)
     assert tables(checkout) == expected
+
+
+def test_a_node_set_down_costs_no_more_than_time(submitted, expected):
+    checkout, _ = submitted
+    shutil.rmtree(checkout / "results" / "tiny" / "heads")
+    shutil.rmtree(checkout / "results" / "tiny" / "tables")
+    process = start(checkout, "tables")
+    job = wait_for_job("rule_heads")
+    node = subprocess.check_output(["squeue", "-hj", job, "-o", "%N"], text=True).strip()
+    update = ["scontrol", "update", f"nodename={node}"]
+    subprocess.run([*update, "state=down", "reason=test"], check=True)
+    try:
+        said, _ = process.communicate(timeout=1200)
+    finally:
+        subprocess.run([*update, "state=resume"], check=True)
+    assert process.returncode == 0, said
+    assert tables(checkout) == expected
+
+
+def test_the_smoke_study_has_the_tables_of_a_local_run(tmp_path: Path, vgg16_weights_file: Path):
+    study = yaml.safe_load((ROOT / "workflow/studies/smoke.yaml").read_text())
+    study["results"] = STUDY["results"]
+    local, submitted = (
+        with_weights(tmp_path / name, vgg16_weights_file, study) for name in ("local", "submitted")
+    )
+    of_a_local_run = tables_of_a_local_run(local)
+    run(submitted)
+    assert len(of_a_local_run) == 28  # fourteen tables, as CSV and Parquet
+    assert tables(submitted) == of_a_local_run
+    assert (submitted / "results/tiny/report.html").exists()
 
 
 def test_a_job_over_its_time_limit_is_tried_again_with_more_time(tmp_path: Path):
