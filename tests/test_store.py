@@ -1,6 +1,9 @@
 """Promises of the store: what goes in comes out, whole and unchanged, or is refused by name."""
 
 import itertools
+import os
+import platform
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -208,11 +211,21 @@ def test_a_file_has_its_name_only_when_it_is_whole(tmp_path: Path):
 
 
 def test_what_a_killed_job_left_is_swept_away_by_the_next_and_nothing_else(tmp_path: Path):
-    for name in (".file[1].txt.1.partial", ".file1.txt.1.partial", "file[1].txt.old"):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left = f".file[1].txt.{platform.node()}.{dead.pid}.partial"
+    alive = f".file[1].txt.{platform.node()}.{os.getppid()}.partial"
+    others = [
+        alive,
+        ".file[1].txt.elsewhere.1.partial",
+        left.replace("[1]", "1"),
+        "file[1].txt.old",
+    ]
+    for name in (left, *others):
         (tmp_path / name).write_text("half")
     with store.written_whole(tmp_path / "file[1].txt") as temporary:
         temporary.write_text("whole")
-    assert names(tmp_path) == [".file1.txt.1.partial", "file[1].txt", "file[1].txt.old"]
+    assert names(tmp_path) == sorted(["file[1].txt", *others])
 
 
 @pytest.mark.parametrize("reader", READERS)

@@ -5,6 +5,7 @@ import glob
 import hashlib
 import json
 import os
+import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -38,10 +40,12 @@ def written_whole(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     # A job may outlive its killed Snakemake, and meet the one that makes the same file again: each
-    # has a name of its own, and the later one sweeps away what the earlier has left.
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
-        left.unlink(missing_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # has a name of its own, and sweeps away only what the dead have left.
+    ours = f".{path.name}.{platform.node()}"
+    for left in path.parent.glob(f"{glob.escape(ours)}.*.partial"):
+        if not psutil.pid_exists(int(left.name.split(".")[-2])):
+            left.unlink(missing_ok=True)
+    temporary = path.with_name(f"{ours}.{os.getpid()}.partial")
     try:
         yield temporary
         temporary.replace(path)
