@@ -121,8 +121,10 @@ def main(arguments: Sequence[str] | None = None) -> str:
     return (
         f"{jobs} heads on VGG16's features of {7 * options.per_class:,} images, sizes "
         f"{', '.join(map(str, sorted(options.sizes)))}, one replicate where not said otherwise, "
-        f"{options.rounds} rounds, {threads} threads. Ours is scored six times a run on training "
-        "and validation images, a peer once. scikit-learn has no ELU: its ReLU instead.\n\n"
+        f"learning rate{'s' * (len(options.rates) > 1)} {', '.join(map(str, options.rates))}, "
+        f"{options.rounds} round{'s' * (options.rounds > 1)}, {threads} threads. Ours is "
+        "scored six times a run on training and validation images, a peer once. scikit-learn "
+        "has no ELU: its ReLU instead.\n\n"
         + side_by_side.table(
             ["", "seconds", "time / ours", "best validation accuracy of each size"], rows
         )

@@ -1,10 +1,10 @@
 """Run all benchmarks, or those that are named, one after the other.
 
-    python benchmarks/run.py [--quick] [--write] [NAME ...]
+    python benchmarks/run.py [--quick] [--write] [NAME ...] [OPTION ...]
 
 Prints a section each; --write puts them into benchmarks/README.md, each with the machine, the
 versions and the date of its own run. --quick only shows that they work: much smaller, and never
-written.
+written. Any other option is one of the named benchmark's.
 """
 
 import argparse
@@ -52,14 +52,14 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--write", action="store_true")
-    options = parser.parse_args()
+    options, own = parser.parse_known_args()
     if unknown := set(options.names) - set(BENCHMARKS):
         parser.error(f"found {min(unknown)}, expected {', '.join(BENCHMARKS)}")
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     for name in options.names or BENCHMARKS:
         title, quick = BENCHMARKS[name]
         machine = side_by_side.hardware()
-        result = importlib.import_module(name).main(quick.split() if options.quick else [])
+        result = importlib.import_module(name).main(quick.split() if options.quick else own)
         about = f"{datetime.date.today()}; {machine}; {side_by_side.versions(*PACKAGES)}."
         section = f"## {title}\n\n{result}\n\n*{about}*\n"
         print(f"\n{section}", flush=True)
