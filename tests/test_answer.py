@@ -167,7 +167,8 @@ def test_backbones_are_compared_at_the_sizes_that_they_share():
 def test_the_terminal_s_lines_are_the_sentences_and_the_place():
     made = tables(study())
     *sentences, where = answer.write(made, "results/report.html").splitlines()
-    assert sentences == [each for three in answer.answer(made).values() for each in three]
+    three = [each for three in answer.answer(made).values() for each in three]
+    assert sentences == three + answer.underfit(made, [answer.BASELINE])
     assert where == "The report: results/report.html"
 
 

@@ -67,6 +67,21 @@ def test_what_is_wrong_is_passed_on_and_chatter_is_not(handler, capsys):
     assert "Select" not in said
 
 
+def test_what_control_c_has_ended_did_not_fail(handler, capsys, monkeypatch):
+    monkeypatch.setattr(progress.processes, "interrupted", lambda: True)
+    start(handler, 2, "train_cnn", dataset="clothes")
+    handler.emit(record(LogEvent.JOB_ERROR, jobid=2, rule_name="train_cnn", log=[]))
+    told = "WorkflowError:\nAt least one job did not complete successfully."
+    handler.emit(record(level=logging.ERROR, text=told))
+    assert capsys.readouterr().err == ""
+
+
+def test_the_last_line_has_no_time_left(handler, capsys):
+    for job in (1, 2, 3):
+        handler.emit(record(LogEvent.JOB_FINISHED, job_id=job))
+    assert " 3 of 3 jobs: 3 is done\n" in capsys.readouterr().err.replace("\r", "")
+
+
 def test_on_a_terminal_it_is_a_bar(monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

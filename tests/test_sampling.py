@@ -286,8 +286,10 @@ def test_more_replicates_leave_the_samples_there_were(per_class, fraction, fewer
 
 
 def test_a_class_that_a_size_leaves_without_an_image_is_refused():
-    with pytest.raises(SourceError, match=r"clothes: found 40 training images of class 1, .* 0.01"):
-        draw_samples(make_index([60, 40]), 0.01, "clothes", 1, 2018)
+    with pytest.raises(
+        SourceError, match=r"clothes: found 40 training images of class hat, .* 0.01"
+    ):
+        draw_samples(make_index([60, 40]), 0.01, "clothes", 1, 2018, ["coat", "hat"])
 
 
 def test_replicates_datasets_and_seeds_draw_different_samples():

@@ -184,8 +184,10 @@ def test_a_node_set_down_costs_no_more_than_time(submitted, expected):
     try:
         said, _ = process.communicate(timeout=1200)
     finally:
-        subprocess.run([*update, "state=resume"], check=True)
+        subprocess.run([*update, "state=resume"])  # unless it has come back by itself
     assert process.returncode == 0, said
+    about = subprocess.check_output(["scontrol", "show", "job", job], text=True)
+    assert "Restarts=1" in about
     assert tables(checkout) == expected
 
 

@@ -2,6 +2,7 @@
 
 
 onstart:
+    processes.note_interruption()
     if Path(paths.results).exists() and not os.access(paths.results, os.W_OK):
         raise WorkflowError(
             f"{paths.results}: found a folder that may not be written, expected one that may"
@@ -32,14 +33,17 @@ onsuccess:
         bar.end()
     # Only a run whose goal was the report has its answer.
     if any(paths.report in job.output for job in workflow.dag.jobs):
-        print(Path(paths.answer).read_text(), end="")
+        print(terminal.wrapped(Path(paths.answer).read_text()), end="")
 
 
 onerror:
     for bar in progress_bars():
         bar.end()
-    print(
-        f"Something failed, see above; logs are under {paths.results}/logs/, those of downloads under "
-        "resources/logs/. Once it is mended, the same command goes on from here.",
-        file=sys.stderr,
-    )
+    if processes.interrupted():
+        print("Stopped. The same command goes on from here.", file=sys.stderr)
+    else:
+        print(
+            f"Something failed, see above; logs are under {paths.results}/logs/, those of downloads "
+            "under resources/logs/. Once it is mended, the same command goes on from here.",
+            file=sys.stderr,
+        )

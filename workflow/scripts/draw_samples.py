@@ -9,5 +9,6 @@ with job.logged(*snakemake.log):
         snakemake.wildcards.dataset,
         snakemake.params.replicates,
         snakemake.params.seed,
+        store.read_metadata(snakemake.input.images)["classes"],
     )
     store.write_rows(samples, snakemake.output[0])

@@ -4,6 +4,7 @@ Snakemake finds it by its name as `--logger progress` where this folder is on th
 """
 
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from logging import WARNING, LogRecord
@@ -13,12 +14,14 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 from tqdm import tqdm
 
-from transfer_gain import plan
+from transfer_gain import plan, processes
 
 LAST_LINES = 15  # of a failed job's log
 # What is planned counts as if it had been seen for so long, until more has been.
 TRUSTED_SECONDS = 60
-NOTHING_TO_DO = "Nothing to be done"  # in Snakemake's words
+# In Snakemake's words; what is told already is left out.
+NOTHING_TO_DO = "Nothing to be done"
+TOLD = ("At least one job did not complete", "Exiting because a job execution failed")
 
 
 class LogHandler(LogHandlerBase):
@@ -43,16 +46,18 @@ class LogHandler(LogHandlerBase):
         self._seconds, self._cores = dict(seconds), cores
         self._names: dict[int, str] = {}
         self._finished: list[int] = []
-        self._ended = False
+        self._ended = threading.Event()
         self._started = time.monotonic()
         self._bar = tqdm(
             total=sum(seconds.values()),
-            bar_format="{percentage:3.0f}% {bar:20} {desc}",
+            bar_format="{percentage:3.0f}% {bar:20} {elapsed} {desc}",
             file=sys.stderr,
             disable=not (seconds and sys.stderr.isatty()),
             leave=False,
         )
-        self._bar.set_description_str(f"0 of {len(seconds)} jobs, {self._left()}")
+        self._bar.set_description_str(self._state())
+        if not self._bar.disable:
+            threading.Thread(target=self._tick, args=(self._bar, self._ended), daemon=True).start()
 
     def emit(self, record: LogRecord) -> None:
         """Show what Snakemake logs, or leave it out."""
@@ -60,28 +65,44 @@ class LogHandler(LogHandlerBase):
         if event == LogEvent.JOB_INFO:
             self._names[record.jobid] = " ".join([record.rule_name, *record.wildcards.values()])
         elif event == LogEvent.JOB_FINISHED:
-            if not self._ended:
+            if not self._ended.is_set():
                 self._finish(record.job_id)
         elif event == LogEvent.JOB_ERROR:
-            self._say(self._failure(record))
+            # What Ctrl-C has ended has not failed.
+            if not processes.interrupted():
+                self._say(self._failure(record))
         elif NOTHING_TO_DO in record.getMessage():
             self._say("Nothing to be done: what was asked for is there already.")
+        elif any(told in record.getMessage() for told in TOLD):
+            return
         elif record.levelno >= WARNING and getattr(record, "exception", "") != "RuleException":
             self._say(self.format(record))
 
     def end(self) -> None:
         """Take the bar away, for good: what comes next is not to stand on its line."""
-        self._ended = True
+        self._ended.set()
         self._bar.close()
+
+    @staticmethod
+    def _tick(bar: tqdm, ended: threading.Event) -> None:
+        """Draw the bar each second, so that its clock is seen to run."""
+        while not ended.wait(1):
+            bar.refresh()
 
     def _finish(self, job: int) -> None:
         self._finished.append(job)
-        self._bar.update(self._seconds.get(job, 0))
-        text = f"{len(self._finished)} of {len(self._seconds)} jobs, {self._left()}"
+        text = self._state()
         if self._bar.disable:
             self._say(f"{time.strftime('%H:%M:%S')} {text}: {self._names.get(job, job)} is done")
         else:
-            self._bar.set_description_str(text)
+            self._bar.set_description_str(text, refresh=False)
+            self._bar.update(self._seconds.get(job, 0))
+            self._bar.refresh()
+
+    def _state(self) -> str:
+        """Return how many jobs are done, and the time left while some are not."""
+        done, jobs = len(self._finished), len(self._seconds)
+        return f"{done} of {jobs} jobs" + (f", {self._left()}" if done < jobs else "")
 
     def _left(self) -> str:
         """Return in words how long the other jobs take, at the pace of the finished ones."""
@@ -95,7 +116,8 @@ class LogHandler(LogHandlerBase):
         lines = [f"{self._names.get(record.jobid, record.rule_name)} failed."]
         for path in map(Path, list(record.log)[:1]):  # behind it is what the job cost
             ends = path.read_text(errors="replace").splitlines() if path.exists() else []
-            lines += [f"Its log, {path}, ends:", *(f"    {line}" for line in ends[-LAST_LINES:])]
+            how = "ends:" if ends else "is empty."
+            lines += [f"Its log, {path}, {how}", *(f"    {line}" for line in ends[-LAST_LINES:])]
         return "\n".join(lines)
 
     def _say(self, text: str) -> None:

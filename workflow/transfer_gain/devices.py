@@ -4,7 +4,10 @@ import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Without a driver (Linux, WSL) what TensorFlow says of CUDA is an error to no one.
+_DRIVERS = ("/dev/nvidiactl", "/dev/dxg")
+_LEVEL = "2" if any(Path(driver).exists() for driver in _DRIVERS) else "3"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _LEVEL)
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 # TensorFlow imports Keras, which most jobs have no use for, and Keras imports the others where they

@@ -94,9 +94,9 @@ def plot_learning_rates(
             images, count = rows["training_samples"].iloc[0], rows["replicate"].nunique()
             label = f"{percent(size)}: {images:,} images, {_count(count, 'replicate')}"
             axes.plot(intervals.index, intervals["mean"], "o-", color=color, label=label)
-            axes.fill_between(
-                intervals.index, intervals["low"], intervals["high"], color=color, alpha=0.2
-            )
+            ends = intervals.index, intervals["low"], intervals["high"]
+            axes.fill_between(*ends, color=color, alpha=0.2)
+            axes.vlines(*ends, color=color)  # a band is as wide as there are rates
         for _, row in published.iterrows():
             axes.plot(
                 row["learning_rate"],
@@ -289,7 +289,8 @@ def plot_learning_curves(accuracy: pd.DataFrame, chance: float) -> Figure:
         footnote(
             figure,
             "line: mean over replicates; band and bars: 95 % interval (Student's t),\n"
-            f"none where a method ran once; methods stand side by side\n{_replicates(accuracy)}",
+            "none where a method ran once or always came to the same; methods stand side by side\n"
+            f"{_replicates(accuracy)}",
         )
     return figure
 
@@ -345,7 +346,7 @@ def plot_gains(gains: pd.DataFrame) -> Figure:
         footnote(
             figure,
             "mean over replicates; bars: 95 % interval of the paired difference (Student's t),\n"
-            "none where a method ran once",
+            "none where a method ran once or always came to the same",
         )
     return figure
 
@@ -394,7 +395,7 @@ def plot_label_value(label_value: pd.DataFrame) -> Figure:
             figure,
             "above the dotted line labels are saved; arrow: the baseline needs more (or fewer) "
             "than it ever had.\nbars: 95 % interval (bootstrap over replicates), none where a "
-            "method ran once; methods stand side by side",
+            "method ran once or always came to the same; methods stand side by side",
         )
     return figure
 
@@ -570,7 +571,7 @@ def colors(count: int) -> list:
 
 def footnote(figure: Figure, text: str) -> None:
     """Write below a figure how it is to be read."""
-    figure.text(0.0, 0.0, text, fontsize="small", color="0.35", va="top")
+    figure.text(0.0, -0.015, text, fontsize="small", color="0.35", va="top")
 
 
 @contextmanager

@@ -164,7 +164,7 @@ def plot_methods(rows: pd.DataFrame) -> Figure:
         footnote(
             figure,
             "gray: controls, which need no training. mean over replicates; bars: 95 % interval "
-            "(Student's t),\nnone where a method ran once",
+            "(Student's t),\nnone where a method ran once or always came to the same",
         )
     return figure
 
@@ -338,7 +338,8 @@ def plot_distance_and_gain(table: pd.DataFrame, gains: pd.DataFrame) -> Figure:
         count = len(shown)
         footnote(
             figure,
-            "bars: 95 % interval of the gain over replicates, none where a method ran once. The "
+            "bars: 95 % interval of the gain over replicates, none where a method ran once or "
+            "always came to the same. The "
             f"study has {count} dataset{'s' if count != 1 else ''} with a gain:\n"
             + (
                 "too few to tell a trend from chance; sizes of one dataset are no further evidence."

@@ -1,4 +1,4 @@
-"""Processes that end with the one that started them."""
+"""Processes that end with the one that started them, and whether the user stopped them."""
 
 import ctypes
 import os
@@ -6,6 +6,26 @@ import signal
 import sys
 
 SET_PARENT_DEATH_SIGNAL = 1  # Linux' prctl(2)
+
+_interrupted = False
+
+
+def note_interruption() -> None:
+    """Note from now on whether Ctrl-C was pressed, for `interrupted`; it still does what it did."""
+    before = signal.getsignal(signal.SIGINT)
+
+    def noted(*arguments: object) -> None:
+        global _interrupted
+        _interrupted = True
+        before(*arguments)
+
+    if callable(before):  # else it is ignored
+        signal.signal(signal.SIGINT, noted)
+
+
+def interrupted() -> bool:
+    """Tell whether Ctrl-C was pressed since `note_interruption`."""
+    return _interrupted
 
 
 def end_with(parent: int) -> None:

@@ -71,7 +71,8 @@ SECTIONS = (
         "hypotheses",
         "Hypotheses",
         "H1: transfer improves accuracy. H2: it improves it more where images are few. Tested one-"
-        "sided on the gain over training from scratch, corrected after Holm.",
+        "sided on the gain over training from scratch, corrected after Holm. By H2 the gain "
+        "at the smallest size less that at a larger one is positive, and its slope negative.",
         (),
         ("hypotheses",),
     ),
@@ -155,6 +156,7 @@ def render(
     return environment.get_template("report.html").render(
         **facts,
         answer=answer.answer(rows),
+        caveats=answer.underfit(rows, [answer.BASELINE]),
         scored_on=answer.scored_on(rows),
         sentences={
             "learning-curves": [*answer.underfit(rows), *answer.beside_the_report(rows)],

@@ -1,5 +1,6 @@
 """Nested samples, the validation halves, and what every method trains on."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,12 @@ from .store import (
 
 
 def draw_samples(
-    index: pd.DataFrame, fraction: float, dataset: str, replicates: int, study_seed: int
+    index: pd.DataFrame,
+    fraction: float,
+    dataset: str,
+    replicates: int,
+    study_seed: int,
+    classes: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Draw a size's samples: stratified, and nested in the larger sizes of the same replicate.
 
@@ -33,6 +39,7 @@ def draw_samples(
         dataset: its name, for the seed.
         replicates: how many samples.
         study_seed: the study's seed.
+        classes: their names, for the error.
 
     Raises:
         SourceError: a class is left without a sample.
@@ -47,8 +54,12 @@ def draw_samples(
         for label, images in training.groupby("label", sort=True):
             count = int(fraction * len(images) + 0.5)
             if count == 0:
+                name = classes[label] if classes else label
+                images_are = (
+                    "1 training image" if len(images) == 1 else f"{len(images)} training images"
+                )
                 raise SourceError(
-                    f"{dataset}: found {len(images)} training images of class {label}, of which "
+                    f"{dataset}: found {images_are} of class {name}, of which "
                     f"size {fraction:g} leaves none; expected at least {0.5 / fraction:.0f}, "
                     "or only larger fractions under sizes"
                 )

@@ -1,7 +1,9 @@
 """The terminal that the user sees, also while a job's output goes into its log."""
 
 import os
+import shutil
 import sys
+import textwrap
 from typing import TextIO
 
 _kept: TextIO | None = None
@@ -12,6 +14,21 @@ def keep() -> None:
     global _kept
     if sys.stderr.isatty():
         _kept = os.fdopen(os.dup(2), "w")
+
+
+def say(line: str) -> None:
+    """Write a line to the terminal, if there is one, over a bar that may stand there."""
+    if screen := terminal():
+        screen.write(f"\r{line:<{shutil.get_terminal_size().columns - 1}}\n")
+        screen.flush()
+
+
+def wrapped(text: str) -> str:
+    """Return a text whose lines break at words where standard output is a terminal."""
+    if not sys.stdout.isatty():
+        return text
+    columns = shutil.get_terminal_size().columns - 1
+    return "".join(f"{textwrap.fill(line, columns)}\n" for line in text.splitlines())
 
 
 def terminal() -> TextIO | None:

@@ -20,7 +20,7 @@ import requests
 from tqdm import tqdm
 
 from transfer_gain.sources import SourceError
-from transfer_gain.terminal import terminal
+from transfer_gain.terminal import say, terminal
 
 log = logging.getLogger(__name__)
 pooch.get_logger().setLevel(logging.WARNING)  # our own lines say as much
@@ -111,6 +111,7 @@ def fetch(artefact: Artefact, folder: Path, *, timeout: float = 30) -> None:
     reasons = []
     for mirror in artefact.mirrors:
         log.info("%s: trying %s", artefact.name, mirror.name)
+        say(f"fetching {artefact.name} from {mirror.name}")
         try:
             shutil.rmtree(scratch, ignore_errors=True)  # of a fetch that was killed
             _deliver(artefact, mirror, folder, scratch, timeout)
@@ -266,12 +267,12 @@ def _download_with_pip(address: str, output_file: str, pooch: None, *, timeout: 
 
 
 def _run(command: list[str], folder: str, timeout: float) -> None:
-    """Run a package client in `folder`; its progress shows on a terminal only."""
+    """Run a package client in `folder`."""
     result = subprocess.run(
         command,
         cwd=folder,
         stdin=subprocess.DEVNULL,
-        stdout=terminal() or subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         timeout=timeout + LARGEST_DOWNLOAD / SLOWEST_BYTES_PER_S,

@@ -25,7 +25,7 @@ for (const table of document.querySelectorAll("table")) {
 }
 // What is wider than the screen says so: on a phone no scroll bar is seen.
 const markWide = () => {
-  for (const box of document.querySelectorAll(".box")) {
+  for (const box of document.querySelectorAll(".box, pre")) {
     box.classList.toggle("wide", box.scrollWidth > box.clientWidth);
   }
 };

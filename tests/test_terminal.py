@@ -1,0 +1,59 @@
+"""Promises of what a user's terminal shows."""
+
+import io
+import os
+import shutil
+import signal
+import sys
+
+import pytest
+
+from transfer_gain import processes, terminal
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def screen_of_40_columns(monkeypatch: pytest.MonkeyPatch) -> Screen:
+    """Put a terminal in the place of standard output and error."""
+    made = Screen()
+    monkeypatch.setattr(sys, "stdout", made)
+    monkeypatch.setattr(sys, "stderr", made)
+    monkeypatch.setattr(terminal, "_kept", None)
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((40, 24)))
+    return made
+
+
+def test_long_lines_break_at_words_on_a_terminal(monkeypatch: pytest.MonkeyPatch):
+    screen_of_40_columns(monkeypatch)
+    text = "Most accurate on clothes: at 12 images per class transfer from vgg16.\nThe report: x\n"
+    lines = terminal.wrapped(text).splitlines()
+    assert max(map(len, lines)) < 40
+    assert " ".join(lines).split() == text.split()
+    assert lines[-1] == "The report: x"
+
+
+def test_elsewhere_lines_are_left_as_they_are(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert terminal.wrapped("word " * 100 + "\n") == "word " * 100 + "\n"
+
+
+def test_a_line_covers_the_bar_that_stands_there(monkeypatch: pytest.MonkeyPatch):
+    screen = screen_of_40_columns(monkeypatch)
+    terminal.say("fetching weights")
+    assert screen.getvalue() == f"\r{'fetching weights':<39}\n"
+
+
+def test_control_c_is_noted_and_does_what_it_did(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(processes, "_interrupted", False)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        processes.note_interruption()
+        assert not processes.interrupted()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert processes.interrupted()
+    finally:
+        signal.signal(signal.SIGINT, before)
