@@ -244,7 +244,7 @@ def test_learning_rates_name_configuration_units_sizes_and_replicates():
     ]
     assert any("2018 report, its best at 0.1 %\n(2 hidden layers, sigmoid)" in t for t in legend)
     assert any(text.startswith("chance (0.143)") for text in legend)
-    assert "mean over replicates; band: 95 % interval" in text_of(figure)
+    assert "mean over replicates; band and bars: 95 % interval" in text_of(figure)
 
 
 def test_learning_rates_show_the_means_of_the_chosen_layers_and_activation():
@@ -257,15 +257,15 @@ def test_learning_rates_show_the_means_of_the_chosen_layers_and_activation():
     np.testing.assert_allclose(accuracies, means)
 
 
-def test_one_replicate_has_no_band_and_several_have():
-    for replicates, bands in ((1, 0), (3, 1)):
+def test_one_replicate_has_neither_band_nor_bars_and_several_have():
+    for replicates, shown in ((1, 0), (3, 2)):
         (axes,) = learning_rates({0.1: replicates}).axes
         drawn = [
-            band
-            for band in axes.collections
-            if any(len(path.vertices) > 1 for path in band.get_paths())
+            each
+            for each in axes.collections
+            if any(len(path.vertices) > 1 for path in each.get_paths())
         ]
-        assert len(drawn) == bands
+        assert len(drawn) == shown
 
 
 def test_the_reports_figure_is_drawn_only_beside_its_own_data():

@@ -94,9 +94,10 @@ def plot_learning_rates(
             images, count = rows["training_samples"].iloc[0], rows["replicate"].nunique()
             label = f"{percent(size)}: {images:,} images, {_count(count, 'replicate')}"
             axes.plot(intervals.index, intervals["mean"], "o-", color=color, label=label)
-            ends = intervals.index, intervals["low"], intervals["high"]
+            known = intervals.dropna()
+            ends = known.index, known["low"], known["high"]
             axes.fill_between(*ends, color=color, alpha=0.2)
-            axes.vlines(*ends, color=color)  # a band is as wide as there are rates
+            axes.vlines(*ends, color=color)  # of one rate there is no band
         for _, row in published.iterrows():
             axes.plot(
                 row["learning_rate"],
@@ -119,7 +120,7 @@ def plot_learning_rates(
         axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
         axes.minorticks_off()
         axes.legend(title="training images", loc="center left", bbox_to_anchor=(1.01, 0.5))
-        footnote(figure, BAND)
+        footnote(figure, BAND.replace("band", "band and bars"))
     return figure
 
 
