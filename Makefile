@@ -22,15 +22,15 @@ SNAKEMAKE := PYTHONPATH="$(CURDIR)/workflow" $(RUN) snakemake --cores all --logg
 .PHONY: study demo own ask test test-slurm test-faults browser bench env
 
 study: env
-	$(SNAKEMAKE)
+	@$(SNAKEMAKE)
 
 demo: env
-	$(SNAKEMAKE) --configfile workflow/studies/demo.yaml
+	@$(SNAKEMAKE) --configfile workflow/studies/demo.yaml
 
 # Through the environment, so that any character may stand in a path.
 export DATA RESULTS
 own: $(if $(DATA),env,ask)
-	$(SNAKEMAKE) --configfile workflow/studies/own.yaml --config results="$$RESULTS" \
+	@$(SNAKEMAKE) --configfile workflow/studies/own.yaml --config results="$$RESULTS" \
 	  "datasets={mine: {path: \"$$(printf %s "$$DATA" | sed 's/[\\"]/\\&/g')\"}}"
 
 ask:
