@@ -55,6 +55,8 @@ def main() -> None:
     options, own = parser.parse_known_args()
     if unknown := set(options.names) - set(BENCHMARKS):
         parser.error(f"found {min(unknown)}, expected {', '.join(BENCHMARKS)}")
+    if own and (options.quick or not options.names):
+        parser.error(f"found {own[0]}, expected its benchmark named before it, and no --quick")
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     for name in options.names or BENCHMARKS:
         title, quick = BENCHMARKS[name]

@@ -257,6 +257,15 @@ def test_learning_rates_show_the_means_of_the_chosen_layers_and_activation():
     np.testing.assert_allclose(accuracies, means)
 
 
+def test_no_band_or_bar_of_an_accuracy_goes_beyond_one():
+    near_one = runs_of({0.1: 2})
+    near_one["validation_accuracy"] = np.where(near_one["replicate"] == 0, 0.9, 1.0)
+    published = tables.read_published(PUBLISHED, "best_heads", {})
+    (axes,) = figures.plot_learning_rates(near_one, CHOSEN, published, 1 / 7).axes
+    drawn = [path for each in axes.collections for path in each.get_paths()]
+    assert max(path.vertices[:, 1].max() for path in drawn) == 1
+
+
 def test_one_replicate_has_neither_band_nor_bars_and_several_have():
     for replicates, shown in ((1, 0), (3, 2)):
         (axes,) = learning_rates({0.1: replicates}).axes

@@ -64,6 +64,11 @@ def test_the_verdict_is_that_of_the_paired_difference(ahead, said):
     assert "the strongest one" in rows.loc["cosine", "verdict"]
 
 
+def test_no_interval_of_an_accuracy_goes_beyond_one():
+    rows = unseen(one_shot_tables.summary(history(siamese=[0.6, 0.7, 0.74, 0.7, 0.74]), PUBLISHED))
+    assert 0.9 < rows.loc[SIAMESE, "ci_high"] <= 1
+
+
 def test_p_values_are_corrected_for_every_test_of_the_table():
     table = one_shot_tables.summary(history(siamese=AHEAD, whitening=LEVEL), PUBLISHED)
     tests = table["p_value"].notna().sum()  # the strongest control is not tested against itself

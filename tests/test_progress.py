@@ -4,6 +4,7 @@ import io
 import logging
 import re
 import sys
+import time
 
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -95,4 +96,8 @@ def test_on_a_terminal_it_is_a_bar(monkeypatch):
     handler._bar.refresh()
     assert "1 of 2 jobs, " in screen.getvalue()
     assert "50%" in screen.getvalue()
+    drawn = len(screen.getvalue())
+    time.sleep(2.5)
+    assert len(screen.getvalue()) > drawn  # its clock is seen to run
+    handler.end()
     handler.close()

@@ -219,6 +219,7 @@ def test_what_a_killed_job_left_is_swept_away_by_the_next_and_nothing_else(tmp_p
         alive,
         ".file[1].txt.elsewhere.1.partial",
         left.replace("[1]", "1"),
+        left.replace(f".{dead.pid}.", f".cluster.{dead.pid}."),  # of a host that is so called
         "file[1].txt.old",
     ]
     for name in (left, *others):

@@ -173,6 +173,13 @@ def test_accuracy_is_the_mean_over_replicates_with_its_interval():
     assert row["levelled_off"] == pytest.approx(2 / 3)
 
 
+def test_no_interval_of_an_accuracy_goes_beyond_what_accuracies_can_be():
+    near_one = only(accuracy(runs(SCRATCH[0], 0.01, [0.95, 0.97, 1.0])), method="baseline")
+    assert near_one["ci_high"] == 1
+    near_zero = only(accuracy(runs(SCRATCH[0], 0.01, [0.0, 0.01, 0.05])), method="baseline")
+    assert near_zero["ci_low"] == 0
+
+
 def test_published_values_stand_only_beside_the_reports_own():
     selected = study({1.0: 1, 0.1: 1, 0.01: 1})
     table = accuracy(selected)

@@ -14,9 +14,9 @@ onstart:
         )
         for job in workflow.dag.needrun_jobs()
     }
-    # A cluster is told a number of jobs, each with cores of its own.
+    # A cluster is told how many jobs may run side by side, and `cores` is what one node has.
     told = workflow.resource_settings
-    cores = told.cores or told.nodes or 1
+    cores = told.cores if workflow.local_exec else min(told.nodes or 1, len(jobs))
     print(plan.describe(jobs.values(), cores), file=sys.stderr, flush=True)
     # Elsewhere there is none to ask, and here none should run what a cluster has reckoned with.
     if workflow.local_exec and len(jobs) >= launcher.WORTHWHILE_JOBS:

@@ -1,6 +1,6 @@
 """The figures of the report: rows in, pictures out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from .selection import CONFIGURATION
-from .statistics import mean_interval
+from .statistics import accuracy_interval, mean_interval
 from .store import VALIDATION, written_whole
 
 TOP = 1.02  # of an axis of accuracies: the marker of a perfect one is seen whole
@@ -90,7 +90,7 @@ def plot_learning_rates(
         figure, axes = plt.subplots(figsize=(6.4, 4))
         for size, color in zip(sizes, colors(len(sizes)), strict=True):
             rows = same[same["size"] == size]
-            intervals = _intervals(rows, "learning_rate", "validation_accuracy")
+            intervals = _intervals(rows, "learning_rate", "validation_accuracy", accuracy_interval)
             images, count = rows["training_samples"].iloc[0], rows["replicate"].nunique()
             label = f"{percent(size)}: {images:,} images, {_count(count, 'replicate')}"
             axes.plot(intervals.index, intervals["mean"], "o-", color=color, label=label)
@@ -139,7 +139,7 @@ def plot_long_runs(history: pd.DataFrame) -> Figure:
         for size, axes in zip(sizes, row[0], strict=True):
             rows = history[history["size"] == size]
             for (column, name), color in zip(names.items(), colors(2), strict=True):
-                intervals = _intervals(rows, "epoch", column)
+                intervals = _intervals(rows, "epoch", column, mean_interval)
                 axes.plot(intervals.index, intervals["mean"], color=color, label=name)
                 axes.fill_between(
                     intervals.index, intervals["low"], intervals["high"], color=color, alpha=0.2
@@ -497,11 +497,11 @@ def best_at_smallest(selections: pd.DataFrame) -> pd.Series:
     return rows.loc[rows["size"].idxmin()]
 
 
-def _intervals(rows: pd.DataFrame, by: str, column: str) -> pd.DataFrame:
+def _intervals(rows: pd.DataFrame, by: str, column: str, interval: Callable) -> pd.DataFrame:
     """Return mean, low and high over replicates of a column for each value of another."""
     return (
         rows.groupby(by)[column]
-        .apply(lambda values: pd.Series(mean_interval(values), index=["mean", "low", "high"]))
+        .apply(lambda values: pd.Series(interval(values), index=["mean", "low", "high"]))
         .unstack()
     )
 

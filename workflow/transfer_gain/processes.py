@@ -4,6 +4,9 @@ import ctypes
 import os
 import signal
 import sys
+import threading
+from collections.abc import Callable
+from functools import partial
 
 SET_PARENT_DEATH_SIGNAL = 1  # Linux' prctl(2)
 
@@ -11,20 +14,26 @@ _interrupted = False
 
 
 def note_interruption() -> None:
-    """Note from now on whether Ctrl-C was pressed, for `interrupted`; it still does what it did."""
-    before = signal.getsignal(signal.SIGINT)
+    """Note from now on, for `interrupted`, that Ctrl-C or SIGTERM came; both do what they did.
 
-    def noted(*arguments: object) -> None:
-        global _interrupted
-        _interrupted = True
-        before(*arguments)
+    Only a program's first thread may; from another this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before = signal.getsignal(number)
+        if callable(before):  # else it is ignored, or ends the process
+            signal.signal(number, partial(_noted, before))
 
-    if callable(before):  # else it is ignored
-        signal.signal(signal.SIGINT, noted)
+
+def _noted(before: Callable, *arguments: object) -> None:
+    global _interrupted
+    _interrupted = True
+    before(*arguments)
 
 
 def interrupted() -> bool:
-    """Tell whether Ctrl-C was pressed since `note_interruption`."""
+    """Tell whether Ctrl-C or SIGTERM came since `note_interruption`."""
     return _interrupted
 
 

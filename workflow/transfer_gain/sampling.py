@@ -1,5 +1,6 @@
 """Nested samples, the validation halves, and what every method trains on."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -54,14 +55,15 @@ def draw_samples(
         for label, images in training.groupby("label", sort=True):
             count = int(fraction * len(images) + 0.5)
             if count == 0:
+                least = math.ceil(0.5 / fraction)
                 name = classes[label] if classes else label
                 images_are = (
                     "1 training image" if len(images) == 1 else f"{len(images)} training images"
                 )
                 raise SourceError(
                     f"{dataset}: found {images_are} of class {name}, of which "
-                    f"size {fraction:g} leaves none; expected at least {0.5 / fraction:.0f}, "
-                    "or only larger fractions under sizes"
+                    f"size {fraction:g} leaves none; expected at least {least}, or only larger "
+                    "fractions under sizes"
                 )
             sample = images.iloc[rng.permutation(len(images))[:count]][["image_id", "label"]]
             samples.append(sample.assign(replicate=np.int32(replicate)))

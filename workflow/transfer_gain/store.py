@@ -42,11 +42,12 @@ def written_whole(path: Path | str) -> Iterator[Path]:
     # A job may outlive its killed Snakemake, and meet the one that makes the same file again: each
     # has a name of its own, and sweeps away only what the dead have left.
     ours = f".{path.name}.{platform.node()}"
-    for left in path.parent.glob(f"{glob.escape(ours)}.*.partial"):
-        if not psutil.pid_exists(int(left.name.split(".")[-2])):
-            left.unlink(missing_ok=True)
     temporary = path.with_name(f"{ours}.{os.getpid()}.partial")
     try:
+        for left in path.parent.glob(f"{glob.escape(ours)}.*.partial"):
+            process = left.name[len(ours) + 1 : -len(".partial")]
+            if process.isdigit() and not psutil.pid_exists(int(process)):
+                left.unlink(missing_ok=True)
         yield temporary
         temporary.replace(path)
     except OSError as error:

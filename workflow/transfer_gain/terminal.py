@@ -17,18 +17,19 @@ def keep() -> None:
 
 
 def say(line: str) -> None:
-    """Write a line to the terminal, if there is one, over a bar that may stand there."""
+    """Write a line to the terminal, if there is one, in the place of a bar that may stand there."""
     if screen := terminal():
-        screen.write(f"\r{line:<{shutil.get_terminal_size().columns - 1}}\n")
+        screen.write(f"\r\x1b[K{line}\n")
         screen.flush()
 
 
 def wrapped(text: str) -> str:
-    """Return a text whose lines break at words where standard output is a terminal."""
+    """Return a text whose lines break between words where standard output is a terminal."""
     if not sys.stdout.isatty():
         return text
+    whole = {"break_long_words": False, "break_on_hyphens": False}  # a path is to be copied
     columns = shutil.get_terminal_size().columns - 1
-    return "".join(f"{textwrap.fill(line, columns)}\n" for line in text.splitlines())
+    return "".join(f"{textwrap.fill(line, columns, **whole)}\n" for line in text.splitlines())
 
 
 def terminal() -> TextIO | None:

@@ -17,10 +17,9 @@ from typing import IO
 
 import pooch
 import requests
-from tqdm import tqdm
 
 from transfer_gain.sources import SourceError
-from transfer_gain.terminal import say, terminal
+from transfer_gain.terminal import say
 
 log = logging.getLogger(__name__)
 pooch.get_logger().setLevel(logging.WARNING)  # our own lines say as much
@@ -208,26 +207,16 @@ def _downloader(download: Download, by_hand: Path, timeout: float) -> Callable[.
 
 
 def _download_with_http(address: str, output_file: str, pooch: None, *, timeout: float) -> None:
-    """Download over HTTP(S) (a downloader for pooch) with a bar, if this is a terminal.
+    """Download over HTTP(S) (a downloader for pooch).
 
     Unlike pooch's own downloader it ends a download that never stalls but never gets far either.
     """
     with requests.get(address, stream=True, timeout=timeout) as response:
         response.raise_for_status()
-        size = int(response.headers.get("Content-Length", 0)) or None
         started = time.monotonic()
-        bar = tqdm(
-            desc=Path(address).name,
-            total=size,
-            unit="B",
-            unit_scale=True,
-            file=terminal(),
-            disable=terminal() is None,
-        )
-        with bar, Path(output_file).open("wb") as file:
+        with Path(output_file).open("wb") as file:
             for chunk in response.iter_content(chunk_size=1024):
                 file.write(chunk)
-                bar.update(len(chunk))
                 seconds = time.monotonic() - started
                 if seconds > timeout and file.tell() < SLOWEST_BYTES_PER_S * seconds:
                     raise TimeoutError(f"slower than {SLOWEST_BYTES_PER_S:,} bytes/s")
