@@ -71,8 +71,7 @@ def peer(name: str, config: Path, threads: int) -> Callable[[int], pd.Series]:
         done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(done.stderr.strip().splitlines()[-1])
-        rows = pd.read_csv(output, dtype={"size": str})
-        return rows.groupby("size")["validation_accuracy"].max()
+        return pd.read_csv(output).groupby("size")["validation_accuracy"].max()
 
     return run
 

@@ -60,8 +60,8 @@ def fastest_precision() -> str:
 def bfloat16_is_faster(cpuinfo: str) -> bool:
     """Tell from Linux' /proc/cpuinfo whether a processor computes faster in bfloat16.
 
-    With AMX it does, and with AMD's AVX512-BF16, twice as fast; Intel's, where a virtual machine
-    has it without AMX, is slower than float32 by a third (benchmarks/README.md).
+    With AMX it does, and with AMD's AVX512-BF16, twice as fast; with Intel's, where a virtual
+    machine has it without AMX, images take 1.6 times as long (benchmarks/README.md).
     """
     amd_s = "AuthenticAMD" in cpuinfo and "avx512_bf16" in cpuinfo
     return "amx_bf16" in cpuinfo or amd_s
