@@ -36,8 +36,8 @@ def describe(jobs: Iterable[tuple[str, float]], cores: int) -> str:
     about = duration(seconds(jobs) / cores)
     about = about if about.startswith("under") else f"very roughly {about}"
     return (
-        f"{len(jobs)} job{'s' * (len(jobs) != 1)}, {about} on {cores} core{'s' * (cores > 1)}: a fast "
-        "machine takes less, a busy one more. A run that is stopped goes on where it was."
+        f"{len(jobs)} job{'s' * (len(jobs) != 1)}, {about} on {cores} core{'s' * (cores > 1)}: a "
+        "fast machine takes less, a busy one more. A run that is stopped goes on where it was."
     )
 
 
