@@ -168,7 +168,7 @@ def test_the_terminal_s_lines_are_the_sentences_and_the_place():
     made = tables(study())
     *sentences, where = answer.write(made, "results/report.html").splitlines()
     three = [each for three in answer.answer(made).values() for each in three]
-    assert sentences == three + answer.underfit(made, [answer.BASELINE])
+    assert sentences == three + answer.caveats(made)
     assert where == "The report: results/report.html"
 
 

@@ -1,6 +1,5 @@
 """Promises of what make shows of a run: how far it is, the time left, which job failed and why."""
 
-import io
 import logging
 import re
 import sys
@@ -10,6 +9,7 @@ import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
 import snakemake_logger_plugin_progress as progress
+from test_terminal import Screen
 
 
 def record(event: LogEvent | None = None, level: int = logging.INFO, text: str = "", **fields):
@@ -69,7 +69,7 @@ def test_what_is_wrong_is_passed_on_and_chatter_is_not(handler, capsys):
 
 
 def test_what_control_c_has_ended_did_not_fail(handler, capsys, monkeypatch):
-    monkeypatch.setattr(progress.processes, "interrupted", lambda: True)
+    monkeypatch.setattr(progress.messages, "interrupted", lambda: True)
     start(handler, 2, "train_cnn", dataset="clothes")
     handler.emit(record(LogEvent.JOB_ERROR, jobid=2, rule_name="train_cnn", log=[]))
     told = "WorkflowError:\nAt least one job did not complete successfully."
@@ -84,11 +84,7 @@ def test_the_last_line_has_no_time_left(handler, capsys):
 
 
 def test_on_a_terminal_it_is_a_bar(monkeypatch):
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    screen = Terminal()
+    screen = Screen()
     monkeypatch.setattr(sys, "stderr", screen)
     handler = progress.LogHandler(None, None)
     handler.expect({1: 1, 2: 1}, cores=1)

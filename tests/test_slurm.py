@@ -90,6 +90,13 @@ def run(checkout: Path, *arguments: str) -> str:
     return said
 
 
+def start_heads_again(checkout: Path) -> subprocess.Popen[str]:
+    """Delete heads and tables of a study that has run, and start Snakemake to make them."""
+    for name in ("heads", "tables"):
+        shutil.rmtree(checkout / "results" / "tiny" / name)
+    return start(checkout, "tables")
+
+
 def wait_for_job(comment: str, state: str = "RUNNING", seconds: float = 300) -> str:
     """Wait for a job of the cluster whose comment begins so, and return its number."""
     for _ in range(int(seconds)):
@@ -151,9 +158,7 @@ def test_only_what_extracts_features_asks_for_the_gpu(submitted):
 
 def test_a_killed_run_and_a_cancelled_job_leave_the_same_tables(submitted, expected):
     checkout, _ = submitted
-    shutil.rmtree(checkout / "results" / "tiny" / "heads")
-    shutil.rmtree(checkout / "results" / "tiny" / "tables")
-    killed = start(checkout, "tables")
+    killed = start_heads_again(checkout)
     wait_for_job("rule_heads")
     killed.send_signal(signal.SIGKILL)
     said, _ = killed.communicate(timeout=60)
@@ -174,9 +179,7 @@ def test_a_killed_run_and_a_cancelled_job_leave_the_same_tables(submitted, expec
 
 def test_a_node_set_down_costs_no_more_than_time(submitted, expected):
     checkout, _ = submitted
-    shutil.rmtree(checkout / "results" / "tiny" / "heads")
-    shutil.rmtree(checkout / "results" / "tiny" / "tables")
-    process = start(checkout, "tables")
+    process = start_heads_again(checkout)
     job = wait_for_job("rule_heads")
     node = subprocess.check_output(["squeue", "-hj", job, "-o", "%N"], text=True).strip()
     update = ["scontrol", "update", f"nodename={node}"]

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from transfer_gain import processes, terminal
+from transfer_gain import messages, terminal
 
 
 class Screen(io.StringIO):
@@ -30,7 +30,7 @@ def test_long_lines_break_at_words_on_a_terminal(monkeypatch: pytest.MonkeyPatch
     screen_of_40_columns(monkeypatch)
     text = "Most accurate on clothes: at 12 images per class transfer from vgg16.\n"
     text += "The report: a/path-that-is-longer/than-the-terminal-is-wide.html\n"
-    lines = terminal.wrapped(text).splitlines()
+    lines = messages.wrapped(text).splitlines()
     assert max(map(len, lines[:-1])) < 40
     assert " ".join(lines).split() == text.split()
     assert lines[-1] == "a/path-that-is-longer/than-the-terminal-is-wide.html"
@@ -38,7 +38,7 @@ def test_long_lines_break_at_words_on_a_terminal(monkeypatch: pytest.MonkeyPatch
 
 def test_elsewhere_lines_are_left_as_they_are(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "stdout", io.StringIO())
-    assert terminal.wrapped("word " * 100 + "\n") == "word " * 100 + "\n"
+    assert messages.wrapped("word " * 100 + "\n") == "word " * 100 + "\n"
 
 
 def test_a_line_covers_the_bar_that_stands_there(monkeypatch: pytest.MonkeyPatch):
@@ -48,13 +48,13 @@ def test_a_line_covers_the_bar_that_stands_there(monkeypatch: pytest.MonkeyPatch
 
 
 def test_control_c_is_noted_and_does_what_it_did(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(processes, "_interrupted", False)
+    monkeypatch.setattr(messages, "_interrupted", False)
     before = signal.getsignal(signal.SIGINT)
     try:
-        processes.note_interruption()
-        assert not processes.interrupted()
+        messages.note_interruption()
+        assert not messages.interrupted()
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-        assert processes.interrupted()
+        assert messages.interrupted()
     finally:
         signal.signal(signal.SIGINT, before)

@@ -14,7 +14,7 @@ from snakemake.io import IOFile
 WORKFLOW = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(WORKFLOW))
 
-from transfer_gain import code, launcher, plan, processes, terminal
+from transfer_gain import code, launcher, messages, plan
 from transfer_gain.code import PACKAGE, make_importable
 from transfer_gain.study import (
     BY_GRADIENTS,

@@ -2,7 +2,7 @@
 
 
 onstart:
-    processes.note_interruption()
+    messages.note_interruption()
     if Path(paths.results).exists() and not os.access(paths.results, os.W_OK):
         raise WorkflowError(
             f"{paths.results}: found a folder that may not be written, expected one that may"
@@ -33,13 +33,13 @@ onsuccess:
         bar.end()
     # Only a run whose goal was the report has its answer.
     if any(paths.report in job.output for job in workflow.dag.jobs):
-        print(terminal.wrapped(Path(paths.answer).read_text()), end="")
+        print(messages.wrapped(Path(paths.answer).read_text()), end="")
 
 
 onerror:
     for bar in progress_bars():
         bar.end()
-    if processes.interrupted():
+    if messages.interrupted():
         print("Stopped. The same command goes on from here.", file=sys.stderr)
     else:
         print(

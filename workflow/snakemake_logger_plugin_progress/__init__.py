@@ -14,7 +14,7 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 from tqdm import tqdm
 
-from transfer_gain import plan, processes
+from transfer_gain import messages, plan
 
 LAST_LINES = 15  # of a failed job's log
 # What is planned counts as if it had been seen for so long, until more has been.
@@ -69,7 +69,7 @@ class LogHandler(LogHandlerBase):
                 self._finish(record.job_id)
         elif event == LogEvent.JOB_ERROR:
             # What Ctrl-C has ended has not failed.
-            if not processes.interrupted():
+            if not messages.interrupted():
                 self._say(self._failure(record))
         elif NOTHING_TO_DO in record.getMessage():
             self._say("Nothing to be done: what was asked for is there already.")

@@ -4,7 +4,7 @@ Tables are given by name, as `verdict` and `tables` make them. What is told is b
 configurations are selected on other images than they are scored on.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -39,7 +39,7 @@ def answer(tables: Tables) -> dict[str, list[str]]:
 def write(tables: Tables, where: str) -> str:
     """Return the answer as lines for a terminal, and where the report lies."""
     lines = [sentence for sentences in answer(tables).values() for sentence in sentences]
-    lines += underfit(tables, [BASELINE])
+    lines += caveats(tables)
     return "\n".join([*lines, f"The report: {where}"]) + "\n"
 
 
@@ -113,15 +113,15 @@ def strongest_backbone(tables: Tables, dataset: str) -> str:
     return means[trained].dropna().mean().idxmax()
 
 
-def underfit(tables: Tables, methods: Collection[str] = tuple(words.METHODS)) -> list[str]:
-    """Say of which methods most runs were still learning when training ended.
-
-    Args:
-        tables: `accuracy`.
-        methods: those that are looked at.
-    """
+def caveats(tables: Tables) -> list[str]:
+    """Say where gains rest on training from scratch that had not ended learning."""
     rows = tables["accuracy"]
-    rows = rows[rows["method"].isin(methods)]
+    return underfit({"accuracy": rows[rows["method"] == BASELINE]})
+
+
+def underfit(tables: Tables) -> list[str]:
+    """Say of which methods most runs were still learning when training ended."""
+    rows = tables["accuracy"]
     rows = rows[(rows["protocol"] == PROTOCOL) & (rows["levelled_off"] < 0.5)]
     sentences = []
     for (dataset, *method), own in rows.groupby(["dataset", "method", "backbone"], sort=False):

@@ -63,5 +63,4 @@ def bfloat16_is_faster(cpuinfo: str) -> bool:
     With AMX it does, and with AMD's AVX512-BF16, twice as fast; with Intel's, where a virtual
     machine has it without AMX, images take 1.6 times as long (benchmarks/README.md).
     """
-    amd_s = "AuthenticAMD" in cpuinfo and "avx512_bf16" in cpuinfo
-    return "amx_bf16" in cpuinfo or amd_s
+    return "amx_bf16" in cpuinfo or ("AuthenticAMD" in cpuinfo and "avx512_bf16" in cpuinfo)

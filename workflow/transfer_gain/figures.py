@@ -23,6 +23,8 @@ from .store import VALIDATION, written_whole
 
 TOP = 1.02  # of an axis of accuracies: the marker of a perfect one is seen whole
 BAND = "line: mean over replicates; band: 95 % interval (Student's t)"
+BAND_AND_BARS = "line: mean over replicates; band and bars: 95 % interval (Student's t)"
+NO_BARS = "none where a method ran once or always came to the same"
 # Colour (of the colour-blind palette) and marker of each method, the same in every figure.
 METHODS = {
     "report-like": (5, "v"),
@@ -120,7 +122,7 @@ def plot_learning_rates(
         axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
         axes.minorticks_off()
         axes.legend(title="training images", loc="center left", bbox_to_anchor=(1.01, 0.5))
-        footnote(figure, BAND.replace("band", "band and bars"))
+        footnote(figure, BAND_AND_BARS)
     return figure
 
 
@@ -289,9 +291,7 @@ def plot_learning_curves(accuracy: pd.DataFrame, chance: float) -> Figure:
         _legend(axes, accuracy["published"])
         footnote(
             figure,
-            "line: mean over replicates; band and bars: 95 % interval (Student's t),\n"
-            "none where a method ran once or always came to the same; methods stand side by side\n"
-            f"{_replicates(accuracy)}",
+            f"{BAND_AND_BARS},\n{NO_BARS}; methods stand side by side\n{_replicates(accuracy)}",
         )
     return figure
 
@@ -347,7 +347,7 @@ def plot_gains(gains: pd.DataFrame) -> Figure:
         footnote(
             figure,
             "mean over replicates; bars: 95 % interval of the paired difference (Student's t),\n"
-            "none where a method ran once or always came to the same",
+            f"{NO_BARS}",
         )
     return figure
 
@@ -395,8 +395,8 @@ def plot_label_value(label_value: pd.DataFrame) -> Figure:
         footnote(
             figure,
             "above the dotted line labels are saved; arrow: the baseline needs more (or fewer) "
-            "than it ever had.\nbars: 95 % interval (bootstrap over replicates), none where a "
-            "method ran once or always came to the same; methods stand side by side",
+            "than it ever had.\nbars: 95 % interval (bootstrap over replicates), "
+            f"{NO_BARS}; methods stand side by side",
         )
     return figure
 

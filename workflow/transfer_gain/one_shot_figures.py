@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
 from . import one_shot, similarity, words
-from .figures import colors, footnote, paper_style, percent, spread
+from .figures import NO_BARS, colors, footnote, paper_style, percent, spread
 from .one_shot_tables import CONTROLS, SIAMESE, UNTRAINED_SIAMESE
 from .statistics import accuracy_interval
 
@@ -164,7 +164,7 @@ def plot_methods(rows: pd.DataFrame) -> Figure:
         footnote(
             figure,
             "gray: controls, which need no training. mean over replicates; bars: 95 % interval "
-            "(Student's t),\nnone where a method ran once or always came to the same",
+            f"(Student's t),\n{NO_BARS}",
         )
     return figure
 
@@ -338,8 +338,7 @@ def plot_distance_and_gain(table: pd.DataFrame, gains: pd.DataFrame) -> Figure:
         count = len(shown)
         footnote(
             figure,
-            "bars: 95 % interval of the gain over replicates, none where a method ran once or "
-            "always came to the same. The "
+            f"bars: 95 % interval of the gain over replicates, {NO_BARS}. The "
             f"study has {count} dataset{'s' if count != 1 else ''} with a gain:\n"
             + (
                 "too few to tell a trend from chance; sizes of one dataset are no further evidence."

@@ -156,7 +156,7 @@ def render(
     return environment.get_template("report.html").render(
         **facts,
         answer=answer.answer(rows),
-        caveats=answer.underfit(rows, [answer.BASELINE]),
+        caveats=answer.caveats(rows),
         scored_on=answer.scored_on(rows),
         sentences={
             "learning-curves": [*answer.underfit(rows), *answer.beside_the_report(rows)],

@@ -57,11 +57,9 @@ def draw_samples(
             if count == 0:
                 least = math.ceil(0.5 / fraction)
                 name = classes[label] if classes else label
-                images_are = (
-                    "1 training image" if len(images) == 1 else f"{len(images)} training images"
-                )
+                noun = f"training image{'s' * (len(images) != 1)}"
                 raise SourceError(
-                    f"{dataset}: found {images_are} of class {name}, of which "
+                    f"{dataset}: found {len(images)} {noun} of class {name}, of which "
                     f"size {fraction:g} leaves none; expected at least {least}, or only larger "
                     "fractions under sizes"
                 )

@@ -1,9 +1,7 @@
 """The terminal that the user sees, also while a job's output goes into its log."""
 
 import os
-import shutil
 import sys
-import textwrap
 from typing import TextIO
 
 _kept: TextIO | None = None
@@ -21,15 +19,6 @@ def say(line: str) -> None:
     if screen := terminal():
         screen.write(f"\r\x1b[K{line}\n")
         screen.flush()
-
-
-def wrapped(text: str) -> str:
-    """Return a text whose lines break between words where standard output is a terminal."""
-    if not sys.stdout.isatty():
-        return text
-    whole = {"break_long_words": False, "break_on_hyphens": False}  # a path is to be copied
-    columns = shutil.get_terminal_size().columns - 1
-    return "".join(f"{textwrap.fill(line, columns, **whole)}\n" for line in text.splitlines())
 
 
 def terminal() -> TextIO | None:

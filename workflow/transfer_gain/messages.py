@@ -1,0 +1,44 @@
+"""What the user is told of a run as a whole: no job has this among its inputs."""
+
+import shutil
+import signal
+import sys
+import textwrap
+import threading
+from collections.abc import Callable
+from functools import partial
+
+_interrupted = False
+
+
+def note_interruption() -> None:
+    """Note from now on, for `interrupted`, that Ctrl-C or SIGTERM came; both do what they did.
+
+    Only a program's first thread may; from another this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before = signal.getsignal(number)
+        if callable(before):  # else it is ignored, or ends the process
+            signal.signal(number, partial(_noted, before))
+
+
+def _noted(before: Callable, *arguments: object) -> None:
+    global _interrupted
+    _interrupted = True
+    before(*arguments)
+
+
+def interrupted() -> bool:
+    """Tell whether Ctrl-C or SIGTERM came since `note_interruption`."""
+    return _interrupted
+
+
+def wrapped(text: str) -> str:
+    """Return a text whose lines break between words where standard output is a terminal."""
+    if not sys.stdout.isatty():
+        return text
+    whole = {"break_long_words": False, "break_on_hyphens": False}  # a path is to be copied
+    columns = shutil.get_terminal_size().columns - 1
+    return "".join(f"{textwrap.fill(line, columns, **whole)}\n" for line in text.splitlines())
