@@ -41,17 +41,17 @@ def test_the_reports_parameter_counts(layers: list[int], count: int):
 
 
 class Spy:
-    """Lets `training.fit` work and keeps what it was given: start, end, batches, draws, losses."""
+    """Lets `training.fit` work and keeps what it was given: start, end, batches, draws, loss."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self.fit = training.fit
         monkeypatch.setattr(training, "fit", self)
 
-    def __call__(self, parameters, losses, batches, learning_rate, pauses):
+    def __call__(self, parameters, loss, batches, learning_rate, pauses):
         self.start = [parameter.numpy() for parameter in parameters]
         (self.batches, *self.drawn), self.parameters = batches, parameters
-        self.first_loss = float(np.sum(losses(parameters, *(batch[0] for batch in batches))))
-        yield from self.fit(parameters, losses, batches, learning_rate, pauses)
+        self.first_loss = float(loss(parameters, *(batch[0] for batch in batches)))
+        yield from self.fit(parameters, loss, batches, learning_rate, pauses)
 
 
 def keras_twin(start: list[np.ndarray], activation: str):

@@ -77,12 +77,12 @@ def test_adam_by_hand_with_pauses_for_the_caller(tensorflow):
     def run(pauses: list[int]) -> list[list[float]]:
         (parameter,) = parameters = [tf.Variable(tf.zeros(2))]
 
-        def losses(parameters, batch):  # its gradient is the row that the batch names
-            return parameters[0] * tf.gather(tf.constant(gradients), batch[0, 0])
+        def loss(parameters, batch):  # its gradient is the row that the batch names
+            return tf.reduce_sum(parameters[0] * tf.gather(tf.constant(gradients), batch[0, 0]))
 
         seen = []
         for pause, done in zip(
-            pauses, training.fit(parameters, losses, [batches], 0.01, pauses), strict=True
+            pauses, training.fit(parameters, loss, [batches], 0.01, pauses), strict=True
         ):
             assert done == pause
             seen.append(parameter.numpy().tolist())

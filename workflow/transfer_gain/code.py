@@ -39,6 +39,7 @@ def files_behind(*modules: str) -> list[str]:
     return sorted(os.path.relpath(file) for file in found)
 
 
+@functools.cache  # most files are behind many modules
 def _imported(file: Path) -> list[Path | None]:
     """Return the files that a file's import statements name, None for those of other packages."""
     imported = []

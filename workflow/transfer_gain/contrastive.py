@@ -148,17 +148,15 @@ def train(
     parameters = [tf.Variable(np.stack(initial))]
     features = tf.constant(prepared(data.features, data.features))
     labels = tf.constant(data.labels)
-    loss = prototypical if method == PROTOTYPICAL else supervised_contrastive
-    penalty = STAY if method == NEAR_IDENTITY else l2
+    contrast = prototypical if method == PROTOTYPICAL else supervised_contrastive
+    weight = STAY if method == NEAR_IDENTITY else l2
 
-    def losses(parameters: Parameters, images: tf.Tensor) -> tf.Tensor:
+    def loss(parameters: Parameters, images: tf.Tensor) -> tf.Tensor:
         embedded = embed(parameters, tf.gather(features, images), method)
-        squares = tf.reduce_sum(tf.square(parameters[0]), axis=[1, 2])
-        return loss(embedded, tf.gather(labels, images)) + penalty * squares
+        contrasted = contrast(embedded, tf.gather(labels, images))
+        return tf.reduce_sum(contrasted) + training.penalty(parameters, weight)
 
-    for _ in training.fit(
-        parameters, losses, [np.stack(batches, axis=1)], learning_rate, [updates]
-    ):
+    for _ in training.fit(parameters, loss, [np.stack(batches, axis=1)], learning_rate, [updates]):
         pass
     rows, few_shot = [], []
     for replicate, (pool, evaluation) in enumerate(zip(data.pools, data.evaluations, strict=True)):

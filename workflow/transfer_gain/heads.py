@@ -46,7 +46,7 @@ def logits(parameters: Parameters, features: tf.Tensor, activation: Callable) ->
     for layer in range(0, len(parameters), 2):
         if layer:
             values = activation(values)
-        values = tf.matmul(values, parameters[layer]) + parameters[layer + 1][:, None, :]
+        values = tf.matmul(values, parameters[layer]) + tf.expand_dims(parameters[layer + 1], 1)
     return values
 
 

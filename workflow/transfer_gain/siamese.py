@@ -172,15 +172,15 @@ def train(
     pairs = one_shot.Pairs(*(np.stack(part, axis=1) for part in zip(*drawn, strict=True)))
     features = tf.constant(data.features)
 
-    def losses(
+    def loss(
         parameters: Parameters, left: tf.Tensor, right: tf.Tensor, same: tf.Tensor
     ) -> tf.Tensor:
         # Both twins in one product: the large kernel is read once.
         both = embed(parameters, tf.gather(features, tf.concat([left, right], axis=1)))
         values = logits(parameters, *tf.split(both, 2, axis=1))
         entropy = tf.nn.sigmoid_cross_entropy_with_logits(same, values)
-        squares = [tf.reduce_sum(tf.square(kernel), axis=[1, 2]) for kernel in parameters[::2]]
-        return tf.reduce_mean(entropy, axis=1) + l2 * tf.add_n(squares)
+        mean = tf.reduce_mean(entropy, axis=1)
+        return tf.reduce_sum(mean) + training.penalty(parameters[::2], l2)
 
     def evaluate(epoch: int) -> tuple[list[dict], list[dict]]:
         rows, few_shot = [], []
@@ -202,7 +202,7 @@ def train(
 
     rows, few_shot = evaluate(0)
     pauses = [epoch * batches_per_epoch for epoch in range(1, epochs + 1)]
-    for updates in training.fit(parameters, losses, pairs, learning_rate, pauses):
+    for updates in training.fit(parameters, loss, pairs, learning_rate, pauses):
         more = evaluate(updates // batches_per_epoch)
         rows, few_shot = rows + more[0], few_shot + more[1]
         solved = {row["classes"]: row["accuracy"] for row in more[0]}
