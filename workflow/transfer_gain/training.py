@@ -177,7 +177,7 @@ def train(
         kernels = [parameter for parameter in parameters if parameter.shape.rank > 2]
         return tf.reduce_sum(mean) + penalty(kernels, l2)
 
-    @tf.function
+    @tf.function(autograph=False)
     def score(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return cross-entropy and correctness, (replicates, images), of rows (1 or R, images)."""
         values = network.logits(parameters, tf.gather(features, images))
@@ -255,13 +255,14 @@ def fit(
     squares = [tf.Variable(tf.zeros_like(parameter)) for parameter in parameters]
     updates = tf.Variable(0.0)
 
-    # XLA's matrix products are slower than oneDNN's on a CPU, and it takes seconds to compile.
-    @tf.function(jit_compile=devices.on_gpu(), reduce_retracing=True)
+    # XLA's matrix products are slower than oneDNN's on a CPU, and it takes seconds to compile. Nor
+    # does AutoGraph search the source for loops: that takes each job a third of a second.
+    @tf.function(autograph=False, jit_compile=devices.on_gpu(), reduce_retracing=True)
     def advance(batches: tuple[tf.Tensor, ...]) -> None:
-        for update in tf.range(tf.shape(batches[0])[0]):
+        def update(number: tf.Tensor) -> list[tf.Tensor]:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(parameters)
-                total = loss(parameters, *(batch[update] for batch in batches))
+                total = loss(parameters, *(batch[number] for batch in batches))
             updates.assign_add(1.0)
             powers = BETA_1**updates, BETA_2**updates
             for parameter, mean, square, gradient in zip(
@@ -279,6 +280,9 @@ def fit(
                     epsilon=EPSILON,
                     grad=gradient,
                 )
+            return [number + 1]
+
+        tf.while_loop(lambda number: number < tf.shape(batches[0])[0], update, [tf.constant(0)])
 
     done = 0
     for pause in pauses:
