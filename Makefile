@@ -19,6 +19,9 @@ RUN := PATH="$(CURDIR)/$(ENV)/bin:$$PATH"
 # How far it is and how long it still takes, without colours: workflow/snakemake_logger_plugin_progress.
 SNAKEMAKE := PYTHONPATH="$(CURDIR)/workflow" $(RUN) snakemake --cores all --logger progress
 
+# What Python compiles is kept, or every start would compile anew: ten seconds where TensorFlow is needed.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: study demo own ask test test-slurm test-faults browser bench env
 
 study: env
