@@ -73,14 +73,15 @@ def race(
     Args:
         contestants: who takes part, in order.
         rounds: that are timed.
-        threads: what environment variables tell the libraries; contestants see to the rest.
+        threads: what environment variables tell the libraries, and, on Linux, cores that a
+            contestant and all that it starts may use; contestants see to the rest.
         warmups: rounds before, not timed.
         check: is given what each contestant made in its first round, before any is timed; it
             raises where one did not do the work.
     """
     os.environ.update({f"{library}_NUM_THREADS": str(threads) for library in LIBRARIES})
     seconds, made, failed = {}, {}, {}
-    with _started(contestants) as workers:
+    with _started(contestants, threads) as workers:
         for turn in range(-warmups, rounds):
             if turn == 0 and warmups:
                 check(made)
@@ -104,13 +105,13 @@ def race(
 
 
 @contextmanager
-def _started(contestants: Sequence[Contestant]) -> Iterator[dict[str, Connection]]:
+def _started(contestants: Sequence[Contestant], cores: int) -> Iterator[dict[str, Connection]]:
     """Start a process for each contestant; give the connections by name."""
     context = multiprocessing.get_context("spawn")
     workers, processes = {}, []
     for contestant in contestants:
         workers[contestant.name], theirs = context.Pipe()
-        processes.append(context.Process(target=_serve, args=(contestant, theirs)))
+        processes.append(context.Process(target=_serve, args=(contestant, theirs, cores)))
         processes[-1].start()
         theirs.close()
     try:
@@ -122,8 +123,10 @@ def _started(contestants: Sequence[Contestant]) -> Iterator[dict[str, Connection
             process.join()
 
 
-def _serve(contestant: Contestant, connection: Connection) -> None:
+def _serve(contestant: Contestant, connection: Connection, cores: int) -> None:
     """Prepare, then run a round whenever asked, until the other end is closed."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     run = None
     while True:
         try:
