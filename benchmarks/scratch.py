@@ -195,8 +195,8 @@ def main(arguments: Sequence[str] | None = None) -> str:
     return (
         f"An epoch of {data.samples.shape[1]:,} images of {data.features.shape[1]} × "
         f"{data.features.shape[2]} pixels, batches of {BATCH}, {options.rounds} rounds, {threads} "
-        f"core{'s' * (threads > 1)}, as a job of ours has. PyTorch's is what torchvision's affine "
-        "transform is made of: torchvision itself changes an image at a time.\n\n"
+        f"core{'s' * (threads > 1)}, of which ours uses one. PyTorch's is what torchvision's "
+        "affine transform is made of: torchvision itself changes an image at a time.\n\n"
         + side_by_side.table(["", "seconds an epoch", "time / ours"], rows)
         + side_by_side.not_run(race.failed)
     )

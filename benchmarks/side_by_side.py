@@ -74,7 +74,7 @@ def race(
         contestants: who takes part, in order.
         rounds: that are timed.
         threads: what environment variables tell the libraries, and, on Linux, cores that a
-            contestant and all that it starts may use; contestants see to the rest.
+            contestant may use; contestants see to the rest.
         warmups: rounds before, not timed.
         check: is given what each contestant made in its first round, before any is timed; it
             raises where one did not do the work.
@@ -109,11 +109,12 @@ def _started(contestants: Sequence[Contestant], cores: int) -> Iterator[dict[str
     """Start a process for each contestant; give the connections by name."""
     context = multiprocessing.get_context("spawn")
     workers, processes = {}, []
-    for contestant in contestants:
-        workers[contestant.name], theirs = context.Pipe()
-        processes.append(context.Process(target=_serve, args=(contestant, theirs, cores)))
-        processes[-1].start()
-        theirs.close()
+    with _confined_to(cores):
+        for contestant in contestants:
+            workers[contestant.name], theirs = context.Pipe()
+            processes.append(context.Process(target=_serve, args=(contestant, theirs)))
+            processes[-1].start()
+            theirs.close()
     try:
         yield workers
     finally:
@@ -123,10 +124,22 @@ def _started(contestants: Sequence[Contestant], cores: int) -> Iterator[dict[str
             process.join()
 
 
-def _serve(contestant: Contestant, connection: Connection, cores: int) -> None:
+@contextmanager
+def _confined_to(cores: int) -> Iterator[None]:
+    """Let what is started in the block have so many cores; on Linux, elsewhere all of them."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    every = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(every)[:cores])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, every)
+
+
+def _serve(contestant: Contestant, connection: Connection) -> None:
     """Prepare, then run a round whenever asked, until the other end is closed."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     run = None
     while True:
         try:

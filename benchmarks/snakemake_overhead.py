@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> str:
             Contestant(f"{name}, {state}", running, (folder, *["--dry-run"] * (state == PLAN)))
             for (name, state), folder in folders.items()
         ]
-        race = side_by_side.race(contestants, options.rounds, threads=1, check=check)
+        race = side_by_side.race(contestants, options.rounds, threads=os.cpu_count(), check=check)
     rows = []
     for state in (PLAN, NOTHING):
         own, bare = (race.seconds[f"{name}, {state}"] for name, _ in list(folders)[::2])

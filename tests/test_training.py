@@ -95,6 +95,16 @@ def test_adam_by_hand_with_pauses_for_the_caller(tensorflow):
     assert once == often[-1:]
 
 
+def test_the_penalty_is_the_sum_of_squares_and_pulls_each_replicate_by_itself(tensorflow):
+    tf = tensorflow
+    kernels = [tf.Variable([[[1.0, -2.0]], [[3.0, 4.0]]]), tf.Variable([[[5.0]], [[6.0]]])]
+    with tf.GradientTape() as tape:
+        penalty = training.penalty(kernels, 0.1)
+    assert float(penalty) == pytest.approx(0.1 * (1 + 4 + 9 + 16 + 25 + 36))
+    for kernel, gradient in zip(kernels, tape.gradient(penalty, kernels), strict=True):
+        np.testing.assert_allclose(gradient, 0.2 * kernel.numpy(), rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("images", "updates"),
     [(42 * 6, 1002), (420 * 6, 1020), (42, 1000), (420, 1008)],  # 5 copies and the image itself

@@ -117,7 +117,7 @@ def extractor(model: keras.Model, architecture: str) -> Callable[[np.ndarray], n
     network = getattr(keras.applications, architecture)
     preprocess = sys.modules[network.__module__].preprocess_input
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(autograph=False, reduce_retracing=True)
     def features(images: tf.Tensor) -> tf.Tensor:
         images = tf.cast(images, tf.float32)
         if images.shape[1:3] != (size, size):

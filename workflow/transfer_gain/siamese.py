@@ -87,7 +87,7 @@ def probability(parameters: Parameters, left: np.ndarray, right: np.ndarray) -> 
     return tf.sigmoid(logits(parameters, embed(parameters, left), embed(parameters, right))).numpy()
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(autograph=False, reduce_retracing=True)
 def _logits_of_rows(
     parameters: Parameters, embedded: tf.Tensor, left: tf.Tensor, right: tf.Tensor
 ) -> tf.Tensor:

@@ -221,11 +221,9 @@ def train(
     return Trained(runs, history, [parameter.numpy() for parameter in parameters])
 
 
-def penalty(kernels: Sequence[tf.Tensor], weight: float) -> tf.Tensor:
-    """Return `weight` times the sum of squares of kernels, of all replicates together.
-
-    By the operation for half of it, whose gradient passes once over a kernel, not four times.
-    """
+def penalty(kernels: Parameters, weight: float) -> tf.Tensor:
+    """Return `weight` times the sum of squares of kernels, of all replicates together."""
+    # `l2_loss` is half of that sum; its gradient passes once over a kernel, the sum's four times.
     return 2 * weight * tf.add_n([tf.nn.l2_loss(kernel) for kernel in kernels])
 
 
