@@ -70,6 +70,17 @@ def planned(checkout: Path, *arguments: str, study: dict | None = None) -> set[s
     return jobs
 
 
+def test_what_is_next_is_looked_for_once_a_job(tmp_path):
+    checkout = copy_checkout(tmp_path)
+    for script in checkout.glob("workflow/scripts/*.py"):
+        script.write_text(f"{STUB}import time\ntime.sleep(0.3)\n")
+    done = snakemake(checkout, "--cores", "1", "--verbose", "tables", study=STUDY, timeout=600)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    # Snakemake by itself would look hundreds of times, at last once a second for each job before.
+    assert 20 < said.count("Ready jobs: ") <= said.count("Finished jobid: ") + 1
+
+
 def run_once(folder: Path, study: dict) -> tuple[Path, set[Path]]:
     """Copy the checkout into a folder and make a study there.
 
