@@ -18,14 +18,15 @@ onstart:
     told = workflow.resource_settings
     cores = told.cores if workflow.local_exec else min(told.nodes or 1, len(jobs))
     print(plan.describe(jobs.values(), cores), file=sys.stderr, flush=True)
-    if workflow.local_exec:
-        # So that no more than 100 jobs start in a second, Snakemake would, for each that has
-        # started, look once a second at all files of all that wait: at last hundreds of times.
+    # So that no more than 100 jobs start in a second, Snakemake would, for each that has started,
+    # look once a second at all files of all that wait: at last hundreds of times. A limit of the
+    # user's is kept.
+    limit = workflow.scheduling_settings.max_jobs_per_timespan
+    if limit and (limit.max_jobs, limit.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
-        # Elsewhere there is no launcher to ask, and here none should run what a cluster has
-        # reckoned with.
-        if len(jobs) >= launcher.WORTHWHILE_JOBS:
-            launcher.start(paths.log(f"{paths.results}/launcher"))
+    # Elsewhere there is none to ask, and here none should run what a cluster has reckoned with.
+    if workflow.local_exec and len(jobs) >= launcher.WORTHWHILE_JOBS:
+        launcher.start(paths.log(f"{paths.results}/launcher"))
     for bar in progress_bars():
         bar.expect(
             {number: plan.seconds([job]) for number, job in jobs.items()},
