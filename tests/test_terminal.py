@@ -49,7 +49,8 @@ def test_a_line_covers_the_bar_that_stands_there(monkeypatch: pytest.MonkeyPatch
 
 def test_control_c_is_noted_and_does_what_it_did(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(messages, "_interrupted", False)
-    before = signal.getsignal(signal.SIGINT)
+    # In the background of a script it is ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         messages.note_interruption()
         assert not messages.interrupted()
