@@ -70,17 +70,6 @@ def planned(checkout: Path, *arguments: str, study: dict | None = None) -> set[s
     return jobs
 
 
-def test_what_is_next_is_looked_for_once_a_job(tmp_path):
-    checkout = copy_checkout(tmp_path)
-    for script in checkout.glob("workflow/scripts/*.py"):
-        script.write_text(f"{STUB}import time\ntime.sleep(0.3)\n")
-    done = snakemake(checkout, "--cores", "1", "--verbose", "tables", study=STUDY, timeout=600)
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said
-    # Snakemake by itself would look hundreds of times, at last once a second for each job before.
-    assert 20 < said.count("Ready jobs: ") <= said.count("Finished jobid: ") + 1
-
-
 def run_once(folder: Path, study: dict) -> tuple[Path, set[Path]]:
     """Copy the checkout into a folder and make a study there.
 
@@ -365,6 +354,17 @@ def test_a_second_run_has_nothing_to_do(made):
     done = snakemake(made, "--cores", "2", study=STUDY)
     assert done.returncode == 0
     assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_what_is_next_is_looked_for_once_a_job(tmp_path):
+    checkout = copy_checkout(tmp_path)
+    for script in checkout.glob("workflow/scripts/*.py"):
+        script.write_text(f"{STUB}import time\ntime.sleep(0.3)\n")
+    done = snakemake(checkout, "--cores", "1", "--verbose", "tables", study=STUDY, timeout=600)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    # Snakemake by itself would look hundreds of times, at last once a second for each job before.
+    assert 20 < said.count("Ready jobs: ") <= said.count("Finished jobid: ") + 1
 
 
 def edit(made: Path, folder: Path, module: str) -> Path:

@@ -1,4 +1,5 @@
-# What a user is told: before, what will be done; after, the answer, or where to look.
+# Around a run. Before: what will be done, and what helps Snakemake to do it fast; after: the answer, or
+# where to look.
 
 
 onstart:

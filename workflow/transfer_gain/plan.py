@@ -33,8 +33,8 @@ def describe(jobs: Iterable[tuple[str, float]], cores: int) -> str:
         cores: that the run may use.
     """
     jobs = list(jobs)
-    about = duration(seconds(jobs) / cores)
-    about = about if about.startswith("under") else f"very roughly {about}"
+    expected = seconds(jobs) / cores
+    about = f"{'very roughly ' * (expected >= 60)}{duration(expected)}"
     return (
         f"{len(jobs)} job{'s' * (len(jobs) != 1)}, {about} on {cores} core{'s' * (cores > 1)}: a "
         "fast machine takes less, a busy one more. A run that is stopped goes on where it was."

@@ -56,7 +56,7 @@ def embed(parameters: Parameters, features: tf.Tensor) -> tf.Tensor:
     Returns:
         (replicates, images, units), in (0, 1).
     """
-    return tf.sigmoid(tf.matmul(features, parameters[0]) + parameters[1][:, None])
+    return tf.sigmoid(tf.matmul(features, parameters[0]) + tf.expand_dims(parameters[1], 1))
 
 
 def logits(parameters: Parameters, left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
@@ -70,7 +70,8 @@ def logits(parameters: Parameters, left: tf.Tensor, right: tf.Tensor) -> tf.Tens
     Returns:
         (replicates, pairs); bit for bit the same when left and right change places.
     """
-    return (tf.matmul(tf.abs(left - right), parameters[2]) + parameters[3][:, None])[..., 0]
+    values = tf.matmul(tf.abs(left - right), parameters[2]) + tf.expand_dims(parameters[3], 1)
+    return values[..., 0]
 
 
 def probability(parameters: Parameters, left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -262,7 +262,7 @@ def fit(
                 tape.watch(parameters)
                 total = loss(parameters, *(batch[number] for batch in batches))
             updates.assign_add(1.0)
-            powers = BETA_1**updates, BETA_2**updates
+            power_1, power_2 = BETA_1**updates, BETA_2**updates
             for parameter, mean, square, gradient in zip(
                 parameters, means, squares, tape.gradient(total, parameters), strict=True
             ):
@@ -270,8 +270,8 @@ def fit(
                     var=parameter.handle,
                     m=mean.handle,
                     v=square.handle,
-                    beta1_power=powers[0],
-                    beta2_power=powers[1],
+                    beta1_power=power_1,
+                    beta2_power=power_2,
                     lr=learning_rate,
                     beta1=BETA_1,
                     beta2=BETA_2,
