@@ -272,6 +272,21 @@ def test_a_flipped_bit_in_any_array_is_refused_by_name(tmp_path: Path, monkeypat
                 store.read_arrays(path)
 
 
+def test_a_damaged_array_is_in_the_way_of_none_but_its_own_readers(tmp_path: Path):
+    rows = np.arange(40)
+    arrays = make_arrays(40, (2, 3), "<f4")
+    path = write(tmp_path / "file.parquet", dtype="<f4")
+    content = path.read_bytes()
+    # Random bits are not made smaller: they lie in the file as they are.
+    assert content.count(arrays[7].tobytes()) == 1
+    position = content.index(arrays[7].tobytes()) + 11
+    path.write_bytes(content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :])
+    with pytest.raises(StoreError, match=r"file\.parquet"):
+        store.read_arrays(path, rows[7:8])
+    others = np.delete(rows, 7)
+    assert store.read_arrays(path, others).tobytes() == arrays[others].tobytes()
+
+
 def test_a_flipped_bit_anywhere_is_harmless_or_refused_by_name(tmp_path: Path):
     path = write(tmp_path / "file.parquet", rows=8, size=4)
     whole, (metadata, index, arrays) = path.read_bytes(), read_everything(path)
