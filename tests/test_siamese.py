@@ -72,12 +72,14 @@ def test_it_is_symmetric_bit_for_bit(siamese, network):
     assert np.ptp(there) > 0
 
 
-def test_all_pairs_are_those_one_by_one(siamese, network):
+@pytest.mark.parametrize("count", [1, 30, 150])
+def test_all_pairs_are_those_one_by_one(siamese, network, count):
     first = [part[:1] for part in network]
-    features = images(30)[0]
+    features = images(count)[0]
     scores = siamese.all_logits(first, features)
     assert (scores == scores.T).all()
-    left, right = np.repeat(np.arange(30), 30), np.tile(np.arange(30), 30)
+    left, right = np.indices((count, count)).reshape(2, -1)
+    assert (scores.ravel() == siamese.pair_logits(first, features, left, right)).all()
     one_by_one = siamese.probability(first, features[None, left], features[None, right])[0]
     probabilities = 1 / (1 + np.exp(-scores.ravel()))
     np.testing.assert_allclose(probabilities, one_by_one, rtol=1e-5)

@@ -26,6 +26,8 @@ METHOD, UNTRAINED = "siamese", "siamese-untrained"
 SCORED_PAIRS = 500
 # Pairs whose differences are held at a time, to bound memory.
 CHUNK = 4096
+# Images that each other is compared with at a time: 1 MB of differences, for a core's cache.
+BLOCK = 64
 
 log = logging.getLogger(__name__)
 
@@ -124,13 +126,26 @@ def pair_logits(
     return np.concatenate(chunks)
 
 
+@tf.function(autograph=False, reduce_retracing=True)
+def _logits_of_block(parameters: Parameters, embedded: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
+    """Return logits (images, block) of the images up to a block's last, and those of the block."""
+    block = embedded[:, start : start + BLOCK]
+    return tf.map_fn(
+        lambda image: logits(parameters, image[None, None], block)[0],
+        embedded[0, : start + BLOCK],
+        fn_output_signature=tf.float32,
+    )
+
+
 def all_logits(parameters: Parameters, features: np.ndarray) -> np.ndarray:
     """Return the logits of all pairs of images under one replicate's network, (images, images)."""
-    left, right = np.triu_indices(len(features))
-    scores = np.empty((len(features), len(features)), np.float32)
-    scores[left, right] = pair_logits(parameters, features, left, right)
-    scores[right, left] = scores[left, right]
-    return scores
+    embedded = embed(parameters, features[None])
+    scores = np.zeros((len(features), len(features)), np.float32)
+    for start in range(0, len(features), BLOCK):
+        stop = start + BLOCK
+        scores[:stop, start:stop] = _logits_of_block(parameters, embedded, tf.constant(start))
+    above = np.triu(scores, 1)
+    return np.triu(scores) + above.T
 
 
 def train(
