@@ -27,7 +27,7 @@ BENCHMARKS = {
     "siamese": ("The Siamese network", "--pairs 36 --rounds 2"),
 }
 PACKAGES = (
-    *("tensorflow", "keras", "numpy", "pyarrow", "scikit-learn", "snakemake"),
+    *("tensorflow", "keras", "numpy", "pyarrow", "zstandard", "scikit-learn", "snakemake"),
     *("torch", "onnxruntime", "openvino"),
 )
 

@@ -28,7 +28,7 @@ class Encoding(NamedTuple):
 
     Attributes:
         kind: of a number.
-        zstd: level of Parquet's compression; 0 for none, None for an array that is mapped.
+        zstd: Zstandard's level; 0 for none, None for an array that is mapped.
         split: whether the first bytes of all numbers of a row group come first, then the second.
         frames: whether every row is compressed by itself, and not a row group.
     """

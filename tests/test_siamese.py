@@ -72,15 +72,18 @@ def test_it_is_symmetric_bit_for_bit(siamese, network):
     assert np.ptp(there) > 0
 
 
-@pytest.mark.parametrize("count", [1, 30, 150])
-def test_all_pairs_are_those_one_by_one(siamese, network, count):
-    first = [part[:1] for part in network]
+# Blocks are of 64 images: a part of one, several, and those after which one image is left.
+@pytest.mark.parametrize(
+    ("count", "units"), [(1, 64), (30, 64), (150, 64), (65, 4096), (129, 4096)]
+)
+def test_all_pairs_are_those_one_by_one(siamese, count, units):
+    network = siamese.initial_parameters(np.random.default_rng(1), 9, units)
     features = images(count)[0]
-    scores = siamese.all_logits(first, features)
-    assert (scores == scores.T).all()
+    network = [part[None] for part in network]
+    scores = siamese.all_logits(network, features)
     left, right = np.indices((count, count)).reshape(2, -1)
-    assert (scores.ravel() == siamese.pair_logits(first, features, left, right)).all()
-    one_by_one = siamese.probability(first, features[None, left], features[None, right])[0]
+    assert (scores.ravel() == siamese.pair_logits(network, features, left, right)).all()
+    one_by_one = siamese.probability(network, features[None, left], features[None, right])[0]
     probabilities = 1 / (1 + np.exp(-scores.ravel()))
     np.testing.assert_allclose(probabilities, one_by_one, rtol=1e-5)
 

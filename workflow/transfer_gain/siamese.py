@@ -128,7 +128,7 @@ def pair_logits(
 
 @tf.function(autograph=False, reduce_retracing=True)
 def _logits_of_block(parameters: Parameters, embedded: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
-    """Return logits (images, block) of the images up to a block's last, and those of the block."""
+    """Return the logits (images up to the block's last, images of the block) of a block's pairs."""
     block = embedded[:, start : start + BLOCK]
     return tf.map_fn(
         lambda image: logits(parameters, image[None, None], block)[0],
@@ -138,14 +138,24 @@ def _logits_of_block(parameters: Parameters, embedded: tf.Tensor, start: tf.Tens
 
 
 def all_logits(parameters: Parameters, features: np.ndarray) -> np.ndarray:
-    """Return the logits of all pairs of images under one replicate's network, (images, images)."""
+    """Return the logits of all pairs of images under one replicate's network.
+
+    Args:
+        parameters: see `embed`, of one replicate.
+        features: float32 (images, inputs); each passes the network once.
+
+    Returns:
+        float32 (images, images), symmetric, bit for bit those of `pair_logits`
+    """
     embedded = embed(parameters, features[None])
-    scores = np.zeros((len(features), len(features)), np.float32)
-    for start in range(0, len(features), BLOCK):
+    images = len(features)
+    above = np.empty((images, images), np.float32)
+    for start in range(0, images, BLOCK):
+        # The last one overlaps: that of a single image would be multiplied in another way.
+        start = max(0, min(start, images - BLOCK))
         stop = start + BLOCK
-        scores[:stop, start:stop] = _logits_of_block(parameters, embedded, tf.constant(start))
-    above = np.triu(scores, 1)
-    return np.triu(scores) + above.T
+        above[:stop, start:stop] = _logits_of_block(parameters, embedded, tf.constant(start))
+    return np.where(np.tri(images, dtype=bool), above.T, above)
 
 
 def train(
