@@ -213,13 +213,15 @@ def read_arrays(path: Path | str, rows: np.ndarray | None = None) -> np.ndarray:
         group_of_row = np.searchsorted(starts, rows, side="right") - 1
         decompressor = zstandard.ZstdDecompressor()
         for group in np.unique(group_of_row):
-            frames = file.read_row_group(group, columns=[about["column"]])[0]
+            # Of one column, which other threads would only take over.
+            frames = file.read_row_group(group, [about["column"]], use_threads=False)[0]
             if len(frames) != sizes[group]:
                 raise StoreError(
                     f"{path}: found {len(frames)} rows in group {group}, expected {sizes[group]}"
                 )
-            for number in np.flatnonzero(group_of_row == group):
-                frame = frames[int(rows[number] - starts[group])].as_buffer()
+            wanted = np.flatnonzero(group_of_row == group)
+            some = frames.take(rows[wanted] - starts[group]).to_pylist()
+            for number, frame in zip(wanted, some, strict=True):
                 size = zstandard.frame_content_size(frame)
                 if size != result[number].nbytes:
                     raise StoreError(
