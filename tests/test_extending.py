@@ -1,15 +1,18 @@
 """docs/extending.md holds: its dataset, added as it says, is made; links lead somewhere."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
 from checkout import ROOT, copy_checkout, snakemake
 from test_verdict import accuracy, gains, study
-from transfer_gain import published
+from transfer_gain import published, store
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
 
@@ -21,7 +24,7 @@ def blocks(language: str) -> list[str]:
 
 def test_a_dataset_is_added_as_the_page_says(tmp_path: Path):
     folder = copy_checkout(tmp_path)
-    (module,) = blocks("python")
+    (module,) = (block for block in blocks("python") if "stripes" in block)
     (folder / "workflow/transfer_gain/sources/stripes.py").write_text(module)
     schema_file = folder / "workflow/schemas/config.schema.yaml"
     schema = yaml.safe_load(schema_file.read_text())
@@ -49,6 +52,22 @@ def test_a_dataset_is_added_as_the_page_says(tmp_path: Path):
         ("validation", 0): 20,
         ("validation", 1): 20,
     }
+
+
+def test_features_are_read_as_the_page_says(tmp_path: Path):
+    folder = copy_checkout(tmp_path)
+    (script,) = (block for block in blocks("python") if "read_arrays" in block)
+    path = folder / re.search(r'file = "(.*)"', script)[1]
+    path.parent.mkdir(parents=True)
+    splits = ["training", "validation", "training"]
+    index = pd.DataFrame({"image_id": list("abc"), "split": splits, "label": [0, 0, 1]})
+    values = np.arange(6, dtype=np.float32).reshape(3, 2)
+    store.write_arrays(path, "features", (2,), "<f4", [(index, values)], {})
+    said = subprocess.run(
+        [sys.executable, "-c", f"{script}\nprint(features.tolist(), len(index))"],
+        cwd=folder, check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    assert said == f"{values[[0, 2]].tolist()} 3\n"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
