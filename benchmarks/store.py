@@ -98,8 +98,8 @@ def encode(values: np.ndarray, encoding: Encoding, file: Path) -> float:
         with file.open("wb") as opened:
             opened.write(numbers.tobytes())
         return time.perf_counter() - begun
-    size = -1 if encoding.frames else numbers.itemsize * numbers.shape[1]
-    schema = pa.schema([("features", pa.binary(size))])
+    size = numbers.itemsize * numbers.shape[1]
+    schema = pa.schema([("features", pa.binary() if encoding.frames else pa.binary(size))])
     compression = {"compression": "none"}
     if encoding.zstd and not encoding.frames:
         compression = {"compression": "zstd", "compression_level": encoding.zstd}

@@ -26,7 +26,7 @@ METHOD, UNTRAINED = "siamese", "siamese-untrained"
 SCORED_PAIRS = 500
 # Pairs whose differences are held at a time, to bound memory.
 CHUNK = 4096
-# Images that each other is compared with at a time: 1 MB of differences, for a core's cache.
+# Images that an image is compared with at a time: 1 MB of differences, for a core's cache.
 BLOCK = 64
 
 log = logging.getLogger(__name__)

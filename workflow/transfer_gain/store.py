@@ -72,7 +72,7 @@ def write_arrays(
     batches: Iterable[tuple[pd.DataFrame, np.ndarray]],
     metadata: Mapping[str, Any],
 ) -> None:
-    """Write one array a row, beside image_id, split and label, never holding more than a batch.
+    """Write one array a row, beside image_id, split and label, a row group at a time.
 
     Each array is a Zstandard frame of its own, which holds a checksum, too: so a few rows are read
     without decompressing the others, for up to 7 % more bytes than row groups that are compressed.
@@ -222,15 +222,22 @@ def read_arrays(path: Path | str, rows: np.ndarray | None = None) -> np.ndarray:
             wanted = np.flatnonzero(group_of_row == group)
             some = frames.take(rows[wanted] - starts[group]).to_pylist()
             for number, frame in zip(wanted, some, strict=True):
-                size = zstandard.frame_content_size(frame)
-                if size != result[number].nbytes:
-                    raise StoreError(
-                        f"{path}: found {size} bytes in row {rows[number]}, expected "
-                        f"{result[number].nbytes}; delete it and run again"
-                    )
-                array = decompressor.decompress(frame, allow_extra_data=False)
+                array = _decompressed(frame, result[number].nbytes, decompressor)
                 result[number] = np.frombuffer(array, result.dtype)
         return result.reshape(-1, *about["shape"])
+
+
+def _decompressed(frame: bytes, size: int, decompressor: zstandard.ZstdDecompressor) -> bytes:
+    """Return the `size` bytes that a frame holds.
+
+    Raises:
+        ZstdError: it is damaged, or holds more or less.
+    """
+    # Asked first: a damaged frame could say any size, and be given the memory for it.
+    found = zstandard.frame_content_size(frame)
+    if found != size:
+        raise zstandard.ZstdError(f"an array of {found} bytes, where {size} are expected")
+    return decompressor.decompress(frame, allow_extra_data=False)
 
 
 def with_names(rows: pd.DataFrame, names: Mapping[str, Any]) -> pd.DataFrame:
