@@ -27,7 +27,16 @@ BENCHMARKS = {
     "siamese": ("The Siamese network", "--pairs 36 --rounds 2"),
 }
 PACKAGES = (
-    *("tensorflow", "keras", "numpy", "pyarrow", "zstandard", "scikit-learn", "snakemake"),
+    *(
+        "tensorflow",
+        "keras",
+        "numpy",
+        "opencv-python-headless",
+        "pyarrow",
+        "zstandard",
+        "scikit-learn",
+        "snakemake",
+    ),
     *("torch", "onnxruntime", "openvino"),
 )
 

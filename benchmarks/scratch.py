@@ -36,20 +36,23 @@ def ours(data: Replicates, settings: dict, threads: int) -> Callable[[int], Time
 
     def timed_fit(*arguments: object) -> Iterator[int]:
         updates = fit(*arguments)
+        seconds.clear()
         while True:
             begun = time.perf_counter()
             done = next(updates, None)
             if done is None:
                 return
-            seconds.append(time.perf_counter() - begun)
+            if done > epoch:
+                seconds.append(time.perf_counter() - begun)
             yield done
 
     training.fit, augmentation.draw_transforms = timed_fit, timed_draw
+    epoch = -(-data.samples.shape[1] // BATCH)  # updates
     few = data._replace(validation=data.validation[:2], selection=np.array([True, False]))
 
     def run(number: int) -> Timed:
         cnn.train(few, **settings, evaluate_every_epoch=True)
-        return Timed(None, seconds[-1] + drawing[-1] / settings["epochs"])
+        return Timed(None, sum(seconds) + drawing[-1] / settings["epochs"])
 
     return run
 

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from test_cnn import SETTINGS, make_pictures
 from test_heads import Spy
-from transfer_gain import augmentation, cnn, store
+from transfer_gain import augmentation, cnn, store, training
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 
@@ -72,8 +72,8 @@ def test_draws_depend_on_the_seed_alone_and_differ_from_image_to_image():
 @given(*[st.integers(2, 40)] * 2, st.sampled_from([1, 3]))
 def test_ranges_of_zero_leave_images_as_they_are_bit_for_bit(height, width, channels):
     images = pictures(3, height, width, channels)
-    found = augmentation.apply(images, draw(3)).numpy()
-    assert found.dtype == np.float32
+    found = augmentation.apply(images, draw(3))
+    assert found.dtype == np.uint8
     np.testing.assert_array_equal(found, images)
 
 
@@ -81,7 +81,7 @@ def test_ranges_of_zero_leave_images_as_they_are_bit_for_bit(height, width, chan
 @given(*[st.integers(2, 40)] * 2)
 def test_flip_alone_mirrors_an_image_or_leaves_it(height, width):
     images = pictures(40, height, width)
-    found = augmentation.apply(images, draw(40, flip=True)).numpy()
+    found = augmentation.apply(images, draw(40, flip=True))
     is_left = (found == images).all(axis=(1, 2, 3))
     is_mirrored = (found == images[:, :, ::-1]).all(axis=(1, 2, 3))
     assert (is_left | is_mirrored).all()
@@ -95,7 +95,7 @@ def test_a_shift_by_whole_pixels_moves_them_and_repeats_the_edge(right, down):
     maps = np.tile(np.eye(2, 3, dtype=np.float32), (2, 1, 1))
     maps[:, :, 2] = 2 * right / 10, 2 * down / 8  # from the first pixel's centre to the last's
     rows, columns = np.clip(np.arange(9) + down, 0, 8), np.clip(np.arange(11) + right, 0, 10)
-    found = augmentation.apply(images, maps).numpy()
+    found = augmentation.apply(images, maps)
     np.testing.assert_allclose(found, images[:, rows][:, :, columns], atol=1e-3)
 
 
@@ -104,13 +104,13 @@ def test_a_quarter_turn_turns_and_a_half_size_shows_twice_as_much():
     turn = np.array([[[0, -1, 0], [1, 0, 0]]], np.float32)
     np.testing.assert_allclose(augmentation.apply(image, turn)[0], np.rot90(image[0]), atol=1e-3)
     half = np.array([[[2, 0, 0], [0, 2, 0]]], np.float32)
-    found = augmentation.apply(image, half)[0].numpy()
+    found = augmentation.apply(image, half)[0]
     np.testing.assert_allclose(found[2:7, 2:7], image[0, ::2, ::2], atol=1e-3)
 
 
 def test_all_at_once_is_scipys_bilinear_affine_map():
     images, maps = pictures(20, 16, 16), draw(20, **SOME)
-    found = augmentation.apply(images, maps).numpy()
+    found = augmentation.apply(images, maps)
     rows, columns = np.mgrid[-1:1:16j, -1:1:16j]
     places = np.stack([columns.ravel(), rows.ravel(), np.ones(256)])
     for image, map_, changed in zip(images, maps, found, strict=True):
@@ -118,14 +118,14 @@ def test_all_at_once_is_scipys_bilinear_affine_map():
         expected = ndimage.map_coordinates(
             image[:, :, 0].astype(float), [y, x], order=1, mode="nearest"
         )
-        np.testing.assert_allclose(changed.ravel(), expected, atol=0.05)
+        np.testing.assert_allclose(changed.ravel(), expected, atol=0.51)  # rounded
 
 
 def test_several_samples_of_images_are_changed_each_by_its_own():
     images, maps = pictures(6), draw(6, **SOME)
-    flat = augmentation.apply(images, maps).numpy()
+    flat = augmentation.apply(images, maps)
     nested = augmentation.apply(images.reshape(2, 3, 8, 8, 1), maps.reshape(2, 3, 2, 3))
-    np.testing.assert_array_equal(nested.numpy().reshape(flat.shape), flat)
+    np.testing.assert_array_equal(nested.reshape(flat.shape), flat)
 
 
 # --- in training
@@ -142,13 +142,26 @@ def test_training_with_ranges_of_zero_is_the_baseline_bit_for_bit():
 def test_every_image_of_every_epoch_and_replicate_is_changed_anew(monkeypatch: pytest.MonkeyPatch):
     data, spy = make_pictures(), Spy(monkeypatch)
     one = cnn.train(data, **SETTINGS, ranges=SOME)
-    (maps,) = spy.drawn
+    (changed,) = spy.drawn
+    maps = changed.drawn
     assert maps.shape == (*spy.batches.shape, 2, 3)
     assert len(np.unique(maps.reshape(-1, 6), axis=0)) == spy.batches.size
     again = cnn.train(data, **SETTINGS, ranges=SOME)
     pd.testing.assert_frame_equal(one.history, again.history, check_exact=True)
     plain = cnn.train(data, **SETTINGS)
     assert (one.runs["train_loss"] != plain.runs["train_loss"]).all()
+
+
+def test_training_does_not_depend_on_how_many_images_are_changed_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    data = make_pictures()
+    at_once = cnn.train(data, **SETTINGS, ranges=SOME)
+    monkeypatch.setattr(training, "CHANGED_BYTES", 1)
+    one_by_one = cnn.train(data, **SETTINGS, ranges=SOME)
+    pd.testing.assert_frame_equal(at_once.history, one_by_one.history, check_exact=True)
+    for one, other in zip(at_once.parameters, one_by_one.parameters, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_losses_are_reported_of_images_as_they_are():

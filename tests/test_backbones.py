@@ -358,7 +358,7 @@ def test_copies_are_features_of_changed_training_images_of_the_samples_alone(tmp
     for start, row in enumerate(wanted):
         rng = generator(5, "toy", f"image {row}", "copies")
         maps = augmentation.draw_transforms(rng, 3, **RANGES)
-        changed = augmentation.apply(pixels[[row] * 3], maps).numpy()
+        changed = augmentation.apply(pixels[[row] * 3], maps)
         rows = slice(3 * start, 3 * start + 3)
         np.testing.assert_allclose(found[rows], compute(changed), rtol=1e-5, atol=1e-3)
     # An image has the same copies in whatever sample it is.

@@ -14,13 +14,14 @@ def by_tensorflow(tf, images, kernel, stride, pooling):
     pooled = tf.nn.max_pool2d(
         tf.nn.conv2d(images, kernel, stride, "SAME"), pooling, pooling, "VALID"
     )
-    return tf.transpose(tf.reshape(pooled, (-1, kernel.shape[-1])))
+    # (images, rows, columns, filters) to (windows * images, filters)
+    return tf.reshape(tf.transpose(pooled, (1, 2, 0, 3)), (-1, kernel.shape[-1]))
 
 
 def ours(images, kernel, stride, pooling):
     geometry = convolution.Geometry(kernel.shape[0], stride, pooling)
     patches = convolution.lay_out(images, geometry)
-    return convolution.convolve_and_pool(patches, kernel)
+    return convolution.convolve_and_pool(patches, kernel, pooling**2)
 
 
 # The default study's own windows and those of report-like.
@@ -44,7 +45,7 @@ def test_values_and_gradients_are_those_of_tensorflow(sides, channels, kernel, s
         with tf.GradientTape() as tape:
             tape.watch(weights)
             pooled = compute(images, weights, stride, pooling)
-            loss = tf.reduce_sum(pooled * tf.range(float(pooled.shape[1])))
+            loss = tf.reduce_sum(pooled * tf.range(float(pooled.shape[0]))[:, None])
         results.append((pooled.numpy(), tape.gradient(loss, weights).numpy()))
     for mine, theirs in zip(*results, strict=True):
         assert mine.shape == theirs.shape

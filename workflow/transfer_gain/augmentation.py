@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from . import store
-from .devices import tf
 from .seeds import generator
+
+# A job has the cores it was given for other things.
+cv2.setNumThreads(1)
 
 
 def draw_transforms(
@@ -54,34 +57,34 @@ def draw_transforms(
     return np.concatenate([linear, shifts], axis=2).astype(np.float32)
 
 
-def apply(images: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
+def apply(images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
     """Change images; what comes in from outside repeats their edge.
 
     Args:
-        images: uint8 or float32 (..., height, width, channels).
+        images: uint8 (..., height, width, 1 or 3).
         transforms: float32 (..., 2, 3), as `draw_transforms` returns them.
 
     Returns:
-        float32 (..., height, width, channels), bilinearly interpolated.
+        uint8, as `images`, bilinearly interpolated.
     """
-    shape = tf.shape(images)
     height, width, channels = images.shape[-3:]
-    # The operation maps pixels (x, y), counted from 0, by [a0 a1 a2; b0 b1 b2].
-    half = np.array([(width - 1) / 2, (height - 1) / 2], np.float32)
-    linear = tf.reshape(transforms[..., :2], (-1, 2, 2)) * half[:, None] / half[None, :]
-    shifts = tf.reshape(transforms[..., 2], (-1, 2)) * half + half
-    shifts -= tf.linalg.matvec(linear, tf.constant(half))
-    rows = tf.concat([linear, shifts[:, :, None]], axis=2)
-    flat = tf.concat([tf.reshape(rows, (-1, 6)), tf.zeros((tf.shape(rows)[0], 2))], axis=1)
-    changed = tf.raw_ops.ImageProjectiveTransformV3(
-        images=tf.cast(tf.reshape(images, (-1, height, width, channels)), tf.float32),
-        transforms=flat,
-        output_shape=(height, width),
-        interpolation="BILINEAR",
-        fill_mode="NEAREST",
-        fill_value=0.0,
-    )
-    return tf.reshape(changed, shape)
+    # OpenCV maps pixels (x, y), counted from 0.
+    half = np.array([(width - 1) / 2, (height - 1) / 2])
+    linear = transforms[..., :2] * half[:, None] / half
+    shifts = transforms[..., 2] * half + half - linear @ half
+    maps = np.concatenate([linear, shifts[..., None]], axis=-1).reshape(-1, 2, 3)
+    changed = np.empty_like(images)
+    flat = (-1, height, width, channels)
+    for image, map_, output in zip(images.reshape(flat), maps, changed.reshape(flat), strict=True):
+        cv2.warpAffine(
+            image,
+            map_,
+            (width, height),
+            dst=output,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+    return changed
 
 
 def write_example(
@@ -110,10 +113,8 @@ def write_example(
     row = np.flatnonzero(index["split"] == store.TRAINING)[:1]
     pixels = store.read_arrays(images, row)
     rng = generator(study_seed, dataset, "augmented example")
-    changed = apply(
-        tf.constant(pixels.repeat(times, axis=0)), draw_transforms(rng, times, **ranges)
-    )
-    every = np.concatenate([pixels, np.rint(changed.numpy()).astype(np.uint8)])
+    changed = apply(pixels.repeat(times, axis=0), draw_transforms(rng, times, **ranges))
+    every = np.concatenate([pixels, changed])
     store.write_arrays(
         output,
         "pixels",

@@ -116,6 +116,10 @@ def extractor(model: keras.Model, architecture: str) -> Callable[[np.ndarray], n
     size = model.input_shape[1]
     network = getattr(keras.applications, architecture)
     preprocess = sys.modules[network.__module__].preprocess_input
+    weights = [
+        [variable.numpy() for variable in variables]
+        for variables in (model.trainable_variables, model.non_trainable_variables)
+    ]
 
     @tf.function(autograph=False, reduce_retracing=True)
     def features(images: tf.Tensor) -> tf.Tensor:
@@ -124,7 +128,12 @@ def extractor(model: keras.Model, architecture: str) -> Callable[[np.ndarray], n
             images = tf.image.resize(images, (size, size))
         if images.shape[3] == 1:
             images = tf.repeat(images, 3, axis=3)
-        output = model(tf.cast(preprocess(images), model.compute_dtype), training=False)
+        # As constants, weights are laid out for the processor once, not every batch, and those of
+        # a batch normalisation are multiplied into the convolution's.
+        constants = tf.nest.map_structure(tf.constant, weights)
+        output, _ = model.stateless_call(
+            *constants, tf.cast(preprocess(images), model.compute_dtype), training=False
+        )
         return tf.reshape(tf.cast(output, tf.float32), (tf.shape(images)[0], -1))
 
     return lambda images: features(tf.constant(images)).numpy()
@@ -232,7 +241,7 @@ def extract(
     def features(batch: tuple[np.ndarray, np.ndarray]) -> tuple[pd.DataFrame, np.ndarray]:
         numbers, pixels = batch
         if transforms is not None:
-            pixels = augmentation.apply(tf.constant(pixels), transforms[numbers]).numpy()
+            pixels = augmentation.apply(pixels, transforms[numbers])
         return index.iloc[rows[numbers]], compute(pixels)
 
     begin, end = _bounds(len(rows), *shard)

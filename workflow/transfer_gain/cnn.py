@@ -71,10 +71,10 @@ def logits(
     for replicate in range(replicates):
         own = patches[replicate if len(patches) == replicates else 0]
         # Pooled before the bias and the activation, which are monotone: the same for less work.
-        pooled = convolve_and_pool(own, kernels[replicate] / 255)
-        maps.append(activation(pooled + biases[replicate][:, None]))
-    maps = tf.reshape(tf.stack(maps), (replicates, filters, tf.shape(images)[1], -1))
-    features = tf.transpose(maps, (0, 2, 3, 1))
+        pooled = convolve_and_pool(own, kernels[replicate] / 255, pooling**2)
+        maps.append(activation(pooled + biases[replicate]))
+    maps = tf.reshape(tf.stack(maps), (replicates, -1, tf.shape(images)[1], filters))
+    features = tf.transpose(maps, (0, 2, 1, 3))
     flat = tf.reshape(features, (replicates, -1, dense[0].shape[1]))
     return heads.logits(dense, flat, activation)
 

@@ -1,11 +1,10 @@
-"""A padded convolution and the max-pooling after it: a matrix product for each place of a window.
+"""A padded convolution and the max-pooling after it, as one matrix product.
 
 TensorFlow's own operations suit few channels badly: most of an update of a small network goes into
 the convolution, its gradient and the pooling's gradient. Here the images are laid out once, so that
-the products have long rows and the maximum is over the first axis.
+the maximum is over the first axis of the product.
 """
 
-import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -26,28 +25,18 @@ class Geometry(NamedTuple):
     stride: int
     pooling: int
 
-    @property
-    def step(self) -> int:
-        """Return the pixels from one pooling window to the next."""
-        return self.stride * self.pooling
-
-    @property
-    def overlap(self) -> int:
-        """Return how many further steps a pooling window sees into, beyond its own."""
-        return ((self.pooling - 1) * self.stride + self.kernel - 1) // self.step
-
     def windows(self, side: int) -> int:
         """Return how many pooling windows there are along a side of so many pixels."""
         return -(-side // self.stride) // self.pooling
 
-    def padding(self, side: int) -> tuple[int, int]:
-        """Return the pixels to add before and after a side, so that all windows are whole."""
-        before = max((-(-side // self.stride) - 1) * self.stride + self.kernel - side, 0) // 2
-        return before, max(self.seen(side) - before - side, 0)
+    def pixels(self, side: int) -> np.ndarray:
+        """Return which pixels along a side the kernel sees: (kernel, places in a window, windows).
 
-    def seen(self, side: int) -> int:
-        """Return the pixels along a padded side that windows see into, in whole steps."""
-        return self.step * (self.windows(side) + self.overlap)
+        They are counted from 0; what is not from 0 to side - 1 is padding.
+        """
+        before = max((-(-side // self.stride) - 1) * self.stride + self.kernel - side, 0) // 2
+        seen, place, window = np.ogrid[: self.kernel, : self.pooling, : self.windows(side)]
+        return (window * self.pooling + place) * self.stride + seen - before
 
 
 def lay_out(images: tf.Tensor, geometry: Geometry) -> tf.Tensor:
@@ -58,62 +47,36 @@ def lay_out(images: tf.Tensor, geometry: Geometry) -> tf.Tensor:
         geometry: of the windows.
 
     Returns:
-        float32 (places, kernel ** 2 * channels, windows): the windows are those of the first image,
-        row by row, then the next one's.
+        float32 (kernel ** 2 * channels, places * windows * images), places and windows row by row.
     """
-    *sides, channels = images.shape[1:]
-    step, overlap = geometry.step, geometry.overlap
-    rows, columns = map(geometry.windows, sides)
-    height, width = map(geometry.seen, sides)
-    padded = tf.pad(images, [(0, 0), *map(geometry.padding, sides), (0, 0)])[:, :height, :width]
-    # Pixels at the same place within their step become neighbours: with the steps that a window
-    # sees into beyond its own, all that any window sees, (pixels, windows).
-    steps = tf.reshape(padded, (-1, rows + overlap, step, columns + overlap, step, channels))
-    steps = tf.transpose(steps, (2, 4, 5, 0, 1, 3))
-    pixels = tf.concat(
-        [
-            tf.reshape(
-                steps[..., down : down + rows, right : right + columns], (step**2, channels, -1)
-            )
-            for down, right in itertools.product(range(overlap + 1), repeat=2)
-        ],
-        axis=0,
-    )
-    return tf.cast(_by_place(pixels, geometry), tf.float32)
+    height, width, channels = images.shape[1:]
+    values = height * width * channels
+    # Of a value (row, column, channel) all images lie side by side: few long rows to copy. What is
+    # behind the last value is padding.
+    pixels = tf.transpose(tf.reshape(tf.cast(images, tf.float32), (-1, values)))
+    pixels = tf.concat([pixels, tf.zeros_like(pixels[:1])], axis=0)
+    y = geometry.pixels(height)[:, None, None, :, None, :, None]
+    x = geometry.pixels(width)[None, :, None, None, :, None, :]
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    channel = np.arange(channels)[:, None, None, None, None]
+    rows = np.where(inside, (y * width + x) * channels + channel, values).astype(np.int32)
+    return tf.reshape(tf.gather(pixels, rows.ravel()), (geometry.kernel**2 * channels, -1))
 
 
-def _by_place(pixels: tf.Tensor, geometry: Geometry) -> tf.Tensor:
-    """Return those of a window's pixels that the kernel sees at each place.
-
-    Args:
-        pixels: (pixels, channels, windows), as `lay_out` sorts them.
-        geometry: of the windows.
-
-    Returns:
-        (places, kernel ** 2 * channels, windows)
-    """
-    step, places = geometry.step, np.arange(geometry.pooling) * geometry.stride
-    seen = places[:, None] + np.arange(geometry.kernel)  # (places, kernel) along a side
-    y, x = seen[:, None, :, None], seen[None, :, None, :]
-    beyond = y // step * (geometry.overlap + 1) + x // step
-    index = beyond * step**2 + y % step * step + x % step
-    patches = tf.gather(pixels, index.reshape(geometry.pooling**2, -1))
-    size = geometry.kernel**2 * pixels.shape[1]
-    return tf.reshape(patches, (geometry.pooling**2, size, -1))
-
-
-def convolve_and_pool(patches: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+def convolve_and_pool(patches: tf.Tensor, kernel: tf.Tensor, places: int) -> tf.Tensor:
     """Return the maximum, over each pooling window, of the convolution.
 
     Args:
         patches: as `lay_out` returns them.
         kernel: (side, side, channels, filters)
+        places: in a pooling window.
 
     Returns:
-        (filters, windows)
+        (windows * images, filters)
     """
-    kernel = tf.reshape(kernel, (1, -1, kernel.shape[-1]))
-    return _maximum(tf.matmul(kernel, patches, transpose_a=True))
+    filters = kernel.shape[-1]
+    values = tf.matmul(patches, tf.reshape(kernel, (-1, filters)), transpose_a=True)
+    return _maximum(tf.reshape(values, (places, -1, filters)))
 
 
 @tf.custom_gradient

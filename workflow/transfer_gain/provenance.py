@@ -12,7 +12,7 @@ import pandas as pd
 
 PACKAGES = (
     *("snakemake", "tensorflow", "keras", "numpy", "pandas", "scipy", "scikit-learn"),
-    *("seaborn", "matplotlib", "pillow", "pyarrow", "zstandard", "onnx"),
+    *("seaborn", "matplotlib", "pillow", "opencv-python-headless", "pyarrow", "zstandard", "onnx"),
     *("dicebear-core", "resvg-py"),
 )
 SHORT = 12  # characters of a digest that the report shows

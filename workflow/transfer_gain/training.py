@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,9 @@ from .seeds import run_seed
 
 # Adam as Keras has it (Kingma & Ba 2015, with epsilon outside the bias correction).
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
+
+# Of images that are changed at once, for some updates to come.
+CHANGED_BYTES = 2**23
 
 # Scoring 7,000 validation images costs more than training on 42, so a run is scored only so often.
 EVALUATIONS = 5
@@ -48,12 +52,37 @@ class Augmentation(NamedTuple):
     Attributes:
         draw: from a random generator and a number of images to what is drawn for each, float32
             (images, ...).
-        apply: from inputs (replicates, images, ...) and what was drawn for them (replicates,
-            images, ...) to inputs.
+        apply: from inputs and what was drawn for each, with the same leading axes, to inputs.
     """
 
     draw: Callable[[np.random.Generator, int], np.ndarray]
-    apply: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    apply: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass
+class ChangedBatches:
+    """The changed inputs of every update, made when they are asked for: all are too many.
+
+    Attributes:
+        inputs: (images, ...)
+        batches: rows of `inputs`, (updates, replicates, images); filler, -1, is changed as well.
+        drawn: what was drawn for each, (updates, replicates, images, ...).
+        apply: see `Augmentation`.
+    """
+
+    inputs: np.ndarray
+    batches: np.ndarray
+    drawn: np.ndarray
+    apply: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+    def __getitem__(self, updates: int | slice) -> np.ndarray:
+        """Return the inputs of one update (replicates, images, ...) or of several."""
+        return self.apply(self.inputs[self.batches[updates]], self.drawn[updates])
+
+    @property
+    def at_once(self) -> int:
+        """Return how many updates' inputs are made at once."""
+        return max(1, CHANGED_BYTES // (self.batches[0].size * self.inputs[0].nbytes))
 
 
 class Trained(NamedTuple):
@@ -157,18 +186,29 @@ def train(
             values = augmentation.draw(rng, order.size)
             drawn.append(values.reshape(*order.shape, *values.shape[1:]))
     parameters = [tf.Variable(np.stack(values)) for values in zip(*initial, strict=True)]
-    batches = (np.stack(orders, axis=1), *([np.stack(drawn, axis=1)] if drawn else []))
+    batches = [np.stack(orders, axis=1)]
+    stops = (
+        list(range(1, length + 1))
+        if evaluate_every_epoch
+        else evaluation_epochs(length, landmark=epochs)
+    )
+    evaluations = [epoch * batches_per_epoch for epoch in stops]
+    pauses = set(evaluations)
+    if augmentation:
+        changed = ChangedBatches(
+            data.features, batches[0], np.stack(drawn, axis=1), augmentation.apply
+        )
+        batches.append(changed)
+        pauses |= set(range(changed.at_once, len(batches[0]), changed.at_once))
 
     features, labels = tf.constant(data.features), tf.constant(data.labels)
     one_hot = tf.one_hot(labels, data.classes)
 
-    def loss(parameters: Parameters, batch: tf.Tensor, *drawn: tf.Tensor) -> tf.Tensor:
+    def loss(parameters: Parameters, batch: tf.Tensor, *changed: tf.Tensor) -> tf.Tensor:
         # Rows of filler are read as row 0 and weigh nothing.
         weights = tf.cast(batch >= 0, tf.float32)
         batch = tf.maximum(batch, 0)
-        inputs = tf.gather(features, batch)
-        if augmentation:
-            inputs = augmentation.apply(inputs, *drawn)
+        inputs = changed[0] if changed else tf.gather(features, batch)
         # Of sparse labels the deterministic form takes some sixty small operations more.
         entropy = tf.nn.softmax_cross_entropy_with_logits(
             tf.gather(one_hot, batch), network.logits(parameters, inputs)
@@ -193,14 +233,10 @@ def train(
             data,
         )
 
-    stops = (
-        list(range(1, length + 1))
-        if evaluate_every_epoch
-        else evaluation_epochs(length, landmark=epochs)
-    )
-    pauses = [epoch * batches_per_epoch for epoch in stops]
     history = []
-    for updates in fit(parameters, loss, batches, learning_rate, pauses):
+    for updates in fit(parameters, loss, batches, learning_rate, sorted(pauses)):
+        if updates not in evaluations:
+            continue
         scored = evaluate()
         epoch = updates // batches_per_epoch
         log.info(
@@ -230,7 +266,7 @@ def penalty(kernels: Parameters, weight: float) -> tf.Tensor:
 def fit(
     parameters: Parameters,
     loss: Callable[..., tf.Tensor],
-    batches: Sequence[np.ndarray],
+    batches: Sequence[np.ndarray | ChangedBatches],
     learning_rate: float,
     pauses: Sequence[int],
 ) -> Iterator[int]:
@@ -252,10 +288,14 @@ def fit(
     means = [tf.Variable(tf.zeros_like(parameter)) for parameter in parameters]
     squares = [tf.Variable(tf.zeros_like(parameter)) for parameter in parameters]
     updates = tf.Variable(0.0)
+    # One program for stretches of any number of updates.
+    any_number = tuple(
+        tf.TensorSpec((None, *first.shape), first.dtype) for first in (each[0] for each in batches)
+    )
 
     # XLA's matrix products are slower than oneDNN's on a CPU, and it takes seconds to compile. Nor
     # does AutoGraph search the source for loops: that takes each job a third of a second.
-    @tf.function(autograph=False, jit_compile=devices.on_gpu(), reduce_retracing=True)
+    @tf.function(autograph=False, jit_compile=devices.on_gpu(), input_signature=[any_number])
     def advance(batches: tuple[tf.Tensor, ...]) -> None:
         def update(number: tf.Tensor) -> list[tf.Tensor]:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
