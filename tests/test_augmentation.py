@@ -96,29 +96,34 @@ def test_a_shift_by_whole_pixels_moves_them_and_repeats_the_edge(right, down):
     maps[:, :, 2] = 2 * right / 10, 2 * down / 8  # from the first pixel's centre to the last's
     rows, columns = np.clip(np.arange(9) + down, 0, 8), np.clip(np.arange(11) + right, 0, 10)
     found = augmentation.apply(images, maps)
-    np.testing.assert_allclose(found, images[:, rows][:, :, columns], atol=1e-3)
+    np.testing.assert_array_equal(found, images[:, rows][:, :, columns])
 
 
 def test_a_quarter_turn_turns_and_a_half_size_shows_twice_as_much():
     image = pictures(1, 9, 9)
     turn = np.array([[[0, -1, 0], [1, 0, 0]]], np.float32)
-    np.testing.assert_allclose(augmentation.apply(image, turn)[0], np.rot90(image[0]), atol=1e-3)
+    np.testing.assert_array_equal(augmentation.apply(image, turn)[0], np.rot90(image[0]))
     half = np.array([[[2, 0, 0], [0, 2, 0]]], np.float32)
     found = augmentation.apply(image, half)[0]
-    np.testing.assert_allclose(found[2:7, 2:7], image[0, ::2, ::2], atol=1e-3)
+    np.testing.assert_array_equal(found[2:7, 2:7], image[0, ::2, ::2])
 
 
-def test_all_at_once_is_scipys_bilinear_affine_map():
-    images, maps = pictures(20, 16, 16), draw(20, **SOME)
+@pytest.mark.parametrize(
+    ("height", "width", "channels"), [(16, 16, 1), (64, 64, 3), (9, 30, 1), (200, 7, 3)]
+)
+def test_all_at_once_is_scipys_bilinear_affine_map(height: int, width: int, channels: int):
+    images, maps = pictures(20, height, width, channels), draw(20, **SOME)
     found = augmentation.apply(images, maps)
-    rows, columns = np.mgrid[-1:1:16j, -1:1:16j]
-    places = np.stack([columns.ravel(), rows.ravel(), np.ones(256)])
+    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    places = np.stack([columns.ravel(), rows.ravel(), np.ones(height * width)])
     for image, map_, changed in zip(images, maps, found, strict=True):
-        x, y = (map_ @ places + 1) * 7.5
-        expected = ndimage.map_coordinates(
-            image[:, :, 0].astype(float), [y, x], order=1, mode="nearest"
-        )
-        np.testing.assert_allclose(changed.ravel(), expected, atol=0.51)  # rounded
+        x, y = (map_ @ places + 1) * np.array([[width - 1], [height - 1]]) / 2
+        for channel in range(channels):
+            expected = ndimage.map_coordinates(
+                image[:, :, channel].astype(float), [y, x], order=1, mode="nearest"
+            )
+            rounded = changed[:, :, channel].ravel()
+            np.testing.assert_allclose(rounded, expected, atol=0.51)
 
 
 def test_several_samples_of_images_are_changed_each_by_its_own():
@@ -146,6 +151,10 @@ def test_every_image_of_every_epoch_and_replicate_is_changed_anew(monkeypatch: p
     maps = changed.drawn
     assert maps.shape == (*spy.batches.shape, 2, 3)
     assert len(np.unique(maps.reshape(-1, 6), axis=0)) == spy.batches.size
+    for update, replicate, image in np.ndindex(spy.batches.shape):
+        pixels = data.features[spy.batches[update, replicate, image]]
+        expected = augmentation.apply(pixels, maps[update, replicate, image])
+        np.testing.assert_array_equal(changed[update][replicate, image], expected)
     again = cnn.train(data, **SETTINGS, ranges=SOME)
     pd.testing.assert_frame_equal(one.history, again.history, check_exact=True)
     plain = cnn.train(data, **SETTINGS)

@@ -148,6 +148,22 @@ def test_features_are_those_of_plain_keras(images: Path, features: Path, vgg16_w
     assert len(np.unique(found, axis=0)) == ROWS
 
 
+@pytest.mark.parametrize("most_constants", [0, backbones.MOST_CONSTANTS])
+def test_features_of_a_network_with_batch_normalisation_are_those_of_plain_keras(
+    monkeypatch: pytest.MonkeyPatch, most_constants: int
+):
+    monkeypatch.setattr(backbones, "MOST_CONSTANTS", most_constants)
+    model = backbones.build("MobileNetV2", None, "block_5_add", 64, "float32")
+    rng = np.random.default_rng(0)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([rng.uniform(0.5, 1.5, each.shape) for each in layer.get_weights()])
+    pixels = rng.integers(0, 256, (3, 64, 64, 3)).astype(np.uint8)
+    prepared = keras.applications.mobilenet_v2.preprocess_input(pixels.astype(np.float32))
+    expected = model.predict(prepared, verbose=0).reshape(3, -1)
+    assert relative(backbones.extractor(model, "MobileNetV2")(pixels), expected) < 1e-5
+
+
 def test_features_keep_the_images_names_and_say_how_they_were_made(images: Path, features: Path):
     pd.testing.assert_frame_equal(store.read_index(features), store.read_index(images))
     about = store.read_metadata(features)

@@ -12,7 +12,7 @@ MODULES = {
 }
 # What computes nothing with networks never waits for TensorFlow.
 WITH_TENSORFLOW = {"devices", "training", "heads", "backbones", "cnn", "siamese"}
-WITH_TENSORFLOW |= {"augmentation", "convolution", "fine_tuning", "contrastive"}
+WITH_TENSORFLOW |= {"convolution", "fine_tuning", "contrastive"}
 WITHOUT_TENSORFLOW = sorted(set(MODULES) - WITH_TENSORFLOW)
 
 

@@ -27,6 +27,7 @@ def ours(images, kernel, stride, pooling):
 # The default study's own windows and those of report-like.
 @example(sides=(64, 64), channels=1, kernel=5, stride=2, pooling=4)
 @example(sides=(64, 64), channels=1, kernel=5, stride=2, pooling=8)
+@example(sides=(3, 5), channels=3, kernel=7, stride=1, pooling=1)
 @given(
     sides=st.tuples(st.integers(9, 14), st.integers(9, 14)),
     channels=st.sampled_from([1, 3]),

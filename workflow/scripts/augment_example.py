@@ -1,9 +1,7 @@
 from transfer_gain import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import augmentation, devices
-
-    devices.configure(gpu=False)
+    from transfer_gain import augmentation
 
     augmentation.write_example(
         snakemake.input.images,

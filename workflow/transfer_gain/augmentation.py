@@ -9,7 +9,7 @@ import numpy as np
 from . import store
 from .seeds import generator
 
-# A job has the cores it was given for other things.
+# OpenCV's own threads would be more than a job was given.
 cv2.setNumThreads(1)
 
 
@@ -61,7 +61,7 @@ def apply(images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
     """Change images; what comes in from outside repeats their edge.
 
     Args:
-        images: uint8 (..., height, width, 1 or 3).
+        images: uint8 (..., height, width, 1 or 3), two pixels high and wide at least.
         transforms: float32 (..., 2, 3), as `draw_transforms` returns them.
 
     Returns:
@@ -73,7 +73,7 @@ def apply(images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
     linear = transforms[..., :2] * half[:, None] / half
     shifts = transforms[..., 2] * half + half - linear @ half
     maps = np.concatenate([linear, shifts[..., None]], axis=-1).reshape(-1, 2, 3)
-    changed = np.empty_like(images)
+    changed = np.empty(images.shape, np.uint8)
     flat = (-1, height, width, channels)
     for image, map_, output in zip(images.reshape(flat), maps, changed.reshape(flat), strict=True):
         cv2.warpAffine(

@@ -54,8 +54,8 @@ def logits(
 
     Args:
         parameters: as `initial_parameters` draws them, with replicates in front.
-        images: uint8 or float32 (replicates, images, height, width, channels), from 0 to 255, or
-            (1, images, ...) for all replicates.
+        images: uint8 (replicates, images, height, width, channels), or (1, images, ...) for all
+            replicates.
         activation: of all layers but the last.
         stride: of the convolution, which is padded.
         pooling: side and stride of the max-pooling.

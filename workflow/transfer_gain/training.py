@@ -270,7 +270,7 @@ def fit(
     learning_rate: float,
     pauses: Sequence[int],
 ) -> Iterator[int]:
-    """Train in place, pausing so that the caller can evaluate.
+    """Train in place, pausing so that the caller can evaluate or to change more images.
 
     All updates between two pauses are one call of one compiled program.
 
@@ -278,7 +278,8 @@ def fit(
         parameters: variables (replicates, ...), changed in place.
         loss: parameters and what one update needs of each of `batches` to the sum of all
             replicates' losses, penalties included.
-        batches: arrays (updates, ...), such as the rows of the images in every batch.
+        batches: arrays (updates, ...) or what is sliced like one, such as the rows of the images
+            in every batch.
         learning_rate: Adam's.
         pauses: after how many updates to pause, ascending.
 
