@@ -27,16 +27,8 @@ BENCHMARKS = {
     "siamese": ("The Siamese network", "--pairs 36 --rounds 2"),
 }
 PACKAGES = (
-    *(
-        "tensorflow",
-        "keras",
-        "numpy",
-        "opencv-python-headless",
-        "pyarrow",
-        "zstandard",
-        "scikit-learn",
-        "snakemake",
-    ),
+    *("tensorflow", "keras", "numpy", "scikit-learn", "snakemake"),
+    *("opencv-python-headless", "pyarrow", "zstandard"),
     *("torch", "onnxruntime", "openvino"),
 )
 

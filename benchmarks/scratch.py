@@ -42,12 +42,12 @@ def ours(data: Replicates, settings: dict, threads: int) -> Callable[[int], Time
             done = next(updates, None)
             if done is None:
                 return
-            if done > epoch:
+            if done > updates_an_epoch:
                 seconds.append(time.perf_counter() - begun)
             yield done
 
     training.fit, augmentation.draw_transforms = timed_fit, timed_draw
-    epoch = -(-data.samples.shape[1] // BATCH)  # updates
+    updates_an_epoch = -(-data.samples.shape[1] // BATCH)
     few = data._replace(validation=data.validation[:2], selection=np.array([True, False]))
 
     def run(number: int) -> Timed:

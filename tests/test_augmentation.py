@@ -147,7 +147,7 @@ def test_training_with_ranges_of_zero_is_the_baseline_bit_for_bit():
 def test_every_image_of_every_epoch_and_replicate_is_changed_anew(monkeypatch: pytest.MonkeyPatch):
     data, spy = make_pictures(), Spy(monkeypatch)
     one = cnn.train(data, **SETTINGS, ranges=SOME)
-    (changed,) = spy.drawn
+    (changed,) = spy.changed
     maps = changed.drawn
     assert maps.shape == (*spy.batches.shape, 2, 3)
     assert len(np.unique(maps.reshape(-1, 6), axis=0)) == spy.batches.size

@@ -20,7 +20,7 @@ def by_tensorflow(tf, images, kernel, stride, pooling):
 
 def ours(images, kernel, stride, pooling):
     geometry = convolution.Geometry(kernel.shape[0], stride, pooling)
-    patches = convolution.lay_out(images, geometry)
+    (patches,) = convolution.lay_out(images[None], geometry)
     return convolution.convolve_and_pool(patches, kernel, pooling**2)
 
 

@@ -41,7 +41,7 @@ def test_the_reports_parameter_counts(layers: list[int], count: int):
 
 
 class Spy:
-    """Lets `training.fit` work and keeps what it was given: start, end, batches, draws, loss."""
+    """Lets `training.fit` work and keeps what it was given: batches, changed, parameters, loss."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self.fit = training.fit
@@ -49,7 +49,7 @@ class Spy:
 
     def __call__(self, parameters, loss, batches, learning_rate, pauses):
         self.start = [parameter.numpy() for parameter in parameters]
-        (self.batches, *self.drawn), self.parameters = batches, parameters
+        (self.batches, *self.changed), self.parameters = batches, parameters
         self.first_loss = float(loss(parameters, *(batch[0] for batch in batches)))
         yield from self.fit(parameters, loss, batches, learning_rate, pauses)
 

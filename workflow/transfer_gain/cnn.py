@@ -65,8 +65,7 @@ def logits(
     """
     kernels, biases, *dense = parameters
     replicates, kernel, _, _, filters = kernels.shape
-    geometry = Geometry(kernel, stride, pooling)
-    patches = [lay_out(own, geometry) for own in tf.unstack(images)]
+    patches = lay_out(images, Geometry(kernel, stride, pooling))
     maps = []
     for replicate in range(replicates):
         own = patches[replicate if len(patches) == replicates else 0]

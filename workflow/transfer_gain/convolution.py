@@ -39,35 +39,41 @@ class Geometry(NamedTuple):
         return (window * self.pooling + place) * self.stride + seen - before
 
 
-def lay_out(images: tf.Tensor, geometry: Geometry) -> tf.Tensor:
+def lay_out(images: tf.Tensor, geometry: Geometry) -> list[tf.Tensor]:
     """Return what the kernel sees at each place of a pooling window, for all windows.
 
     Args:
-        images: (images, height, width, channels), of any numeric type.
+        images: (replicates, images, height, width, channels), of any numeric type.
         geometry: of the windows.
 
     Returns:
-        float32 (kernel ** 2 * channels, places * windows * images), places and windows row by row.
+        For each replicate float32 (kernel ** 2 * channels, places * windows * images), places and
+        windows row by row.
     """
-    height, width, channels = images.shape[1:]
+    height, width, channels = images.shape[2:]
     values = height * width * channels
-    # Of a value (row, column, channel) all images lie side by side: few long rows to copy. What is
-    # behind the last value is padding.
-    pixels = tf.transpose(tf.reshape(tf.cast(images, tf.float32), (-1, values)))
-    pixels = tf.concat([pixels, tf.zeros_like(pixels[:1])], axis=0)
     y = geometry.pixels(height)[:, None, None, :, None, :, None]
     x = geometry.pixels(width)[None, :, None, None, :, None, :]
     inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
     channel = np.arange(channels)[:, None, None, None, None]
-    rows = np.where(inside, (y * width + x) * channels + channel, values).astype(np.int32)
-    return tf.reshape(tf.gather(pixels, rows.ravel()), (geometry.kernel**2 * channels, -1))
+    rows = np.where(inside, (y * width + x) * channels + channel, values)
+    rows = tf.constant(rows.ravel(), tf.int32)
+
+    def patches(images: tf.Tensor) -> tf.Tensor:
+        # Of a value (row, column, channel) all images lie side by side: few long rows to copy.
+        # What is behind the last value is padding.
+        pixels = tf.transpose(tf.reshape(tf.cast(images, tf.float32), (-1, values)))
+        pixels = tf.concat([pixels, tf.zeros_like(pixels[:1])], axis=0)
+        return tf.reshape(tf.gather(pixels, rows), (geometry.kernel**2 * channels, -1))
+
+    return [patches(own) for own in tf.unstack(images)]
 
 
 def convolve_and_pool(patches: tf.Tensor, kernel: tf.Tensor, places: int) -> tf.Tensor:
     """Return the maximum, over each pooling window, of the convolution.
 
     Args:
-        patches: as `lay_out` returns them.
+        patches: one replicate's, as `lay_out` returns them.
         kernel: (side, side, channels, filters)
         places: in a pooling window.
 

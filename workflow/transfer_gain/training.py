@@ -17,7 +17,7 @@ from .seeds import run_seed
 # Adam as Keras has it (Kingma & Ba 2015, with epsilon outside the bias correction).
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 
-# Of images that are changed at once, for some updates to come.
+# Images are changed for as many updates to come as fit into so many bytes.
 CHANGED_BYTES = 2**23
 
 # Scoring 7,000 validation images costs more than training on 42, so a run is scored only so often.
@@ -289,7 +289,7 @@ def fit(
     means = [tf.Variable(tf.zeros_like(parameter)) for parameter in parameters]
     squares = [tf.Variable(tf.zeros_like(parameter)) for parameter in parameters]
     updates = tf.Variable(0.0)
-    # One program for stretches of any number of updates.
+    # Else stretches of another length would be traced anew.
     any_number = tuple(
         tf.TensorSpec((None, *first.shape), first.dtype) for first in (each[0] for each in batches)
     )
