@@ -59,7 +59,8 @@ def test_every_number_in_a_sentence_is_in_the_tables(replicates, seed):
     ]
     values |= {number for text in texts for number in numbers_in(str(text))}
     sentences = [each for three in answer.answer(made).values() for each in three]
-    sentences += [*answer.hypotheses(made), *answer.underfit(made), *answer.beside_the_report(made)]
+    for other in (answer.hypotheses, answer.still_learning, answer.beside_the_report):
+        sentences += other(made)
     for sentence in sentences:
         assert numbers_in(sentence) - values == set(), sentence
         assert "nan" not in sentence
@@ -201,14 +202,28 @@ def test_a_reversed_verdict_stands_beside_the_p_value_of_its_own_test():
     assert answer._p_value(row) == ", p = 0.03"
 
 
-def test_a_method_that_was_still_learning_is_said_to_be_underfit():
+def test_a_method_that_was_still_learning_is_told():
     made = two_methods({0.01: [0.2, 0.21, 0.19]})
     made["accuracy"]["levelled_off"] = np.where(made["accuracy"]["method"] == "baseline", 1 / 3, 1)
-    (sentence,) = answer.underfit(made)
-    assert sentence.startswith("On clothes, training from scratch was still learning in most runs")
+    (sentence,) = answer.still_learning(made)
+    assert "loss of training from scratch was still falling in most runs" in sentence
     assert "at 60 images per class" in sentence
     made["accuracy"]["levelled_off"] = 1.0
-    assert answer.underfit(made) == []
+    assert answer.still_learning(made) == []
+
+
+def test_caveats_are_of_both_sides_of_the_gains_alone():
+    rows = {SCRATCH: 0.5, TRANSFER: 0.7, ("other", "transfer"): 0.6, ("none", "augmentation"): 0.6}
+    made = tables(
+        pd.concat(
+            runs(method, 0.01, [mean, mean + 0.01], protocol="held-out")
+            for method, mean in rows.items()
+        )
+    )
+    made["accuracy"]["levelled_off"] = 0.0
+    scratch, transfer = answer.caveats(made)
+    assert "of training from scratch was" in scratch
+    assert "of transfer from vgg16 was" in transfer
 
 
 def test_a_weaker_published_baseline_is_told():

@@ -69,12 +69,14 @@ def test_no_interval_of_an_accuracy_goes_beyond_one():
     assert 0.9 < rows.loc[SIAMESE, "ci_high"] <= 1
 
 
-def test_p_values_are_corrected_for_every_test_of_the_table():
+def test_p_values_are_corrected_for_every_claim_of_the_table():
     table = one_shot_tables.summary(history(siamese=AHEAD, whitening=LEVEL), PUBLISHED)
-    tests = table["p_value"].notna().sum()  # the strongest control is not tested against itself
-    smallest = table.sort_values("p_value").iloc[0]
-    assert tests >= 4
-    assert smallest["p_holm"] == pytest.approx(min(tests * smallest["p_value"], 1))
+    control = table["method"].isin(one_shot_tables.CONTROLS)
+    assert table.loc[control, "p_holm"].isna().all()  # of a control nothing is claimed
+    claims = table[~control]
+    smallest = claims.sort_values("p_value").iloc[0]
+    assert len(claims) >= 4
+    assert smallest["p_holm"] == pytest.approx(min(len(claims) * smallest["p_value"], 1))
 
 
 def test_the_report_s_last_figure_stands_beside_ours_after_as_many_epochs():

@@ -62,6 +62,10 @@ def test_every_table_has_its_rows(results: Path):
     sizes = tables["sizes"].query("dataset == 'clothes'")
     assert sizes["training_samples"].tolist() == [1400, 140]
     assert (sizes["validation_samples"] == 420).all()
+    # What serves both protocols is part of the cost of each.
+    protocols = tables["cost"].fillna("").groupby("rule")["protocol"].unique().map(set)
+    assert protocols["extract_copies"] == protocols["train_head"] == {""}
+    assert protocols["refit_head"] == {"report", "held-out"}
     for path in (results / "tables").glob("*.parquet"):
         assert pd.read_parquet(path).to_csv(index=False) == path.with_suffix(".csv").read_text()
 

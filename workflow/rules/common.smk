@@ -273,14 +273,13 @@ def job_benchmarks():
     for name, (made, wildcards) in made_by.items():
         for job in wildcards:
             file = paths.benchmark(made).format(**job)
-            # Some jobs are of no size.
+            # Some jobs are of no size, or of both protocols.
             size = job["size"] if "{size}" in made else ""
+            protocol = job["protocol"] if "{protocol}" in made else ""
             method = "linear-probe" if name == "fit_probes" else "transfer"
             method = job.get("method", method)
-            jobs[file] = (
-                *(name, job["dataset"], job.get("backbone", ""), size, method),
-                job.get("protocol", ""),
-            )
+            backbone = job.get("backbone", "")
+            jobs[file] = (name, job["dataset"], backbone, size, method, protocol)
     return [(job, file) for file, job in jobs.items()]
 
 

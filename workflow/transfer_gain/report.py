@@ -159,7 +159,7 @@ def render(
         caveats=answer.caveats(rows),
         scored_on=answer.scored_on(rows),
         sentences={
-            "learning-curves": [*answer.underfit(rows), *answer.beside_the_report(rows)],
+            "learning-curves": [*answer.still_learning(rows), *answer.beside_the_report(rows)],
             "hypotheses": answer.hypotheses(rows),
             "one-shot": one_shot_tables.sentences(rows["one_shot_summary"])
             if "one_shot_summary" in rows
