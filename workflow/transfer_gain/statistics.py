@@ -261,7 +261,7 @@ def labels_for(
     accuracy, curve = np.asarray(accuracy, float), monotone(curve)
     first = (curve < accuracy[..., None] - RESOLUTION).sum(axis=-1)  # point that suffices
     right = np.minimum(first, len(labels) - 1)
-    left = np.maximum(right - 1, 0)
+    left = np.maximum(first - 1, 0)
     start, end = (np.take_along_axis(curve, at[..., None], -1)[..., 0] for at in (left, right))
     rise = np.where(end > start, end - start, np.inf)
     share = np.clip((accuracy - start) / rise, 0, 1)
