@@ -95,9 +95,13 @@ PROBES = [
 ]
 
 
-def files_behind(*modules):
-    """Return the files of some modules and of all they import: in the checkout, never in a store."""
-    return local(code.files_behind(*modules))
+def code_of(script, *modules):
+    """Return a script and the files that it runs, so that editing one reruns the script's jobs.
+
+    They are in the checkout, never in a store. Snakemake's own trigger goes by the script's time,
+    which a new checkout changes, and for which downloads would be deleted.
+    """
+    return local(code.files_behind(WORKFLOW / "scripts" / f"{script}.py", *modules))
 
 
 wildcard_constraints:
@@ -152,8 +156,8 @@ def weights_file(backbone):
 
 
 def source_module(source):
-    """Return the module, below the package, that a source's images come from."""
-    return f"sources.{source.replace('-', '_')}"
+    """Return the module that a source's images come from."""
+    return PACKAGE / "sources" / f"{source.replace('-', '_')}.py"
 
 
 def fill(pattern, jobs, **wanted):

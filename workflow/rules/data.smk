@@ -38,8 +38,8 @@ rule fetch_vgg16_weights:
 rule make_images:
     input:
         files=lambda wildcards: source_files(wildcards.dataset),
-        code=lambda wildcards: files_behind(
-            "images", source_module(study.datasets[wildcards.dataset].source)
+        code=lambda wildcards: code_of(
+            "make_images", source_module(study.datasets[wildcards.dataset].source)
         ),
     output:
         paths.images,
@@ -74,7 +74,7 @@ rule make_images:
 rule draw_samples:
     input:
         images=paths.images,
-        code=files_behind("sampling"),
+        code=code_of("draw_samples"),
     output:
         paths.samples,
     log:
@@ -93,7 +93,7 @@ rule draw_samples:
 rule halve_validation:
     input:
         images=paths.images,
-        code=files_behind("sampling"),
+        code=code_of("halve_validation"),
     output:
         paths.halves,
     log:

@@ -12,7 +12,7 @@ rule extract_features:
         weights=lambda wildcards: weights_file(wildcards.backbone),
         samples=lambda wildcards: samples_passed(wildcards.dataset, wildcards.backbone),
         shards=lambda wildcards: shards_of(wildcards.dataset, wildcards.backbone),
-        code=files_behind("backbones"),
+        code=code_of("extract_features"),
     output:
         paths.features,
     log:
@@ -38,7 +38,7 @@ use rule extract_features as extract_shard with:
         images=paths.images,
         weights=lambda wildcards: weights_file(wildcards.backbone),
         samples=lambda wildcards: samples_passed(wildcards.dataset, wildcards.backbone),
-        code=files_behind("backbones"),
+        code=code_of("extract_features"),
     output:
         temp(paths.shard),
     log:
@@ -56,7 +56,7 @@ rule extract_copies:
         images=paths.images,
         weights=lambda wildcards: weights_file(wildcards.backbone),
         samples=paths.samples,
-        code=files_behind("backbones"),
+        code=code_of("extract_features"),
     output:
         paths.copies,
     log:

@@ -36,7 +36,7 @@ rule plot_learning_rates:
         selections=lambda wildcards: fill(paths.selection, SELECTED, **wildcards),
         images=paths.images,
         published=PUBLISHED,
-        code=files_behind("figures", "tables"),
+        code=code_of("plot_learning_rates"),
     output:
         **figure_files("learning_rates_{dataset}_{backbone}", "learning_rates"),
     log:
@@ -61,7 +61,7 @@ rule plot_grid:
     input:
         runs=lambda wildcards: fill(f"{paths.head}/runs.parquet", HEADS, **wildcards),
         images=paths.images,
-        code=files_behind("figures"),
+        code=code_of("plot_grid"),
     output:
         **figure_files("grid_{dataset}_{backbone}", "grid"),
     log:
@@ -81,7 +81,7 @@ rule plot_long_runs:
             **wildcards,
             protocol="report",
         ),
-        code=files_behind("figures"),
+        code=code_of("plot_long_runs"),
     output:
         **figure_files("long_runs_{dataset}_{backbone}", "long_runs"),
     log:
@@ -96,7 +96,7 @@ rule plot_long_runs:
 rule plot_samples:
     input:
         images=paths.images,
-        code=files_behind("figures", "store"),
+        code=code_of("plot_samples"),
     output:
         **figure_files("samples_{dataset}", "samples"),
     log:
@@ -115,7 +115,7 @@ rule plot_accuracy:
     input:
         best=f"{paths.table('best_heads')}.parquet",
         sizes=f"{paths.table('sizes')}.parquet",
-        code=files_behind("figures"),
+        code=code_of("plot_accuracy"),
     output:
         **figure_files("accuracy", "accuracy"),
     log:
@@ -131,7 +131,7 @@ rule plot_learning_curves:
     input:
         accuracy=f"{paths.table('accuracy')}.parquet",
         images=paths.images,
-        code=files_behind("figures", "store"),
+        code=code_of("plot_learning_curves"),
     output:
         **figure_files("learning_curves_{dataset}_{protocol}", "learning_curves"),
     log:
@@ -146,7 +146,7 @@ rule plot_learning_curves:
 rule plot_gains:
     input:
         gains=f"{paths.table('gains')}.parquet",
-        code=files_behind("figures", "store"),
+        code=code_of("plot_gains"),
     output:
         **figure_files("gains_{dataset}_{protocol}", "gains"),
     log:
@@ -161,7 +161,7 @@ rule plot_gains:
 rule plot_label_value:
     input:
         label_value=f"{paths.table('label_value')}.parquet",
-        code=files_behind("figures", "store"),
+        code=code_of("plot_label_value"),
     output:
         **figure_files("label_value_{dataset}_{protocol}", "label_value"),
     log:
@@ -178,7 +178,7 @@ rule plot_cost:
         cost=f"{paths.table('cost')}.parquet",
         accuracy=f"{paths.table('accuracy')}.parquet",
         sizes=f"{paths.table('sizes')}.parquet",
-        code=files_behind("figures", "verdict"),
+        code=code_of("plot_cost"),
     output:
         **figure_files("cost_{dataset}_{protocol}", "cost"),
     log:
@@ -193,7 +193,7 @@ rule plot_cost:
 rule plot_augmented:
     input:
         images=paths.example,
-        code=files_behind("figures", "store"),
+        code=code_of("plot_augmented"),
     output:
         **figure_files("augmented_{dataset}", "augmented"),
     log:

@@ -7,7 +7,7 @@ rule train_head:
         features=paths.features,
         samples=paths.samples,
         halves=paths.halves,
-        code=files_behind("heads"),
+        code=code_of("train_head"),
     output:
         runs=f"{paths.head}/runs.parquet",
         history=f"{paths.head}/history.parquet",
@@ -37,7 +37,7 @@ rule train_head:
 rule select_heads:
     input:
         runs=lambda wildcards: fill(f"{paths.head}/runs.parquet", heads_of(wildcards)),
-        code=files_behind("selection", "store"),
+        code=code_of("select_heads"),
     output:
         paths.selection,
     log:
@@ -55,7 +55,7 @@ rule train_selected_head:
         samples=paths.samples,
         halves=paths.halves,
         selection=paths.selection,
-        code=files_behind("heads"),
+        code=code_of("train_head"),
     output:
         runs=f"{paths.long_run}/runs.parquet",
         history=f"{paths.long_run}/history.parquet",
@@ -91,7 +91,7 @@ rule refit_head:
         copies=lambda wildcards: (
             paths.copies if wildcards.method == "transfer-augmented" else []
         ),
-        code=files_behind("heads"),
+        code=code_of("train_head"),
     output:
         runs=f"{paths.refit}/runs.parquet",
         history=f"{paths.refit}/history.parquet",
@@ -127,7 +127,7 @@ rule fine_tune:
         samples=paths.samples,
         halves=paths.halves,
         selection=paths.selection,
-        code=files_behind("fine_tuning"),
+        code=code_of("fine_tune"),
     output:
         runs=f"{paths.refit}/runs.parquet",
         history=f"{paths.refit}/history.parquet",
@@ -162,7 +162,7 @@ rule fit_probes:
         features=paths.features,
         samples=paths.samples,
         halves=paths.halves,
-        code=files_behind("linear_probe"),
+        code=code_of("fit_probes"),
     output:
         runs=f"{paths.probe}/runs.parquet",
     log:

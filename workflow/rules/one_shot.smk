@@ -41,7 +41,7 @@ rule one_shot:
 rule train_siamese:
     input:
         **ONE_SHOT_IMAGES,
-        code=files_behind("siamese"),
+        code=code_of("train_siamese"),
     output:
         history=f"{paths.siamese}/history.parquet",
         few_shot=f"{paths.siamese}/few_shot.parquet",
@@ -75,7 +75,7 @@ rule train_siamese:
 rule evaluate_distances:
     input:
         **ONE_SHOT_IMAGES,
-        code=files_behind("embeddings"),
+        code=code_of("evaluate_distances"),
     output:
         history=f"{paths.one_shot_method}/history.parquet",
         few_shot=f"{paths.one_shot_method}/few_shot.parquet",
@@ -100,7 +100,7 @@ rule evaluate_distances:
 rule train_embedding:
     input:
         **ONE_SHOT_IMAGES,
-        code=files_behind("contrastive"),
+        code=code_of("train_embedding"),
     output:
         history=f"{paths.one_shot_method}/history.parquet",
         few_shot=f"{paths.one_shot_method}/few_shot.parquet",
@@ -134,7 +134,7 @@ rule show_tasks:
     input:
         network=f"{paths.siamese}/network.npz".format(**SHOWN),
         features=one_shot_features(ONE_SHOT.target),
-        code=files_behind("siamese"),
+        code=code_of("show_tasks"),
     output:
         paths.tasks,
     log:
@@ -156,7 +156,7 @@ rule compare_classes:
     input:
         network=f"{paths.siamese}/network.npz".format(**SHOWN),
         features=[one_shot_features(dataset) for dataset in study.datasets],
-        code=files_behind("siamese"),
+        code=code_of("compare_classes"),
     output:
         paths.p_same,
     log:
@@ -177,7 +177,7 @@ rule tabulate_similarity:
     input:
         p_same=paths.p_same,
         features=[one_shot_features(dataset) for dataset in study.datasets],
-        code=files_behind("similarity"),
+        code=code_of("tabulate_similarity"),
     output:
         **table_files("similarity"),
     log:
@@ -199,7 +199,7 @@ rule tabulate_one_shot:
         history=[f"{run}/history.parquet" for run in ONE_SHOT_RUNS],
         few_shot=[f"{run}/few_shot.parquet" for run in ONE_SHOT_RUNS],
         published=PUBLISHED,
-        code=files_behind("one_shot_tables"),
+        code=code_of("tabulate_one_shot"),
     output:
         **table_files("{table}"),
     log:
@@ -218,7 +218,7 @@ rule plot_one_shot:
     input:
         one_shot=f"{paths.table('one_shot')}.parquet",
         published=PUBLISHED,
-        code=files_behind("one_shot_figures"),
+        code=code_of("plot_one_shot"),
     output:
         **figure_files("one_shot_{approach}", "one_shot"),
     log:
@@ -233,7 +233,7 @@ rule plot_one_shot:
 rule plot_one_shot_methods:
     input:
         summary=f"{paths.table('one_shot_summary')}.parquet",
-        code=files_behind("one_shot_figures"),
+        code=code_of("plot_one_shot_methods"),
     output:
         **figure_files("one_shot_methods_{approach}", "one_shot_methods"),
     log:
@@ -250,7 +250,7 @@ rule plot_tasks:
     input:
         tasks=paths.tasks,
         images=paths.images.format(dataset=ONE_SHOT.target),
-        code=files_behind("one_shot_figures"),
+        code=code_of("plot_tasks"),
     output:
         **figure_files("one_shot_tasks", "one_shot_tasks"),
     log:
@@ -268,7 +268,7 @@ rule plot_similarity:
     """How alike classes are, as a heat map."""
     input:
         similarity=f"{paths.table('similarity')}.parquet",
-        code=files_behind("one_shot_figures"),
+        code=code_of("plot_similarity"),
     output:
         **figure_files("similarity", "similarity"),
     log:
@@ -284,7 +284,7 @@ rule plot_class_map:
     """All classes in the plane."""
     input:
         similarity=f"{paths.table('similarity')}.parquet",
-        code=files_behind("one_shot_figures"),
+        code=code_of("plot_class_map"),
     output:
         **figure_files("class_map", "class_map"),
     log:
@@ -303,7 +303,7 @@ rule plot_distance_and_gain:
     input:
         similarity=f"{paths.table('similarity')}.parquet",
         gains=f"{paths.table('gains')}.parquet",
-        code=files_behind("one_shot_figures"),
+        code=code_of("plot_distance_and_gain"),
     output:
         **figure_files("distance_and_gain", "distance_and_gain"),
     log:

@@ -23,7 +23,7 @@ rule digest_inputs:
     """The digests of the images and weights that the study begins with."""
     input:
         files=INPUTS,
-        code=files_behind("provenance", "store"),
+        code=code_of("digest_inputs"),
     output:
         paths.inputs,
     log:
@@ -53,7 +53,7 @@ rule report_html:
             os.path.relpath(caption_file(made_by(f"{paths.figure(name)}.svg")["kind"]))
             for name in FIGURES
         ],
-        code=files_behind("report", "answer", "provenance", "store"),
+        code=code_of("write_report"),
     output:
         html=report(paths.report, caption="../report/report.rst", category="The answer"),
         answer=paths.answer,
@@ -91,7 +91,7 @@ rule describe_run:
         cost=f"{paths.table('cost')}.parquet",
         inputs=paths.inputs,
         citation=local(os.path.relpath(WORKFLOW.parent / "CITATION.cff")),
-        code=files_behind("crate", "provenance", "store"),
+        code=code_of("describe_run"),
     output:
         config=paths.config,
         crate=paths.crate,

@@ -7,7 +7,7 @@ rule train_cnn:
         images=paths.images,
         samples=paths.samples,
         halves=paths.halves,
-        code=files_behind("cnn"),
+        code=code_of("train_cnn"),
     output:
         runs=f"{paths.cnn}/runs.parquet",
         history=f"{paths.cnn}/history.parquet",
@@ -39,7 +39,7 @@ rule train_cnn:
 rule augment_example:
     input:
         images=paths.images,
-        code=files_behind("augmentation", "store"),
+        code=code_of("augment_example"),
     output:
         paths.example,
     log:

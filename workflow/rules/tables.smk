@@ -35,7 +35,7 @@ rule tabulate_sizes:
         images=expand(paths.images, dataset=study.datasets),
         samples=expand(paths.samples, dataset=TRANSFER, size=SIZES),
         published=PUBLISHED,
-        code=files_behind("tables"),
+        code=code_of("tabulate_sizes"),
     output:
         **table_files("sizes"),
     log:
@@ -55,7 +55,7 @@ rule tabulate_skipped:
     """Files of an own folder that were left out, and why."""
     input:
         images=expand(paths.images, dataset=study.datasets),
-        code=files_behind("tables"),
+        code=code_of("tabulate_skipped"),
     output:
         **table_files("skipped"),
     log:
@@ -72,7 +72,7 @@ rule tabulate_skipped:
 rule gather_rows:
     input:
         rows=lambda wildcards: rows_of_runs(wildcards.rows),
-        code=files_behind("store"),
+        code=code_of("gather_rows"),
     output:
         **table_files("{rows}"),
     log:
@@ -92,7 +92,7 @@ rule tabulate_best_heads:
         runs=fill(f"{paths.head}/runs.parquet", HEADS),
         selections=[paths.selection.format(**names) for names in SELECTED],
         published=PUBLISHED,
-        code=files_behind("tables"),
+        code=code_of("tabulate_best_heads"),
     output:
         **table_files("best_heads"),
     log:
@@ -115,7 +115,7 @@ rule tabulate_cost:
             f"{paths.table('{name}')}.parquet",
             name=["runs", "history", *(["one_shot"] if study.one_shot else [])],
         ),
-        code=files_behind("tables"),
+        code=code_of("tabulate_cost"),
     output:
         **table_files("cost"),
     log:

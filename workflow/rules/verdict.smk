@@ -17,7 +17,7 @@ rule tabulate_selected:
     input:
         runs=f"{paths.table('runs')}.parquet",
         sizes=f"{paths.table('sizes')}.parquet",
-        code=files_behind("selection", "store"),
+        code=code_of("tabulate_selected"),
     output:
         **table_files("selected"),
     log:
@@ -34,7 +34,7 @@ rule tabulate_verdict:
     input:
         selected=f"{paths.table('selected')}.parquet",
         published=PUBLISHED,
-        code=files_behind("verdict"),
+        code=code_of("tabulate_verdict"),
     output:
         **table_files("{table}"),
     log:

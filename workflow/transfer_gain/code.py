@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
+# How a job is run and logged, which changes nothing of what it makes.
+RUNNERS = {PACKAGE / "job.py"}
 
 
 def make_importable() -> None:
@@ -16,24 +18,22 @@ def make_importable() -> None:
 
 
 @functools.cache
-def files_behind(*modules: str) -> list[str]:
-    """Return the files of some modules and of all they import from the package, sorted.
+def files_behind(*entries: Path) -> list[str]:
+    """Return some Python files and all that they import from the package at any remove, sorted.
 
     The paths are relative to the working directory, so that moving a checkout changes nothing.
 
     Args:
-        modules: names below the package, such as "heads" or "sources.folder".
+        entries: a job's script, and modules that it imports by a name that it is given.
 
     Raises:
-        ModuleNotFoundError: the package has no such module.
+        FileNotFoundError: there is no such file.
     """
     found: set[Path] = set()
-    waiting = [_file(PACKAGE.joinpath(*module.split("."))) for module in modules]
-    if None in waiting:
-        raise ModuleNotFoundError(f"no module {modules[waiting.index(None)]} in {PACKAGE}")
+    waiting: list[Path | None] = [*entries]
     while waiting:
         file = waiting.pop()
-        if file and file not in found:
+        if file and file not in found | RUNNERS:
             found.add(file)
             waiting += _imported(file)
     return sorted(os.path.relpath(file) for file in found)
