@@ -30,7 +30,8 @@ study: env
 demo: env
 	@$(SNAKEMAKE) --configfile workflow/studies/demo.yaml
 
-# Through the environment, so that any character may stand in a path.
+# Unexpanded and through the environment, so that any character may stand in a path, but braces.
+override DATA := $(value DATA)
 export DATA RESULTS
 own: $(if $(DATA),env,ask)
 	@$(SNAKEMAKE) --configfile workflow/studies/own.yaml --config results="$$RESULTS" \
@@ -84,6 +85,9 @@ env: $(ENV)/$(notdir $(PINS)).installed
 $(ENV)/%.installed: envs/%
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { \
 	  echo "$$($(PYTHON) --version) found, Python 3.11, 3.12 or 3.13 expected: make PYTHON=..." >&2; \
+	  exit 1; }
+	@test $(words $(CURDIR)) = 1 || { \
+	  echo "this checkout lies in '$(CURDIR)': Snakemake runs no environment whose path has a space" >&2; \
 	  exit 1; }
 	@test ! -L $(ENV) || { echo "$(ENV) is a link: what it points to would be cleared" >&2; exit 1; }
 	@echo "installing the packages of $< into $(ENV), which takes minutes the first time" >&2

@@ -45,7 +45,11 @@ def tables() -> list[report.Made]:
     counts = {"seconds": [1.5, 2.5], "cpu_seconds": [1.0, 2.0], "max_rss_mb": [100.0, np.nan]}
     rows["cost"] = pd.DataFrame({"rule": ["train_head"] * 2, **counts})
     rows["sizes"] = pd.DataFrame(
-        {"dataset": [*CLASSES, "peeps"], "validation_samples": [7000, 6300, 0]}
+        {
+            "dataset": [*CLASSES, "peeps"],
+            "validation_samples": [7000, 6300, 0],
+            "chance": [1 / 7, 1 / 7, np.nan],
+        }
     )
     rows["skipped"] = pd.DataFrame({"dataset": [], "path": [], "reason": []}, dtype="str")
     rows["extra"] = pd.DataFrame({"a<b": range(500)})

@@ -14,7 +14,10 @@ TRANSFER, SCRATCH = ("vgg16", "transfer"), ("none", "baseline")
 
 
 def tables(selected: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    return {name: make(selected) for name, (make, _) in TABLES.items()}
+    made = {name: make(selected) for name, (make, _) in TABLES.items()}
+    return made | {
+        "sizes": pd.DataFrame({"dataset": selected["dataset"].unique(), "chance": 1 / 7})
+    }
 
 
 def two_methods(gains: dict[float, list[float]], scratch: float = 0.5) -> dict[str, pd.DataFrame]:
@@ -224,6 +227,23 @@ def test_caveats_are_of_both_sides_of_the_gains_alone():
     scratch, transfer = answer.caveats(made)
     assert "of training from scratch was" in scratch
     assert "of transfer from vgg16 was" in transfer
+
+
+def test_training_from_scratch_that_learned_nothing_is_told():
+    made = two_methods({0.01: [0.2, 0.21, 0.19], 1.0: [0.1]}, scratch=0.35)  # 0.15, 0.35
+    made["sizes"]["chance"] = 0.15
+    learned_nothing, *_ = answer.caveats(made)
+    assert "is not told from a constant guess (0.150) at 60 images per class" in learned_nothing
+    made["sizes"]["chance"] = 0.1
+    assert not any("constant guess" in caveat for caveat in answer.caveats(made))
+
+
+def test_a_method_that_is_behind_by_the_same_each_time_is_not_said_to_be_near():
+    made = two_methods({0.01: [0.25, 0.25, 0.25]})
+    assert made["accuracy"]["behind_p_holm"].isna().all()
+    best = answer.best_methods(made, "clothes")
+    assert ", not tested against training from scratch" in best
+    assert "not told apart" not in best
 
 
 def test_a_weaker_published_baseline_is_told():

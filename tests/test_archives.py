@@ -209,6 +209,22 @@ def test_what_is_no_archive_is_named(content, tmp_path):
         Files(tmp_path / "data.zip")
 
 
+def test_a_file_that_is_no_archive_is_told_what_is_expected(tmp_path):
+    (tmp_path / "labels.csv").write_text("image,label\n" * 99)
+    with pytest.raises(SourceError, match=r"labels\.csv: .*, expected a folder, a zip or a tar$"):
+        Files(tmp_path / "labels.csv")
+
+
+@pytest.mark.parametrize(("encoding", "name"), [("utf-8", "käse"), ("cp437", "ölkäfer")])
+def test_names_in_a_zip_are_read_where_no_flag_tells_their_encoding(encoding, name, tmp_path):
+    stored, size = f"{name}/x.png".encode(encoding), len(f"{name}/x.png".encode(encoding))
+    with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
+        archive.writestr("_" * size, b"x")
+    content = (tmp_path / "data.zip").read_bytes().replace(b"_" * size, stored)
+    (tmp_path / "data.zip").write_bytes(content)
+    assert Files(tmp_path / "data.zip").paths == (f"{name}/x.png",)
+
+
 PACKED = {kind: pack(TREE) for kind, pack in PACKERS.items()}
 
 

@@ -58,6 +58,31 @@ def test_config_yaml_is_the_default_study():
     assert load({"one_shot": one_shot}).one_shot is not None
 
 
+def test_paths_are_taken_as_a_shell_would_and_without_detours(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine").mkdir()
+    study = load({"datasets": {"mine": {"source": "folder", "path": "~/./mine/"}}})
+    assert study.datasets["mine"].options["path"] == str(tmp_path / "mine")
+
+
+@pytest.mark.parametrize("results", ["mine", "mine/results"])
+def test_results_among_the_images_are_refused(results, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine").mkdir()
+    config = {"results": results, "datasets": {"mine": {"source": "folder", "path": "mine"}}}
+    assert refusal(config).startswith(f"results: found '{results}', allowed: a folder outside of")
+
+
+@pytest.mark.parametrize("results", ["taken", "taken/below"])
+def test_results_in_the_place_of_a_file_are_refused(results, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("taken").touch()
+    assert (
+        refusal({"results": results})
+        == f"results: found '{results}', allowed: a folder, not a file"
+    )
+
+
 def test_a_missing_archive_is_told_with_where_it_is_asked_for_and_what_needs_none():
     with pytest.raises(ConfigError) as refused:
         load({"datasets": {"faces": {"source": "ferg", "path": "nowhere.zip"}}})

@@ -481,10 +481,3 @@ def test_augmented_images_stand_beside_the_one_they_were_made_of():
     sides = [axes.get_position().height for axes in figure.axes]
     assert sides[0] > 1.9 * sides[1]
     assert "clothes: a training image and 12 augmented copies of it" in text_of(figure)
-
-
-def test_chance_is_what_a_constant_guess_scores():
-    index = pd.DataFrame(
-        {"split": ["validation"] * 10 + ["training"] * 5, "label": [0] * 8 + [1] * 7}
-    )
-    assert figures.chance_of(index) == 0.8

@@ -288,7 +288,7 @@ def test_pictures_are_turned_as_exif_says():
 def test_pillows_limit_of_pixels_is_an_error_by_name(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 99)
     assert decode_picture(png(noise(0, (9, 11))), "x").shape == (9, 11)
-    with pytest.raises(UnreadableError, match=r"big\.png: .*exceeds limit of 99 pixels"):
+    with pytest.raises(UnreadableError, match=r"big\.png: more than 99 pixels, which is the limit"):
         decode_picture(png(noise(0, (10, 10))), "big.png")
 
 

@@ -62,6 +62,12 @@ def test_what_python_compiles_is_no_change_of_code(checkout):
     assert provenance.describe_code(checkout) == before
 
 
+def test_a_repository_without_the_code_is_not_its_version(checkout):
+    git(checkout, "init")
+    git(checkout, "commit", "--allow-empty", "-m", "a thesis")
+    assert set(provenance.describe_code(checkout)) == {"sha256"}
+
+
 def test_in_git_a_change_shows_until_it_is_committed(checkout):
     clean = provenance.describe_code(committed(checkout))
     assert (clean["version"], clean["changed"]) == ("v0.1", False)

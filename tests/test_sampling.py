@@ -144,18 +144,30 @@ def test_a_split_is_drawn_and_not_the_first_images():
     [
         (
             make_items([9, 4]),
-            "class coat: found 1 images for training, expected at least 5",
+            "class coat: found 4 images, which leaves 1 for training beside 3 for validation, "
+            "expected at least 5",
         ),
-        (make_items([9, 2]), "class coat: found 2 images for validation, expected at least 3"),
+        (
+            make_items([9, 2]),
+            "class coat: found 2 images, which leaves 2 for validation, expected at least 3",
+        ),
+        (
+            make_items([9, 1]),
+            "class coat: found 1 image, which leaves 1 for validation, expected at least 3",
+        ),
         (
             make_items([9, 4], "training") + make_items([9, 9], "validation"),
-            "class coat: found 4 images for training, expected at least 5",
+            "class coat: found 13 images, which leaves 4 for training beside 3 for validation, "
+            "expected at least 5",
         ),
         (
             make_items([9, 9], "training") + make_items([9, 0], "validation"),
-            "class coat: found 0 images for validation, expected at least 3",
+            "class coat: found 9 images, which leaves 0 for validation, expected at least 3",
         ),
-        (make_items([9]), "class coat: found 0 images for validation, expected at least 3"),
+        (
+            make_items([9]),
+            "class coat: found 0 images, which leaves 0 for validation, expected at least 3",
+        ),
     ],
 )
 def test_too_few_images_are_refused_by_class(items: list[Item], message: str):

@@ -116,6 +116,7 @@ def test_sizes_are_counted_from_rows():
             "validation_samples": 9,
             "validation_per_class": 4,
             "replicates": 2,
+            "chance": 5 / 9,
         }
     ]
 
@@ -127,6 +128,13 @@ def test_without_samples_all_training_images_are_counted():
     (row,) = tables.sizes(index, None, "toy", 1.0).to_dict("records")
     assert (row["training_samples"], row["training_per_class"]) == (5, 2)  # 2.5
     assert (row["validation_samples"], row["validation_per_class"]) == (2, 1)
+
+
+def test_chance_is_what_a_constant_guess_scores():
+    index = pd.DataFrame(
+        {"split": ["validation"] * 10 + ["training"] * 5, "label": [0] * 8 + [1] * 7}
+    )
+    assert tables.chance_of(index) == 0.8
 
 
 # --- best heads

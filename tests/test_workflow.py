@@ -419,6 +419,23 @@ def test_a_new_checkout_takes_over_what_another_has_downloaded(made, tmp_path):
     assert not any(job.startswith("fetch_") for job in jobs)
 
 
+def test_of_an_own_folder_only_what_is_an_image_counts(tmp_path):
+    mine = {"source": "folder", "path": "mine"}
+    study = STUDY | {"datasets": {"mine": mine}}
+    images = tmp_path / "checkout/mine/cats"
+    images.mkdir(parents=True)
+    (images / "a.png").write_bytes(b"stubs read no image")
+    checkout, _ = run_once(tmp_path / "checkout", study)
+    for clutter in (images / "Thumbs.db", images.parent / ".DS_Store"):
+        clutter.touch()
+    assert planned(checkout, study=study) == set()
+    assert (
+        planned(checkout, study=study | {"datasets": {"mine": mine | {"path": "./mine/"}}}) == set()
+    )
+    (images / "a.png").write_bytes(b"another")
+    assert {"make_images mine", "digest_inputs"} < planned(checkout, study=study)
+
+
 SHARED = ("fetch_fashion_mnist", "fetch_vgg16_weights", "make_images", "extract_features")
 
 
@@ -525,6 +542,14 @@ def test_what_is_not_refused_can_be_planned(made, config):
     except ConfigError:
         return
     planned(made, "--forceall", study=config)
+
+
+def test_a_key_that_is_there_twice_is_refused(tmp_path):
+    checkout = copy_checkout(tmp_path)
+    (checkout / "config.yaml").write_text("heads: {epochs: 3}\nseed: 1\nheads: {l2: 0.5}\n")
+    done = snakemake(checkout, "--dry-run")
+    assert done.returncode == 1
+    assert "heads: found twice in config.yaml, line 3, allowed: once" in done.stdout + done.stderr
 
 
 def test_a_study_that_is_given_stands_alone(tmp_path):

@@ -10,16 +10,18 @@ from pathlib import Path
 
 from snakemake.io import IOFile
 
-# Of this checkout, also where another workflow uses it as a module.
-WORKFLOW = Path(workflow.current_basedir).parent
+# Of this checkout, also where another workflow uses it as a module, or a link leads here.
+WORKFLOW = Path(workflow.current_basedir).resolve().parent
 sys.path.insert(0, str(WORKFLOW))
 
 from transfer_gain import code, launcher, messages, plan
 from transfer_gain.code import PACKAGE, make_importable
+from transfer_gain.sources.archives import is_clutter
 from transfer_gain.study import (
     BY_GRADIENTS,
     PROTOCOLS,
     ConfigError,
+    check_keys,
     complete,
     load,
     number,
@@ -35,6 +37,8 @@ os.environ.setdefault(
 )
 
 try:
+    for file in workflow.configfiles:
+        check_keys(file)
     study = load(config)
 except ConfigError as error:
     sys.exit(f"the config is refused: {error}")
@@ -117,27 +121,36 @@ wildcard_constraints:
     architecture=r"[A-Za-z0-9]+",
 
 
+def user_folder(dataset):
+    """Return the folder of the user's that a dataset's images are made from, if it is one."""
+    path = study.datasets[dataset].options.get("path")
+    return path if path and Path(path).is_dir() else None
+
+
 def source_files(dataset):
-    """Return the files that a dataset's images are made from: fetched, the user's, or none."""
+    """Return the files that a dataset's images are made from: fetched, the user's archive, or none.
+
+    A folder of the user's is none of them: its time changes with each view by a file manager, and
+    does not where a file deep inside is changed. Its `listing` is a parameter instead.
+    """
     if study.datasets[dataset].source == "fashion-mnist":
         return paths.fashion_mnist
     path = study.datasets[dataset].options.get("path")
-    return [path] if path else []
+    return [path] if path and not user_folder(dataset) else []
 
 
 @functools.cache  # a folder may be large, and more than one rule asks
 def listing(dataset):
-    """Return a digest of path, size and time of each file in a user's folder.
-
-    Snakemake looks at the folder's own time, which a change deep inside leaves alone.
-    """
-    digest = hashlib.sha256()
-    for folder in map(Path, source_files(dataset)):
-        for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+    """Return path, size and time of each file in the user's folder, as a digest, and their number."""
+    digest, files = hashlib.sha256(), 0
+    folder = user_folder(dataset)
+    for file in sorted(Path(folder).rglob("*")) if folder else []:
+        if file.is_file() and not is_clutter(file.relative_to(folder).parts):
             stat = file.stat()
             state = (str(file.relative_to(folder)), stat.st_size, stat.st_mtime_ns)
             digest.update(repr(state).encode())
-    return digest.hexdigest()
+            files += 1
+    return digest.hexdigest(), files
 
 
 def weights_file(backbone):
@@ -354,10 +367,11 @@ def images_seen(rule_name, wildcards):
     dataset = study.datasets.get(wildcards.get("dataset"))
     if dataset is None or rule_name not in plan.COSTS:
         return 0
-    # How many a folder has is known only once it is read.
-    classes = dataset.class_count or 5
-    training = classes * (dataset.training_per_class or 100)
-    validation = classes * (dataset.validation_per_class or 0)
+    # How many an archive has is known only once it is read; a quarter is validated on.
+    _, files = listing(dataset.name)
+    classes, own = dataset.class_count or 5, (files or 500) / 4
+    training = classes * (dataset.training_per_class or 0) or 3 * own
+    validation = classes * (dataset.validation_per_class or 0) or own
 
     def sampled(size):
         return study.replicates(size) * training * float(size)

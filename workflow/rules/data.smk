@@ -59,7 +59,7 @@ rule make_images:
         mem_mb=growing(2000),
         runtime=minutes("make_images"),
     params:
-        listing=lambda wildcards: listing(wildcards.dataset),
+        listing=lambda wildcards: listing(wildcards.dataset)[0],
         # What it is used for changes no image.
         settings=lambda wildcards: {
             key: value
@@ -80,6 +80,8 @@ rule draw_samples:
     log:
         paths.log(paths.samples),
         paths.benchmark(paths.samples),
+    # A class too small for a size is told before anything is trained.
+    priority: 1
     conda:
         "../../envs/environment.yaml"
     params:

@@ -38,8 +38,9 @@ onstart:
 onsuccess:
     for bar in progress_bars():
         bar.end()
-    # Only a run whose goal was the report has its answer.
-    if any(paths.report in job.output for job in workflow.dag.jobs):
+    # Only a run whose goal was the report has its answer; --touch makes none.
+    aimed = any(paths.report in job.output for job in workflow.dag.jobs)
+    if aimed and Path(paths.answer).exists():
         print(messages.wrapped(Path(paths.answer).read_text()), end="")
 
 

@@ -33,9 +33,12 @@ rule digest_inputs:
     conda:
         "../../envs/environment.yaml"
     params:
-        listings=sorted(
-            {listing(name) for name in study.datasets if source_files(name)}
-        ),
+        # Beside the files; what is in a folder is seen by its listing.
+        folders={
+            user_folder(name): listing(name)[0]
+            for name in study.datasets
+            if user_folder(name)
+        },
     script:
         "../scripts/digest_inputs.py"
 

@@ -5,6 +5,7 @@ with job.logged(*snakemake.log):
 
     from transfer_gain import provenance, store
 
-    digests = {path: provenance.digest(path) for path in snakemake.input.files}
+    paths = sorted([*snakemake.input.files, *snakemake.params.folders])
+    digests = {path: provenance.digest(path) for path in paths}
     with store.written_whole(snakemake.output[0]) as temporary:
         temporary.write_text(json.dumps(digests, indent=2) + "\n")

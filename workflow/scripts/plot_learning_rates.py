@@ -16,6 +16,6 @@ with job.logged(*snakemake.log):
         store.read_rows(snakemake.input.runs),
         figures.best_at_smallest(selections.reset_index(drop=True)),
         published,
-        chance=figures.chance_of(store.read_index(snakemake.input.images)),
+        chance=tables.chance_of(store.read_index(snakemake.input.images)),
     )
     figures.save(figure, *snakemake.output)

@@ -47,7 +47,8 @@ def best_methods(tables: Tables, dataset: str) -> str:
     """Say which method is the most accurate at each size, and which are not told apart from it.
 
     A method is told apart from it if their difference, paired by replicate, is significant after
-    Holm's correction for the methods of that size.
+    Holm's correction for the methods of that size. There is no test of a difference that is the
+    same in all replicates.
     """
     rows = _of(tables["accuracy"], dataset)
     rows = rows[rows["method"] != EXTENDED]  # a reference of transfer with augmentation alone
@@ -61,10 +62,13 @@ def best_methods(tables: Tables, dataset: str) -> str:
         text = f"{_at(best['labels'], not found)} {method} ({score}"
         once = best["replicates"] == 1
         text += ", run once: nothing is told apart)" if once else ")"
-        near = others[~(others["behind_p_holm"] < SIGNIFICANT)]
-        if len(near) and not once:
-            names = [words.method(*row) for row in near[["method", "backbone"]].to_numpy()]
-            text += f", not told apart from {words.listed(names, 'or')}"
+        tied = others["behind_best"] == 0
+        near = others[tied | (others["behind_p_holm"] >= SIGNIFICANT)]
+        untested = others[~tied & others["behind_p_holm"].isna()]
+        for relation, rows in (("not told apart from", near), ("not tested against", untested)):
+            if len(rows) and not once:
+                names = [words.method(*row) for row in rows[["method", "backbone"]].to_numpy()]
+                text += f", {relation} {words.listed(names, 'or')}"
         found.append(text)
     return f"Most accurate on {dataset}: {'; '.join(found)}."
 
@@ -114,6 +118,32 @@ def strongest_backbone(tables: Tables, dataset: str) -> str:
 
 
 def caveats(tables: Tables) -> list[str]:
+    """Say where training from scratch learned nothing, and where it or transfer had not ended."""
+    return [*at_chance(tables), *unfinished(tables)]
+
+
+def at_chance(tables: Tables) -> list[str]:
+    """Say where training from scratch, over which gains are, is not told from a constant guess.
+
+    Args:
+        tables: `accuracy` and `sizes`.
+    """
+    chance = tables["sizes"].drop_duplicates("dataset").set_index("dataset")["chance"]
+    rows = tables["accuracy"]
+    rows = rows[(rows["method"] == BASELINE) & (rows["protocol"] == PROTOCOL)]
+    least = rows["ci_low"].fillna(rows["mean"])
+    return [
+        f"On {dataset}, training from scratch is not told from a constant guess "
+        f"({words.accuracy(chance[dataset])}) at "
+        f"{words.listed([words.count(labels) for labels in sorted(own['labels'])])} images per "
+        "class: gains over it are over a network that learned next to nothing."
+        for dataset, own in rows[least <= rows["dataset"].map(chance)].groupby(
+            "dataset", sort=False
+        )
+    ]
+
+
+def unfinished(tables: Tables) -> list[str]:
     """Say where one side of the gains, from scratch or transfer, had not ended learning."""
     rows = tables["accuracy"]
     strongest = {name: strongest_backbone(tables, name) for name in rows["dataset"].unique()}

@@ -19,7 +19,7 @@ from matplotlib.ticker import LogLocator
 
 from .selection import CONFIGURATION
 from .statistics import accuracy_interval, mean_interval
-from .store import VALIDATION, written_whole
+from .store import written_whole
 
 TOP = 1.02  # of an axis of accuracies: the marker of a perfect one is seen whole
 BAND = "line: mean over replicates; band: 95 % interval (Student's t)"
@@ -164,16 +164,6 @@ def plot_long_runs(history: pd.DataFrame) -> Figure:
         figure.tight_layout()
         footnote(figure, BAND)
     return figure
-
-
-def chance_of(index: pd.DataFrame) -> float:
-    """Return the accuracy of a constant guess: the largest class's share of validation images.
-
-    Args:
-        index: a dataset's rows (split, label).
-    """
-    validation = index[index["split"] == VALIDATION]
-    return validation["label"].value_counts(normalize=True).max()
 
 
 def plot_grid(runs: pd.DataFrame, chance: float) -> Figure:

@@ -59,8 +59,11 @@ def describe_code(checkout: Path | str) -> dict[str, str | bool]:
     checkout = Path(checkout)
     files = [checkout / "Snakefile", *_files(checkout / "workflow")]
     code = {"sha256": _digest_listing(files, checkout)}
-    if commit := _said("git", "-C", str(checkout), "rev-parse", "HEAD"):
-        version = _said("git", "-C", str(checkout), "describe", "--always", "--tags", "--dirty")
+    git = ("git", "-C", str(checkout))
+    # The folder around a copy of the code may be a repository of something else.
+    is_own = _said(*git, "ls-files", "Snakefile")
+    if is_own and (commit := _said(*git, "rev-parse", "HEAD")):
+        version = _said(*git, "describe", "--always", "--tags", "--dirty")
         code |= {"version": version, "commit": commit, "changed": version.endswith("-dirty")}
     return code
 

@@ -5,6 +5,7 @@ import dataclasses
 import difflib
 import functools
 import itertools
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -543,6 +544,30 @@ def schema() -> dict[str, Any]:
     return yaml.safe_load(SCHEMA_FILE.read_text())
 
 
+def check_keys(path: Path | str) -> None:
+    """Refuse a config file that has a key twice, of which YAML would take the last alone.
+
+    Raises:
+        ConfigError: it has; the message names key, file and line.
+    """
+    with Path(path).open("rb") as file:
+        waiting = [yaml.compose(file, yaml.CSafeLoader)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+        elif isinstance(node, yaml.MappingNode):
+            seen = set()
+            for key, value in node.value:
+                if key.value in seen:
+                    line = key.start_mark.line + 1
+                    raise ConfigError(
+                        f"{key.value}: found twice in {path}, line {line}, allowed: once"
+                    )
+                seen.add(key.value)
+                waiting.append(value)
+
+
 def load(config: Mapping[str, Any]) -> Study:
     """Check a config and return it as a study with every default filled in.
 
@@ -577,7 +602,7 @@ def _fill_defaults(validator, properties, instance, subschema):
     """Validate `properties`, having set what is missing to its default.
 
     What is valid is then put into one form, as Snakemake compares it with what results were made
-    from: keys in the schema's order, 10 as 10.0 where any number is allowed.
+    from: keys in the schema's order, 10 as 10.0 where any number is allowed, `./a/` as `a`.
     """
     if validator.is_type(instance, "object"):
         for key, value in properties.items():
@@ -592,9 +617,11 @@ def _fill_defaults(validator, properties, instance, subschema):
 
 
 def _in_one_form(value: Any, subschema: Mapping[str, Any]) -> Any:
-    """Return a valid value with its numbers as floats where any number is allowed."""
+    """Return a valid value, numbers as floats where any is allowed, paths without detours."""
     if isinstance(value, list):
         return [_in_one_form(item, subschema.get("items", {})) for item in value]
+    if subschema.get("format") == "path":
+        return str(Path(os.path.expanduser(value)))  # noqa: PTH111 (Path's fails for no user)
     return float(value) if subschema.get("type") == "number" else value
 
 
@@ -739,10 +766,14 @@ def _split(kind: type, values: Mapping[str, Any]) -> Any:
 
 def _check_values(study: Study) -> None:
     """Refuse what the schema cannot see: values that do not fit each other."""
-    if study.results.split("/")[0] in CHECKOUT:
+    results = Path(study.results)
+    if results.parts[0] in CHECKOUT:
         raise ConfigError(
             f"results: found '{study.results}', allowed: a folder outside of {', '.join(CHECKOUT)}"
         )
+    for above in (results, *results.parents):
+        if above.exists() and not above.is_dir():
+            raise ConfigError(f"results: found '{study.results}', allowed: a folder, not a file")
     fractions = [size.fraction for size in study.sizes]
     for index, fraction in enumerate(fractions):
         if fraction in fractions[:index]:
@@ -852,6 +883,12 @@ def _check_dataset(study: Study, dataset: Dataset, fractions: list[float]) -> No
         what = schema()["$defs"][dataset.source]["properties"]["path"]["description"]
         raise ConfigError(
             f"datasets.{dataset.name}.path: found nothing at {path!r}, allowed: {what}"
+        )
+    results = Path(study.results).resolve()
+    if path is not None and results.is_relative_to(Path(path).resolve()):
+        raise ConfigError(
+            f"results: found '{study.results}', allowed: a folder outside of the images of "
+            f"{dataset.name}"
         )
     free = dataset.options.get("identities") == "free"
     if free and dataset.options.get("validation") == "by-character":

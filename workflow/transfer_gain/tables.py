@@ -83,8 +83,19 @@ def sizes(
             "validation_samples": [len(validation)],
             "validation_per_class": [round(len(validation) / classes)],
             "replicates": [len(sampled)],
+            "chance": [chance_of(index)],
         }
     )
+
+
+def chance_of(index: pd.DataFrame) -> float:
+    """Return the accuracy of a constant guess: the largest class's share of validation images.
+
+    Args:
+        index: a dataset's rows (split, label).
+    """
+    validation = index[index["split"] == store.VALIDATION]
+    return validation["label"].value_counts(normalize=True).max()
 
 
 def skipped(skipped: Mapping[str, Sequence[tuple[str, str]]]) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import stat
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -27,6 +27,7 @@ MAX_DEPTH = 3  # archives inside each other: a zip can be made to contain itself
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 _ZIP = b"PK"
 _COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+_NO_ARCHIVE = "truncated or damaged, or no zip or tar archive at all"
 _CLUTTER = {"__macosx", "thumbs.db", "desktop.ini"}
 
 
@@ -143,8 +144,7 @@ class Files:
     def _add(self, path: str, entry: _Entry, depth: int) -> None:
         parts = PurePosixPath(path).parts
         path = "/".join(parts)  # without "./" and "//"
-        # A leading dot is a hidden file, a resource fork, or `..`.
-        if not parts or any(part[0] == "." or part.lower() in _CLUTTER for part in parts):
+        if not parts or is_clutter(parts):
             return
         self.folders.update("/".join(parts[:end]) for end in range(1, len(parts)))
         if entry.kind == "folder":
@@ -172,6 +172,12 @@ class Files:
         raise SourceError(f"{self.path}: unpacks to {limit}")
 
 
+def is_clutter(parts: Iterable[str]) -> bool:
+    """Tell whether a path is passed over, by its parts: hidden, or left behind by a system."""
+    # A leading dot is a hidden file, a resource fork, or `..`.
+    return any(part[0] == "." or part.lower() in _CLUTTER for part in parts)
+
+
 def _list_folder(folder: Path) -> Iterator[_Entry]:
     def fail(error: OSError) -> None:
         raise error
@@ -190,11 +196,24 @@ def _list_zip(file: IO[bytes]) -> Iterator[_Entry]:
             raise ValueError("protected by a password; unpack it and name the folder instead")
         mode = info.external_attr >> 16  # zero if not written on a Unix system
         kind = "folder" if info.is_dir() else "link" if stat.S_ISLNK(mode) else "file"
-        yield _Entry(info.filename, kind, info.file_size, partial(archive.open, info))
+        yield _Entry(_zip_name(info), kind, info.file_size, partial(archive.open, info))
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    """Return a member's name: UTF-8, of which some tools do not set the flag, else of old DOS."""
+    if info.flag_bits & 0x800:
+        return info.filename
+    try:
+        return info.orig_filename.encode("cp437").decode()
+    except UnicodeError:
+        return info.filename
 
 
 def _list_tar(file: IO[bytes]) -> Iterator[_Entry]:
-    archive = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115 (lives as long as its entries)
+    try:
+        archive = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115 (as long as its entries)
+    except tarfile.ReadError:
+        raise ValueError(f"found {_NO_ARCHIVE}, expected a folder, a zip or a tar") from None
     for member in archive:
         if member.size < 0:  # would make tarfile read the same header for ever
             raise ValueError("damaged: a member of negative size")
@@ -205,7 +224,7 @@ def _list_tar(file: IO[bytes]) -> Iterator[_Entry]:
     # tarfile takes a cut or damaged header for the end; a tar that is whole ends in zeros.
     file.seek(archive.offset)
     if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-        raise ValueError("truncated or damaged, or no zip or tar archive at all")
+        raise ValueError(_NO_ARCHIVE)
 
 
 def _kind(mode: int) -> str:

@@ -36,6 +36,9 @@ def decode_picture(content: bytes, name: str) -> np.ndarray:
             opened = Image.open(io.BytesIO(content), formats=FORMATS)
         except Image.UnidentifiedImageError:
             raise ValueError("no image that Pillow can read") from None
+        except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+            limit = f"{Image.MAX_IMAGE_PIXELS:,} pixels"
+            raise ValueError(f"more than {limit}, which is the limit; scale it down") from None
         return _to_8_bits(ImageOps.exif_transpose(opened))
 
 
