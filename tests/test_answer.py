@@ -209,7 +209,7 @@ def test_a_method_that_was_still_learning_is_told():
     made = two_methods({0.01: [0.2, 0.21, 0.19]})
     made["accuracy"]["levelled_off"] = np.where(made["accuracy"]["method"] == "baseline", 1 / 3, 1)
     (sentence,) = answer.still_learning(made)
-    assert "loss of training from scratch was still falling in most runs" in sentence
+    assert "still falling at the end of most runs of training from scratch" in sentence
     assert "at 60 images per class" in sentence
     made["accuracy"]["levelled_off"] = 1.0
     assert answer.still_learning(made) == []
@@ -224,9 +224,12 @@ def test_caveats_are_of_both_sides_of_the_gains_alone():
         )
     )
     made["accuracy"]["levelled_off"] = 0.0
-    scratch, transfer = answer.caveats(made)
-    assert "of training from scratch was" in scratch
-    assert "of transfer from vgg16 was" in transfer
+    (caveat,) = answer.caveats(made)
+    assert (
+        "training from scratch (at 60 images per class) and transfer from vgg16 (at 60)" in caveat
+    )
+    assert "other" not in caveat
+    assert "augmentation" not in caveat
 
 
 def test_training_from_scratch_that_learned_nothing_is_told():

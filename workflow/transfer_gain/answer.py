@@ -159,13 +159,16 @@ def still_learning(tables: Tables) -> list[str]:
     rows = tables["accuracy"]
     rows = rows[(rows["protocol"] == PROTOCOL) & (rows["levelled_off"] < 0.5)]
     sentences = []
-    for (dataset, *method), own in rows.groupby(["dataset", "method", "backbone"], sort=False):
-        labels = words.listed([words.count(labels) for labels in sorted(own["labels"])])
-        most = "in most runs " if own["replicates"].max() > 1 else ""
+    for dataset, of_dataset in rows.groupby("dataset", sort=False):
+        named = []
+        for method, own in of_dataset.groupby(["method", "backbone"], sort=False):
+            labels = words.listed([words.count(labels) for labels in sorted(own["labels"])])
+            labels += " images per class" if not named else ""
+            named.append(f"{words.method(*method)} (at {labels})")
+        runs = "most runs of" if of_dataset["replicates"].max() > 1 else "the run of"
         sentences.append(
-            f"On {dataset}, the training loss of {words.method(*method)} was still falling {most}"
-            f"when training ended, at {labels} images per class: longer training may change its "
-            "accuracy, either way."
+            f"On {dataset}, the training loss was still falling at the end of {runs} "
+            f"{words.listed(named)}: longer training may change the accuracy there, either way."
         )
     return sentences
 
