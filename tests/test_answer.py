@@ -62,8 +62,8 @@ def test_every_number_in_a_sentence_is_in_the_tables(replicates, seed):
     ]
     values |= {number for text in texts for number in numbers_in(str(text))}
     sentences = [each for three in answer.answer(made).values() for each in three]
-    for other in (answer.hypotheses, answer.still_learning, answer.beside_the_report):
-        sentences += other(made)
+    others = (answer.hypotheses, answer.still_learning, answer.at_chance, answer.beside_the_report)
+    sentences += [sentence for other in others for sentence in other(made)]
     for sentence in sentences:
         assert numbers_in(sentence) - values == set(), sentence
         assert "nan" not in sentence

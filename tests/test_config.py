@@ -27,6 +27,7 @@ from transfer_gain.study import (
     Size,
     Study,
     TransferAugmented,
+    check_keys,
     complete,
     load,
     number,
@@ -56,6 +57,24 @@ def test_config_yaml_is_the_default_study():
     # One-shot learning is about datasets by name, and so of no study that does not say which.
     assert one_shot == {"target": "avatars", "related": "peeps", "backbone": "vgg16"}
     assert load({"one_shot": one_shot}).one_shot is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: &a {b: *a}", "? [a, b]\n: 1", '{1: a, "1": b}', '{"path": "\\ud83d\\ude00"}', "a: [1, 1]"],
+)
+def test_what_has_no_key_twice_passes(text, tmp_path):
+    (tmp_path / "study.yaml").write_text(text)
+    check_keys(tmp_path / "study.yaml")
+
+
+@pytest.mark.parametrize(("text", "line"), [("a: 1\na: 2", 2), ("x: [{b: 1, b: 2}]", 1)])
+def test_a_key_that_is_there_twice_is_refused(text, line, tmp_path):
+    (tmp_path / "study.yaml").write_text(text)
+    with pytest.raises(
+        ConfigError, match=rf"found twice in .*study\.yaml, line {line}, allowed: once"
+    ):
+        check_keys(tmp_path / "study.yaml")
 
 
 def test_paths_are_taken_as_a_shell_would_and_without_detours(tmp_path, monkeypatch):

@@ -412,14 +412,16 @@ def test_touching_files_without_a_change_computes_nothing(made, tmp_path):
 
 
 def test_a_new_checkout_takes_over_what_another_has_downloaded(made, tmp_path):
-    checkout = copy_checkout(tmp_path / "checkout")  # its scripts are newer than the downloads
+    checkout = copy_checkout(tmp_path / "checkout")
     shutil.copytree(made / "resources", checkout / "resources", dirs_exist_ok=True)
+    for script in checkout.glob("workflow/scripts/*.py"):
+        script.touch()  # later than the downloads
     jobs = planned(checkout, study=STUDY)
     assert "make_images clothes" in jobs
     assert not any(job.startswith("fetch_") for job in jobs)
 
 
-def test_of_an_own_folder_only_what_is_an_image_counts(tmp_path):
+def test_what_systems_leave_in_an_own_folder_is_no_change(tmp_path):
     mine = {"source": "folder", "path": "mine"}
     study = STUDY | {"datasets": {"mine": mine}}
     images = tmp_path / "checkout/mine/cats"
@@ -434,6 +436,22 @@ def test_of_an_own_folder_only_what_is_an_image_counts(tmp_path):
     )
     (images / "a.png").write_bytes(b"another")
     assert {"make_images mine", "digest_inputs"} < planned(checkout, study=study)
+
+
+def test_the_time_of_an_own_folder_is_reckoned_by_its_files(tmp_path):
+    study = STUDY | {"datasets": {"mine": {"source": "folder", "path": "mine"}}}
+
+    def expected(images: int) -> float:
+        checkout = copy_checkout(tmp_path / str(images))
+        (checkout / "mine" / "cats").mkdir(parents=True)
+        for number in range(images):
+            (checkout / "mine" / "cats" / f"{number}.png").touch()
+        features = f"{STUDY['results']}/features/mine/vgg16-auto.parquet"
+        said = snakemake(checkout, "--dry-run", features, study=study).stdout
+        minutes = re.search(r"rule extract_features:(?:\n    .*)*? runtime=(\d+)", said)
+        return int(minutes[1])
+
+    assert expected(20) < expected(2000)
 
 
 SHARED = ("fetch_fashion_mnist", "fetch_vgg16_weights", "make_images", "extract_features")

@@ -37,7 +37,8 @@ os.environ.setdefault(
 )
 
 try:
-    for file in workflow.configfiles:
+    # Another workflow may have read its config elsewhere, before it changed its folder.
+    for file in filter(os.path.exists, workflow.configfiles):
         check_keys(file)
     study = load(config)
 except ConfigError as error:
@@ -141,15 +142,19 @@ def source_files(dataset):
 
 @functools.cache  # a folder may be large, and more than one rule asks
 def listing(dataset):
-    """Return path, size and time of each file in the user's folder, as a digest, and their number."""
+    """Return what is in the user's folder, path, size and time as a digest, and how many files."""
     digest, files = hashlib.sha256(), 0
     folder = user_folder(dataset)
-    for file in sorted(Path(folder).rglob("*")) if folder else []:
-        if file.is_file() and not is_clutter(file.relative_to(folder).parts):
-            stat = file.stat()
-            state = (str(file.relative_to(folder)), stat.st_size, stat.st_mtime_ns)
-            digest.update(repr(state).encode())
+    for path in sorted(Path(folder).rglob("*")) if folder else []:
+        name = path.relative_to(folder)
+        if is_clutter(name.parts):
+            continue
+        state = (str(name),)
+        if path.is_file():
+            stat = path.stat()
+            state += (stat.st_size, stat.st_mtime_ns)
             files += 1
+        digest.update(repr(state).encode())
     return digest.hexdigest(), files
 
 
@@ -370,8 +375,13 @@ def images_seen(rule_name, wildcards):
     # How many an archive has is known only once it is read; a quarter is validated on.
     _, files = listing(dataset.name)
     classes, own = dataset.class_count or 5, (files or 500) / 4
-    training = classes * (dataset.training_per_class or 0) or 3 * own
-    validation = classes * (dataset.validation_per_class or 0) or own
+    training, validation = (
+        others if number is None else classes * number
+        for number, others in (
+            (dataset.training_per_class, 3 * own),
+            (dataset.validation_per_class, own),
+        )
+    )
 
     def sampled(size):
         return study.replicates(size) * training * float(size)

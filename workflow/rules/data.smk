@@ -80,7 +80,7 @@ rule draw_samples:
     log:
         paths.log(paths.samples),
         paths.benchmark(paths.samples),
-    # A class too small for a size is told before anything is trained.
+    # A class too small for a size is told before its dataset is trained on.
     priority: 1
     conda:
         "../../envs/environment.yaml"

@@ -37,7 +37,7 @@ def answer(tables: Tables) -> dict[str, list[str]]:
 
 
 def write(tables: Tables, where: str) -> str:
-    """Return the answer as lines for a terminal, and where the report lies."""
+    """Return the answer and its caveats as lines for a terminal, and where the report lies."""
     lines = [sentence for sentences in answer(tables).values() for sentence in sentences]
     lines += caveats(tables)
     return "\n".join([*lines, f"The report: {where}"]) + "\n"
@@ -65,9 +65,9 @@ def best_methods(tables: Tables, dataset: str) -> str:
         tied = others["behind_best"] == 0
         near = others[tied | (others["behind_p_holm"] >= SIGNIFICANT)]
         untested = others[~tied & others["behind_p_holm"].isna()]
-        for relation, rows in (("not told apart from", near), ("not tested against", untested)):
-            if len(rows) and not once:
-                names = [words.method(*row) for row in rows[["method", "backbone"]].to_numpy()]
+        for relation, methods in (("not told apart from", near), ("not tested against", untested)):
+            if len(methods) and not once:
+                names = [words.method(*row) for row in methods[["method", "backbone"]].to_numpy()]
                 text += f", {relation} {words.listed(names, 'or')}"
         found.append(text)
     return f"Most accurate on {dataset}: {'; '.join(found)}."
@@ -118,7 +118,11 @@ def strongest_backbone(tables: Tables, dataset: str) -> str:
 
 
 def caveats(tables: Tables) -> list[str]:
-    """Say where training from scratch learned nothing, and where it or transfer had not ended."""
+    """Say where training from scratch is at chance, and where it or transfer was still learning.
+
+    Args:
+        tables: `accuracy`, `hypotheses` and `sizes`.
+    """
     return [*at_chance(tables), *unfinished(tables)]
 
 
@@ -136,7 +140,7 @@ def at_chance(tables: Tables) -> list[str]:
         f"On {dataset}, training from scratch is not told from a constant guess "
         f"({words.accuracy(chance[dataset])}) at "
         f"{words.listed([words.count(labels) for labels in sorted(own['labels'])])} images per "
-        "class: gains over it are over a network that learned next to nothing."
+        "class: gains over it may be over a network that learned next to nothing."
         for dataset, own in rows[least <= rows["dataset"].map(chance)].groupby(
             "dataset", sort=False
         )

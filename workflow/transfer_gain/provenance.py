@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from .sources.archives import is_clutter
+
 PACKAGES = (
     *("snakemake", "tensorflow", "keras", "numpy", "pandas", "scipy", "scikit-learn"),
     *("seaborn", "matplotlib", "pillow", "opencv-python-headless", "pyarrow", "zstandard", "onnx"),
@@ -98,11 +100,13 @@ def processor() -> str:
 def digest(path: Path | str) -> str:
     """Return the SHA-256 of a file; of a folder, that of the list of its files' digests.
 
-    The list is what `sha256sum` prints of all files below the folder, sorted by path.
+    The list is what `sha256sum` prints of all files below the folder, sorted by path, but for
+    hidden ones and what systems leave behind (see `sources.archives`).
     """
     path = Path(path)
     if path.is_dir():
-        return _digest_listing(_files(path), path)
+        files = (file for file in _files(path) if not is_clutter(file.relative_to(path).parts))
+        return _digest_listing(files, path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

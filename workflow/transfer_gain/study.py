@@ -551,21 +551,25 @@ def check_keys(path: Path | str) -> None:
         ConfigError: it has; the message names key, file and line.
     """
     with Path(path).open("rb") as file:
-        waiting = [yaml.compose(file, yaml.CSafeLoader)]
+        try:
+            waiting = [yaml.compose(file, yaml.CSafeLoader)]
+        except yaml.YAMLError:  # Snakemake has read it all the same, as JSON
+            return
+    known = set()  # an alias may lead back to what holds it
     while waiting:
         node = waiting.pop()
-        if isinstance(node, yaml.SequenceNode):
-            waiting += node.value
-        elif isinstance(node, yaml.MappingNode):
-            seen = set()
-            for key, value in node.value:
-                if key.value in seen:
-                    line = key.start_mark.line + 1
+        if isinstance(node, yaml.CollectionNode) and id(node) not in known:
+            known.add(id(node))
+            pairs = node.value if isinstance(node, yaml.MappingNode) else []
+            waiting += [value for _, value in pairs] or node.value
+            keys = set()
+            for key, _ in pairs:
+                if (key.tag, str(key.value)) in keys:
                     raise ConfigError(
-                        f"{key.value}: found twice in {path}, line {line}, allowed: once"
+                        f"{key.value}: found twice in {path}, line {key.start_mark.line + 1}, "
+                        "allowed: once"
                     )
-                seen.add(key.value)
-                waiting.append(value)
+                keys.add((key.tag, str(key.value)))
 
 
 def load(config: Mapping[str, Any]) -> Study:

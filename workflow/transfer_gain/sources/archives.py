@@ -204,7 +204,7 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
     if info.flag_bits & 0x800:
         return info.filename
     try:
-        return info.orig_filename.encode("cp437").decode()
+        return info.filename.encode("cp437").decode()
     except UnicodeError:
         return info.filename
 
