@@ -27,7 +27,7 @@ from transfer_gain.study import (
     Size,
     Study,
     TransferAugmented,
-    check_keys,
+    check_duplicate_keys,
     complete,
     load,
     number,
@@ -65,7 +65,7 @@ def test_config_yaml_is_the_default_study():
 )
 def test_what_has_no_key_twice_passes(text, tmp_path):
     (tmp_path / "study.yaml").write_text(text)
-    check_keys(tmp_path / "study.yaml")
+    check_duplicate_keys(tmp_path / "study.yaml")
 
 
 @pytest.mark.parametrize(("text", "line"), [("a: 1\na: 2", 2), ("x: [{b: 1, b: 2}]", 1)])
@@ -74,10 +74,10 @@ def test_a_key_that_is_there_twice_is_refused(text, line, tmp_path):
     with pytest.raises(
         ConfigError, match=rf"found twice in .*study\.yaml, line {line}, allowed: once"
     ):
-        check_keys(tmp_path / "study.yaml")
+        check_duplicate_keys(tmp_path / "study.yaml")
 
 
-def test_paths_are_taken_as_a_shell_would_and_without_detours(tmp_path, monkeypatch):
+def test_paths_are_taken_as_a_shell_would(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "mine").mkdir()
     study = load({"datasets": {"mine": {"source": "folder", "path": "~/./mine/"}}})

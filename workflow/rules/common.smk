@@ -21,7 +21,7 @@ from transfer_gain.study import (
     BY_GRADIENTS,
     PROTOCOLS,
     ConfigError,
-    check_keys,
+    check_duplicate_keys,
     complete,
     load,
     number,
@@ -39,7 +39,7 @@ os.environ.setdefault(
 try:
     # Another workflow may have read its config elsewhere, before it changed its folder.
     for file in filter(os.path.exists, workflow.configfiles):
-        check_keys(file)
+        check_duplicate_keys(file)
     study = load(config)
 except ConfigError as error:
     sys.exit(f"the config is refused: {error}")
@@ -101,10 +101,10 @@ PROBES = [
 
 
 def code_of(script, *modules):
-    """Return a script and the files that it runs, so that editing one reruns the script's jobs.
+    """Return a script and all that it imports, so that editing any of them reruns its jobs.
 
-    They are in the checkout, never in a store. Snakemake's own trigger goes by the script's time,
-    which a new checkout changes, and for which downloads would be deleted.
+    The files are in the checkout, never in a store. Snakemake's own trigger compares the script's
+    time, which differs in a new checkout: all would be made, and downloaded, again.
     """
     return local(code.files_behind(WORKFLOW / "scripts" / f"{script}.py", *modules))
 
@@ -123,7 +123,7 @@ wildcard_constraints:
 
 
 def user_folder(dataset):
-    """Return the folder of the user's that a dataset's images are made from, if it is one."""
+    """Return the user's folder that a dataset's images are made from; None if it is no folder."""
     path = study.datasets[dataset].options.get("path")
     return path if path and Path(path).is_dir() else None
 
@@ -131,8 +131,8 @@ def user_folder(dataset):
 def source_files(dataset):
     """Return the files that a dataset's images are made from: fetched, the user's archive, or none.
 
-    A folder of the user's is none of them: its time changes with each view by a file manager, and
-    does not where a file deep inside is changed. Its `listing` is a parameter instead.
+    A folder is not among them: opening it in a file manager changes its time, and changing a file
+    deep inside does not. Its `listing` is a parameter instead.
     """
     if study.datasets[dataset].source == "fashion-mnist":
         return paths.fashion_mnist
@@ -141,21 +141,22 @@ def source_files(dataset):
 
 
 @functools.cache  # a folder may be large, and more than one rule asks
-def listing(dataset):
-    """Return what is in the user's folder, path, size and time as a digest, and how many files."""
-    digest, files = hashlib.sha256(), 0
-    folder = user_folder(dataset)
+def contents(dataset):
+    """Return the paths in the user's folder, each file's with its size and time."""
+    folder, found = user_folder(dataset), []
     for path in sorted(Path(folder).rglob("*")) if folder else []:
         name = path.relative_to(folder)
-        if is_clutter(name.parts):
-            continue
-        state = (str(name),)
-        if path.is_file():
-            stat = path.stat()
-            state += (stat.st_size, stat.st_mtime_ns)
-            files += 1
-        digest.update(repr(state).encode())
-    return digest.hexdigest(), files
+        if not is_clutter(name.parts):
+            stat = path.stat() if path.is_file() else None
+            found.append(
+                (str(name), *([stat.st_size, stat.st_mtime_ns] if stat else []))
+            )
+    return found
+
+
+def listing(dataset):
+    """Return a digest of what is in the user's folder."""
+    return hashlib.sha256("".join(map(repr, contents(dataset))).encode()).hexdigest()
 
 
 def weights_file(backbone):
@@ -372,16 +373,14 @@ def images_seen(rule_name, wildcards):
     dataset = study.datasets.get(wildcards.get("dataset"))
     if dataset is None or rule_name not in plan.COSTS:
         return 0
-    # How many an archive has is known only once it is read; a quarter is validated on.
-    _, files = listing(dataset.name)
-    classes, own = dataset.class_count or 5, (files or 500) / 4
-    training, validation = (
-        others if number is None else classes * number
-        for number, others in (
-            (dataset.training_per_class, 3 * own),
-            (dataset.validation_per_class, own),
-        )
-    )
+    # How many an archive has is known only once it is read. A quarter is validated on.
+    found = len(contents(dataset.name)) or 500
+    classes = dataset.class_count or 5
+    training, validation = 0.75 * found, 0.25 * found
+    if dataset.training_per_class is not None:
+        training = classes * dataset.training_per_class
+    if dataset.validation_per_class is not None:
+        validation = classes * dataset.validation_per_class
 
     def sampled(size):
         return study.replicates(size) * training * float(size)

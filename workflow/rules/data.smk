@@ -59,7 +59,7 @@ rule make_images:
         mem_mb=growing(2000),
         runtime=minutes("make_images"),
     params:
-        listing=lambda wildcards: listing(wildcards.dataset)[0],
+        listing=lambda wildcards: listing(wildcards.dataset),
         # What it is used for changes no image.
         settings=lambda wildcards: {
             key: value

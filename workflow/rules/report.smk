@@ -33,9 +33,9 @@ rule digest_inputs:
     conda:
         "../../envs/environment.yaml"
     params:
-        # Beside the files; what is in a folder is seen by its listing.
+        # Folders are no input files (see source_files): their listing tells of a change.
         folders={
-            user_folder(name): listing(name)[0]
+            user_folder(name): listing(name)
             for name in study.datasets
             if user_folder(name)
         },

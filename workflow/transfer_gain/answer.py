@@ -62,9 +62,9 @@ def best_methods(tables: Tables, dataset: str) -> str:
         text = f"{_at(best['labels'], not found)} {method} ({score}"
         once = best["replicates"] == 1
         text += ", run once: nothing is told apart)" if once else ")"
-        tied = others["behind_best"] == 0
-        near = others[tied | (others["behind_p_holm"] >= SIGNIFICANT)]
-        untested = others[~tied & others["behind_p_holm"].isna()]
+        # Equal in all replicates: no test is needed to say that they are not told apart.
+        p_value = others["behind_p_holm"].mask(others["behind_best"] == 0, 1)
+        near, untested = others[p_value >= SIGNIFICANT], others[p_value.isna()]
         for relation, methods in (("not told apart from", near), ("not tested against", untested)):
             if len(methods) and not once:
                 names = [words.method(*row) for row in methods[["method", "backbone"]].to_numpy()]
@@ -127,7 +127,7 @@ def caveats(tables: Tables) -> list[str]:
 
 
 def at_chance(tables: Tables) -> list[str]:
-    """Say where training from scratch, over which gains are, is not told from a constant guess.
+    """Say where training from scratch, which gains are measured against, is not told from chance.
 
     Args:
         tables: `accuracy` and `sizes`.
@@ -136,14 +136,12 @@ def at_chance(tables: Tables) -> list[str]:
     rows = tables["accuracy"]
     rows = rows[(rows["method"] == BASELINE) & (rows["protocol"] == PROTOCOL)]
     least = rows["ci_low"].fillna(rows["mean"])
+    rows = rows[least <= rows["dataset"].map(chance)]
     return [
         f"On {dataset}, training from scratch is not told from a constant guess "
-        f"({words.accuracy(chance[dataset])}) at "
-        f"{words.listed([words.count(labels) for labels in sorted(own['labels'])])} images per "
-        "class: gains over it may be over a network that learned next to nothing."
-        for dataset, own in rows[least <= rows["dataset"].map(chance)].groupby(
-            "dataset", sort=False
-        )
+        f"({words.accuracy(chance[dataset])}) at {_sizes(own)} images per class: gains over it "
+        "may be over a network that learned next to nothing."
+        for dataset, own in rows.groupby("dataset", sort=False)
     ]
 
 
@@ -158,7 +156,7 @@ def unfinished(tables: Tables) -> list[str]:
 def still_learning(tables: Tables) -> list[str]:
     """Say of which methods most runs' training loss was still falling when training ended.
 
-    That is not to be underfit: the loss on other images may have risen for long.
+    That is not underfitting: the loss on other images may have been rising for long.
     """
     rows = tables["accuracy"]
     rows = rows[(rows["protocol"] == PROTOCOL) & (rows["levelled_off"] < 0.5)]
@@ -166,12 +164,11 @@ def still_learning(tables: Tables) -> list[str]:
     for dataset, of_dataset in rows.groupby("dataset", sort=False):
         named = []
         for method, own in of_dataset.groupby(["method", "backbone"], sort=False):
-            labels = words.listed([words.count(labels) for labels in sorted(own["labels"])])
-            labels += " images per class" if not named else ""
-            named.append(f"{words.method(*method)} (at {labels})")
-        runs = "most runs of" if of_dataset["replicates"].max() > 1 else "the run of"
+            unit = "" if named else " images per class"
+            named.append(f"{words.method(*method)} (at {_sizes(own)}{unit})")
+        most = "most runs of " if of_dataset["replicates"].max() > 1 else ""
         sentences.append(
-            f"On {dataset}, the training loss was still falling at the end of {runs} "
+            f"On {dataset}, the training loss was still falling at the end of {most}"
             f"{words.listed(named)}: longer training may change the accuracy there, either way."
         )
     return sentences
@@ -226,6 +223,11 @@ def _labels(tables: Tables, dataset: str) -> Mapping[float, int]:
     """Return the training images per class of each size."""
     rows = _of(tables["accuracy"], dataset)
     return dict(zip(rows["size"], rows["labels"], strict=True))
+
+
+def _sizes(rows: pd.DataFrame) -> str:
+    """Return the images per class of some rows in words."""
+    return words.listed([words.count(labels) for labels in sorted(rows["labels"])])
 
 
 def _p_value(row: pd.Series) -> str:

@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-# How a job is run and logged, which changes nothing of what it makes.
-RUNNERS = {PACKAGE / "job.py"}
+RUNNER = PACKAGE / "job.py"  # runs and logs a job, and changes nothing of what it makes
 
 
 def make_importable() -> None:
@@ -33,7 +32,7 @@ def files_behind(*entries: Path) -> list[str]:
     waiting: list[Path | None] = [*entries]
     while waiting:
         file = waiting.pop()
-        if file and file not in found | RUNNERS:
+        if file and file != RUNNER and file not in found:
             found.add(file)
             waiting += _imported(file)
     return sorted(os.path.relpath(file) for file in found)

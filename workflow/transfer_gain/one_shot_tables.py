@@ -110,7 +110,7 @@ def few_shot(rows: pd.DataFrame) -> pd.DataFrame:
         Columns `FEW_SHOT`. Intervals are Student's t over replicates; `episode_half_width` is that
         of the 95 % interval over one replicate's episodes, as the few-shot literature gives it,
         their mean; `difference` is from the strongest control, paired by replicate, and `p_holm`
-        its two-sided test's p-value, corrected for all of the table but those of controls.
+        its two-sided test's p-value, corrected for all methods of the table but the controls.
     """
     rows = once_untrained(rows)
     place = [*PLACE, "way", "shot"]
@@ -139,9 +139,9 @@ def summary(history: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Columns `SUMMARY`, a row an approach, group of classes and method. Intervals are Student's t
         over replicates, the difference's paired; `p_holm` is of its two-sided test, corrected for
-        all of the table but those of controls. `published_low` and `published_high` are the ends of
-        what the report prints, on other images (FERG-DB), after `published_epochs`, its last;
-        beside them ours after as many, on as many tasks.
+        all methods of the table but the controls. `published_low` and `published_high` are the
+        ends of what the report prints, on other images (FERG-DB), after `published_epochs`, its
+        last; beside them ours after as many, on as many tasks.
     """
     rows = beside_controls(history)
     last = rows.groupby([*PLACE, *METHOD], sort=False)["epochs"].transform("max")

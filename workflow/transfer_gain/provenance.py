@@ -62,9 +62,9 @@ def describe_code(checkout: Path | str) -> dict[str, str | bool]:
     files = [checkout / "Snakefile", *_files(checkout / "workflow")]
     code = {"sha256": _digest_listing(files, checkout)}
     git = ("git", "-C", str(checkout))
-    # The folder around a copy of the code may be a repository of something else.
-    is_own = _said(*git, "ls-files", "Snakefile")
-    if is_own and (commit := _said(*git, "rev-parse", "HEAD")):
+    # A copy of the code may lie in another project's repository.
+    tracked = _said(*git, "ls-files", "Snakefile")
+    if tracked and (commit := _said(*git, "rev-parse", "HEAD")):
         version = _said(*git, "describe", "--always", "--tags", "--dirty")
         code |= {"version": version, "commit": commit, "changed": version.endswith("-dirty")}
     return code

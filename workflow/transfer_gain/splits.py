@@ -53,11 +53,11 @@ def draw_split(
                 count = max(count, 2) if split == VALIDATION else count
             if len(candidates) < count or (count == 0 and split == TRAINING):
                 found = np.count_nonzero(labels == label)
-                others = np.count_nonzero((labels == label) & (drawn == VALIDATION))
-                beside = f" beside {others} for validation" if split == TRAINING else ""
+                taken = np.count_nonzero((labels == label) & (drawn == VALIDATION))
+                beside = f" beside {taken} for {VALIDATION}" if taken else ""
                 raise SourceError(
-                    f"class {name}: found {found} image{'' if found == 1 else 's'}, which leaves "
-                    f"{len(candidates)} for {split}{beside}, expected at least {max(count, 1)}"
+                    f"class {name}: found {len(candidates)} for {split}{beside} (of {found} in "
+                    f"all), expected at least {max(count, 1)}"
                 )
             drawn[rng.permutation(candidates)[:count]] = split
     return [(item, split) for item, split in zip(items, drawn, strict=True) if split]

@@ -544,8 +544,8 @@ def schema() -> dict[str, Any]:
     return yaml.safe_load(SCHEMA_FILE.read_text())
 
 
-def check_keys(path: Path | str) -> None:
-    """Refuse a config file that has a key twice, of which YAML would take the last alone.
+def check_duplicate_keys(path: Path | str) -> None:
+    """Refuse a config file that has a key twice: YAML would take the last without a word.
 
     Raises:
         ConfigError: it has; the message names key, file and line.
@@ -558,18 +558,20 @@ def check_keys(path: Path | str) -> None:
     known = set()  # an alias may lead back to what holds it
     while waiting:
         node = waiting.pop()
-        if isinstance(node, yaml.CollectionNode) and id(node) not in known:
-            known.add(id(node))
-            pairs = node.value if isinstance(node, yaml.MappingNode) else []
-            waiting += [value for _, value in pairs] or node.value
-            keys = set()
-            for key, _ in pairs:
-                if (key.tag, str(key.value)) in keys:
-                    raise ConfigError(
-                        f"{key.value}: found twice in {path}, line {key.start_mark.line + 1}, "
-                        "allowed: once"
-                    )
-                keys.add((key.tag, str(key.value)))
+        if not isinstance(node, yaml.CollectionNode) or node in known:
+            continue
+        known.add(node)
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+            continue
+        keys = set()
+        for key, value in node.value:
+            name = (key.tag, str(key.value))  # 1 is not "1"
+            if name in keys:
+                line = key.start_mark.line + 1
+                raise ConfigError(f"{key.value}: found twice in {path}, line {line}, allowed: once")
+            keys.add(name)
+            waiting.append(value)
 
 
 def load(config: Mapping[str, Any]) -> Study:
@@ -621,7 +623,7 @@ def _fill_defaults(validator, properties, instance, subschema):
 
 
 def _in_one_form(value: Any, subschema: Mapping[str, Any]) -> Any:
-    """Return a valid value, numbers as floats where any is allowed, paths without detours."""
+    """Return a valid value: numbers as floats where any is allowed, paths as pathlib has them."""
     if isinstance(value, list):
         return [_in_one_form(item, subschema.get("items", {})) for item in value]
     if subschema.get("format") == "path":
@@ -775,9 +777,8 @@ def _check_values(study: Study) -> None:
         raise ConfigError(
             f"results: found '{study.results}', allowed: a folder outside of {', '.join(CHECKOUT)}"
         )
-    for above in (results, *results.parents):
-        if above.exists() and not above.is_dir():
-            raise ConfigError(f"results: found '{study.results}', allowed: a folder, not a file")
+    if any(map(Path.is_file, (results, *results.parents))):
+        raise ConfigError(f"results: found '{study.results}', allowed: a folder, not a file")
     fractions = [size.fraction for size in study.sizes]
     for index, fraction in enumerate(fractions):
         if fraction in fractions[:index]:

@@ -13,7 +13,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
@@ -200,13 +200,11 @@ def _list_zip(file: IO[bytes]) -> Iterator[_Entry]:
 
 
 def _zip_name(info: zipfile.ZipInfo) -> str:
-    """Return a member's name: UTF-8, of which some tools do not set the flag, else of old DOS."""
-    if info.flag_bits & 0x800:
-        return info.filename
-    try:
-        return info.filename.encode("cp437").decode()
-    except UnicodeError:
-        return info.filename
+    """Return a member's name, read as UTF-8 where it can be: some tools do not set the flag."""
+    if not info.flag_bits & 0x800:  # the flag; without it Python reads code page 437, of DOS
+        with suppress(UnicodeError):
+            return info.filename.encode("cp437").decode()
+    return info.filename
 
 
 def _list_tar(file: IO[bytes]) -> Iterator[_Entry]:
