@@ -35,9 +35,9 @@ rule digest_inputs:
     params:
         # Folders are no input files (see source_files): their listing tells of a change.
         folders={
-            user_folder(name): listing(name)
+            folder: listing(name)
             for name in study.datasets
-            if user_folder(name)
+            if (folder := user_folder(name))
         },
     script:
         "../scripts/digest_inputs.py"

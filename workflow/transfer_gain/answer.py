@@ -123,7 +123,11 @@ def caveats(tables: Tables) -> list[str]:
     Args:
         tables: `accuracy`, `hypotheses` and `sizes`.
     """
-    return [*at_chance(tables), *unfinished(tables)]
+    rows = tables["accuracy"]
+    strongest = {name: strongest_backbone(tables, name) for name in rows["dataset"].unique()}
+    transfer = (rows["method"] == TRANSFER) & (rows["backbone"] == rows["dataset"].map(strongest))
+    both_sides = rows[(rows["method"] == BASELINE) | transfer]
+    return [*at_chance(tables), *still_learning({"accuracy": both_sides})]
 
 
 def at_chance(tables: Tables) -> list[str]:
@@ -143,14 +147,6 @@ def at_chance(tables: Tables) -> list[str]:
         "may be over a network that learned next to nothing."
         for dataset, own in rows.groupby("dataset", sort=False)
     ]
-
-
-def unfinished(tables: Tables) -> list[str]:
-    """Say where one side of the gains, from scratch or transfer, had not ended learning."""
-    rows = tables["accuracy"]
-    strongest = {name: strongest_backbone(tables, name) for name in rows["dataset"].unique()}
-    transfer = (rows["method"] == TRANSFER) & (rows["backbone"] == rows["dataset"].map(strongest))
-    return still_learning({"accuracy": rows[(rows["method"] == BASELINE) | transfer]})
 
 
 def still_learning(tables: Tables) -> list[str]:

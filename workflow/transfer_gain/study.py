@@ -889,8 +889,7 @@ def _check_dataset(study: Study, dataset: Dataset, fractions: list[float]) -> No
         raise ConfigError(
             f"datasets.{dataset.name}.path: found nothing at {path!r}, allowed: {what}"
         )
-    results = Path(study.results).resolve()
-    if path is not None and results.is_relative_to(Path(path).resolve()):
+    if path is not None and Path(study.results).resolve().is_relative_to(Path(path).resolve()):
         raise ConfigError(
             f"results: found '{study.results}', allowed: a folder outside of the images of "
             f"{dataset.name}"

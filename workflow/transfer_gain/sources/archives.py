@@ -27,7 +27,7 @@ MAX_DEPTH = 3  # archives inside each other: a zip can be made to contain itself
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 _ZIP = b"PK"
 _COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
-_NO_ARCHIVE = "truncated or damaged, or no zip or tar archive at all"
+_NO_ARCHIVE = "truncated or damaged, or no archive at all, expected a folder, a zip or a tar"
 _CLUTTER = {"__macosx", "thumbs.db", "desktop.ini"}
 
 
@@ -211,7 +211,7 @@ def _list_tar(file: IO[bytes]) -> Iterator[_Entry]:
     try:
         archive = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115 (as long as its entries)
     except tarfile.ReadError:
-        raise ValueError(f"found {_NO_ARCHIVE}, expected a folder, a zip or a tar") from None
+        raise ValueError(_NO_ARCHIVE) from None
     for member in archive:
         if member.size < 0:  # would make tarfile read the same header for ever
             raise ValueError("damaged: a member of negative size")
