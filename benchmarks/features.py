@@ -16,8 +16,8 @@ import numpy as np
 import side_by_side
 import study
 from side_by_side import CHECKOUT, Contestant, Timed
-from transfer_gain import store
-from transfer_gain.sources import vgg16_tensors
+from transfer_gain.data import store
+from transfer_gain.data.sources import vgg16_tensors
 
 SIDE = 64
 # Of blue, green and red in ImageNet, which VGG16's input lacks.
@@ -77,7 +77,8 @@ def write_onnx(weights: dict[str, np.ndarray], path: Path) -> None:
 
 def ours(images: np.ndarray, weights: Path, precision: str, threads: int) -> Run:
     """Prepare our extractor as `extract` uses it: batches of 32, as many threads as cores."""
-    from transfer_gain import backbones, devices
+    from transfer_gain.features import backbones
+    from transfer_gain.training import devices
 
     devices.configure(gpu=False, calls=threads)
     model = backbones.build("VGG16", weights, "block5_pool", SIDE, precision)

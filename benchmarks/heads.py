@@ -16,7 +16,7 @@ import pandas as pd
 import side_by_side
 import study
 from side_by_side import CHECKOUT, WORK, Contestant, Timed
-from transfer_gain.study import Study
+from transfer_gain.config.study import Study
 
 PEERS = {
     "Keras, fit in a loop": "keras",

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from transfer_gain.sampling import Replicates, read_replicates
-from transfer_gain.study import load
+from transfer_gain.config.study import load
+from transfer_gain.data.sampling import Replicates, read_replicates
 
 Score = tuple[float, float]
 

@@ -15,7 +15,7 @@ import numpy as np
 import side_by_side
 import study
 from side_by_side import CHECKOUT, Contestant, Timed
-from transfer_gain.sampling import Replicates, read_replicates
+from transfer_gain.data.sampling import Replicates, read_replicates
 
 OURS = "transfer-gain"
 BATCH = 50
@@ -23,10 +23,12 @@ BATCH = 50
 
 def ours(data: Replicates, settings: dict, threads: int) -> Callable[[int], Timed]:
     """Prepare our training: of two epochs the second is timed, and half of the drawing."""
-    from transfer_gain import augmentation, cnn, devices, training
+    from transfer_gain.data import augmentation
+    from transfer_gain.methods import scratch
+    from transfer_gain.training import devices, loop
 
     devices.configure(gpu=False, calls=1)
-    fit, draw, seconds, drawing = training.fit, augmentation.draw_transforms, [], []
+    fit, draw, seconds, drawing = loop.fit, augmentation.draw_transforms, [], []
 
     def timed_draw(*arguments: object, **ranges: float) -> np.ndarray:
         begun = time.perf_counter()
@@ -46,12 +48,12 @@ def ours(data: Replicates, settings: dict, threads: int) -> Callable[[int], Time
                 seconds.append(time.perf_counter() - begun)
             yield done
 
-    training.fit, augmentation.draw_transforms = timed_fit, timed_draw
+    loop.fit, augmentation.draw_transforms = timed_fit, timed_draw
     updates_an_epoch = -(-data.samples.shape[1] // BATCH)
     few = data._replace(validation=data.validation[:2], selection=np.array([True, False]))
 
     def run(number: int) -> Timed:
-        cnn.train(few, **settings, evaluate_every_epoch=True)
+        scratch.train(few, **settings, evaluate_every_epoch=True)
         return Timed(None, sum(seconds) + drawing[-1] / settings["epochs"])
 
     return run
@@ -112,7 +114,7 @@ def torch(
     import torch
     from torch import nn
 
-    from transfer_gain.augmentation import draw_transforms
+    from transfer_gain.data.augmentation import draw_transforms
 
     torch.set_num_threads(threads)
     side, stride, kernel = data.features.shape[1], network["stride"], network["kernel"]

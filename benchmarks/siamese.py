@@ -14,7 +14,7 @@ import pandas as pd
 
 import side_by_side
 from side_by_side import Contestant
-from transfer_gain import one_shot
+from transfer_gain.few_shot import one_shot
 
 SIDE, FEATURES, CLASSES, PER_CLASS = 64, 2048, 7, 900
 EPOCHS, BATCH, TASKS, CANDIDATES = 20, 36, one_shot.REPORT_TASKS, one_shot.CANDIDATES
@@ -44,7 +44,8 @@ def pool(rng: np.random.Generator) -> one_shot.Data:
 
 def ours(threads: int) -> Callable[[int], pd.DataFrame]:
     """Prepare our training: 20 batches of 36 pairs, 320 tasks after each."""
-    from transfer_gain import devices, siamese
+    from transfer_gain.few_shot import siamese
+    from transfer_gain.training import devices
 
     devices.configure(gpu=False, calls=1)
     data = pool(np.random.default_rng(0))
@@ -63,7 +64,7 @@ def end_to_end(weights: Path, pairs: int, training: bool, threads: int) -> Calla
     import keras
     import tensorflow as tf
 
-    from transfer_gain import backbones
+    from transfer_gain.features import backbones
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     vgg16 = backbones.build("VGG16", weights, "block5_pool", SIDE, "float32")

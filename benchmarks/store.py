@@ -17,7 +17,7 @@ import zstandard
 import side_by_side
 import study
 from side_by_side import CHECKOUT, WORK, Contestant
-from transfer_gain import store
+from transfer_gain.data import store
 
 KINDS = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
 OURS = "transfer-gain, read_arrays"

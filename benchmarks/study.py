@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from side_by_side import CHECKOUT, WORK
-from transfer_gain.study import Study, load
+from transfer_gain.config.study import Study, load
 
 
 def clothes(

@@ -29,8 +29,8 @@ def vgg16_weights_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The real weights: those that the workflow fetched, else fetched once a session."""
     if WEIGHTS.exists():
         return WEIGHTS
-    from transfer_gain.sources import vgg16_weights
-    from transfer_gain.sources.fetch import fetch
+    from transfer_gain.data.sources import vgg16_weights
+    from transfer_gain.data.sources.fetch import fetch
 
     folder = tmp_path_factory.mktemp("weights")
     fetch(vgg16_weights.ARTEFACT, folder)
@@ -54,7 +54,7 @@ def browser():
 @pytest.fixture(scope="session")
 def tensorflow():
     """TensorFlow set up as in a job of two threads without an accelerator."""
-    from transfer_gain import devices
+    from transfer_gain.training import devices
 
     devices.configure(gpu=False, calls=2)
     return devices.tf

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from transfer_gain.sources.fetch import Mirror
+from transfer_gain.data.sources.fetch import Mirror
 
 
 @dataclass

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import test_comparison
 import test_figures
-import test_verdict
-from transfer_gain import figures, report, verdict
-from transfer_gain.study import complete
+from transfer_gain.config.study import complete
+from transfer_gain.evaluation import comparison
+from transfer_gain.reporting import figures, report
 
 CLASSES = {"clothes": ["t-shirt", "kurta & été"], "avatars": ["anger", "<joy>"]}
 CONFIG = complete({})
@@ -34,8 +35,8 @@ def made(kind: str, content, **wildcards: str) -> report.Made:
 
 def tables() -> list[report.Made]:
     """Return the tables of a study of two datasets."""
-    selected = test_verdict.study()
-    rows = {name: make(selected) for name, (make, _) in test_verdict.TABLES.items()}
+    selected = test_comparison.study()
+    rows = {name: make(selected) for name, (make, _) in test_comparison.TABLES.items()}
     best = (
         rows["accuracy"]
         .query("method == 'transfer'")
@@ -74,7 +75,7 @@ def drawings(folder: Path) -> list[report.Made]:
         drawn.append(made(kind, path.read_text(), **wildcards))
 
     for dataset in CLASSES:
-        for protocol in verdict.tables.selection.PROTOCOLS:
+        for protocol in comparison.tables.selection.PROTOCOLS:
             where = {"dataset": dataset, "protocol": protocol}
 
             def of(name: str, where=where) -> pd.DataFrame:

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from test_verdict import REPLICATES, TABLES, runs, study
-from transfer_gain import answer, words
+from test_comparison import REPLICATES, TABLES, runs, study
+from transfer_gain.reporting import answer, words
 
 TRANSFER, SCRATCH = ("vgg16", "transfer"), ("none", "baseline")
 

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from test_cnn import SETTINGS, make_pictures
 from test_heads import Spy
-from transfer_gain import augmentation, cnn, store, training
+from test_scratch import SETTINGS, make_pictures
+from transfer_gain.data import augmentation, store
+from transfer_gain.methods import scratch
+from transfer_gain.training import loop
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 
@@ -138,7 +140,7 @@ def test_several_samples_of_images_are_changed_each_by_its_own():
 
 def test_training_with_ranges_of_zero_is_the_baseline_bit_for_bit():
     data = make_pictures()
-    plain, changed = (cnn.train(data, **SETTINGS, ranges=ranges) for ranges in (None, NONE))
+    plain, changed = (scratch.train(data, **SETTINGS, ranges=ranges) for ranges in (None, NONE))
     pd.testing.assert_frame_equal(plain.history, changed.history, check_exact=True)
     for one, other in zip(plain.parameters, changed.parameters, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -146,7 +148,7 @@ def test_training_with_ranges_of_zero_is_the_baseline_bit_for_bit():
 
 def test_every_image_of_every_epoch_and_replicate_is_changed_anew(monkeypatch: pytest.MonkeyPatch):
     data, spy = make_pictures(), Spy(monkeypatch)
-    one = cnn.train(data, **SETTINGS, ranges=SOME)
+    one = scratch.train(data, **SETTINGS, ranges=SOME)
     (changed,) = spy.changed
     maps = changed.drawn
     assert maps.shape == (*spy.batches.shape, 2, 3)
@@ -155,9 +157,9 @@ def test_every_image_of_every_epoch_and_replicate_is_changed_anew(monkeypatch: p
         pixels = data.features[spy.batches[update, replicate, image]]
         expected = augmentation.apply(pixels, maps[update, replicate, image])
         np.testing.assert_array_equal(changed[update][replicate, image], expected)
-    again = cnn.train(data, **SETTINGS, ranges=SOME)
+    again = scratch.train(data, **SETTINGS, ranges=SOME)
     pd.testing.assert_frame_equal(one.history, again.history, check_exact=True)
-    plain = cnn.train(data, **SETTINGS)
+    plain = scratch.train(data, **SETTINGS)
     assert (one.runs["train_loss"] != plain.runs["train_loss"]).all()
 
 
@@ -165,9 +167,9 @@ def test_training_does_not_depend_on_how_many_images_are_changed_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ):
     data = make_pictures()
-    at_once = cnn.train(data, **SETTINGS, ranges=SOME)
-    monkeypatch.setattr(training, "CHANGED_BYTES", 1)
-    one_by_one = cnn.train(data, **SETTINGS, ranges=SOME)
+    at_once = scratch.train(data, **SETTINGS, ranges=SOME)
+    monkeypatch.setattr(loop, "CHANGED_BYTES", 1)
+    one_by_one = scratch.train(data, **SETTINGS, ranges=SOME)
     pd.testing.assert_frame_equal(at_once.history, one_by_one.history, check_exact=True)
     for one, other in zip(at_once.parameters, one_by_one.parameters, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -176,7 +178,7 @@ def test_training_does_not_depend_on_how_many_images_are_changed_at_once(
 def test_losses_are_reported_of_images_as_they_are():
     settings = SETTINGS | {"learning_rate": 0.0, "epochs": 1}
     plain, changed = (
-        cnn.train(make_pictures(), **settings, ranges=ranges) for ranges in (None, SOME)
+        scratch.train(make_pictures(), **settings, ranges=ranges) for ranges in (None, SOME)
     )
     pd.testing.assert_frame_equal(plain.runs, changed.runs, check_exact=True)
 

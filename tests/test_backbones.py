@@ -11,10 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from transfer_gain import augmentation, backbones, devices, store, study
-from transfer_gain.backbones import BackboneError
+from transfer_gain.config import study
+from transfer_gain.data import augmentation, store
+from transfer_gain.data.sources import vgg16_tensors
+from transfer_gain.data.sources.base import SourceError
+from transfer_gain.features import backbones
+from transfer_gain.features.backbones import BackboneError
 from transfer_gain.seeds import generator
-from transfer_gain.sources import SourceError, vgg16_tensors
+from transfer_gain.training import devices
 
 pytestmark = pytest.mark.usefixtures("tensorflow", "float32")
 

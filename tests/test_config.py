@@ -9,9 +9,8 @@ import yaml
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from transfer_gain import reference
-from transfer_gain.sources import fashion_mnist
-from transfer_gain.study import (
+from transfer_gain.config import reference
+from transfer_gain.config.study import (
     Backbone,
     Baseline,
     ConfigError,
@@ -32,6 +31,7 @@ from transfer_gain.study import (
     load,
     number,
 )
+from transfer_gain.data.sources import fashion_mnist
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "configuration.md"

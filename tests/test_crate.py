@@ -9,7 +9,7 @@ import yaml
 
 import crates
 from checkout import ROOT
-from transfer_gain import crate
+from transfer_gain.runtime import crate
 
 MADE = ["tables/gains.csv", "figures/gains.svg", "report.html"]
 FACTS = {

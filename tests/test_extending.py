@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from checkout import ROOT, copy_checkout, snakemake
-from test_verdict import accuracy, gains, study
-from transfer_gain import published, store
+from test_comparison import accuracy, gains, study
+from transfer_gain.data import store
+from transfer_gain.reporting import compare_2018
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
 
@@ -25,7 +26,7 @@ def blocks(language: str) -> list[str]:
 def test_a_dataset_is_added_as_the_page_says(tmp_path: Path):
     folder = copy_checkout(tmp_path)
     (module,) = (block for block in blocks("python") if "stripes" in block)
-    (folder / "workflow/transfer_gain/sources/stripes.py").write_text(module)
+    (folder / "workflow/transfer_gain/data/sources/stripes.py").write_text(module)
     schema_file = folder / "workflow/schemas/config.schema.yaml"
     schema = yaml.safe_load(schema_file.read_text())
     (keys,) = (block for block in blocks("yaml") if "stripes" in block)
@@ -98,7 +99,7 @@ def test_published_values_stand_beside_ours():
             "published_learning_rate": [0.01],
         }
     )
-    lines = published.compare(tables).splitlines()
+    lines = compare_2018.compare(tables).splitlines()
     best = "| 3 | clothes | 0.1 % | best head | 0.64 | 0.654 [0.643, 0.665] | +0.014 |"
     assert best in lines
     assert sum("| 4 | clothes" in line for line in lines) == 6
@@ -110,7 +111,7 @@ def test_published_one_shot_accuracies_stand_beside_ours_after_as_many_epochs():
     rows = pd.DataFrame({"epochs": [1, 20, 1, 20], "accuracy_320": [0.1, 0.3, 0.2, 0.4]})
     rows = rows.assign(approach="first", batch=36, tested_on="avatars", classes="unseen")
     rows = rows.assign(method="siamese", protocol="report")
-    first, second = published._one_shot_rows(rows)
+    first, second = compare_2018._one_shot_rows(rows)
     assert "36 pairs, epoch 1 | 0.28 | 0.150 [" in first
     assert "36 pairs, epoch 20 | 0.40 to 0.49 | 0.350 [" in second
     assert all("avatars, not FERG-DB" in line for line in (first, second))

@@ -14,8 +14,8 @@ from sklearn.feature_extraction import DictVectorizer
 from sklearn.model_selection import cross_val_score
 from sklearn.tree import DecisionTreeClassifier
 
-from transfer_gain.sources import SourceError
-from transfer_gain.sources.faces import (
+from transfer_gain.data.sources.base import SourceError
+from transfer_gain.data.sources.faces import (
     AVATAR_CHARACTERS,
     AVATAR_EXPRESSIONS,
     PEEP_EXPRESSIONS,

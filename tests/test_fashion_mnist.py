@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from http_mirror import serve
-from transfer_gain.sources import Item, SourceError
-from transfer_gain.sources.fashion_mnist import ARTEFACT, CLASSES, FashionMnist
-from transfer_gain.sources.fetch import Artefact, FetchError, fetch, has_sha256
+from transfer_gain.data.sources.base import Item, SourceError
+from transfer_gain.data.sources.fashion_mnist import ARTEFACT, CLASSES, FashionMnist
+from transfer_gain.data.sources.fetch import Artefact, FetchError, fetch, has_sha256
 
 LABELS = {"train": [9, 0, 3, 0, 6], "t10k": [3, 9, 0]}
 

@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from containers import CONTAINERS, encode, make, noise, png, zip_bytes
-from transfer_gain.sources import Item, SourceError
-from transfer_gain.sources.expressions import EXPRESSIONS
-from transfer_gain.sources.ferg import Ferg
-from transfer_gain.sources.jaffe import Jaffe
+from transfer_gain.data.sources.base import Item, SourceError
+from transfer_gain.data.sources.expressions import EXPRESSIONS
+from transfer_gain.data.sources.ferg import Ferg
+from transfer_gain.data.sources.jaffe import Jaffe
 
 CODES = {
     "AN": "anger",

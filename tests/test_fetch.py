@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from http_mirror import Server, serve
-from transfer_gain.sources import SourceError
-from transfer_gain.sources import fetch as fetch_module
-from transfer_gain.sources.fetch import (
+from transfer_gain.data.sources import fetch as fetch_module
+from transfer_gain.data.sources.base import SourceError
+from transfer_gain.data.sources.fetch import (
     Artefact,
     Download,
     FetchError,

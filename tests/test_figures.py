@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from test_selection import make_runs
-from transfer_gain import figures, selection, store, tables, verdict
+from transfer_gain.data import store
+from transfer_gain.evaluation import comparison, selection, tables
+from transfer_gain.reporting import figures
 
 PUBLISHED = Path(__file__).parents[1] / "workflow" / "published_2018.yaml"
 CLASSES = ["t-shirt", "trouser", "kurta & été"]
@@ -141,7 +143,7 @@ def selected_of(sizes: dict[float, int], protocol: str = "report") -> pd.DataFra
 
 def accuracies(sizes: dict[float, int], protocol: str = "report") -> pd.DataFrame:
     printed = tables.read_published(PUBLISHED, "accuracy", {"clothes": "fashion-mnist"})
-    return verdict.accuracy(selected_of(sizes, protocol), printed, ["vgg16"])
+    return comparison.accuracy(selected_of(sizes, protocol), printed, ["vgg16"])
 
 
 def learning_curves(sizes: dict[float, int]) -> Figure:
@@ -150,11 +152,11 @@ def learning_curves(sizes: dict[float, int]) -> Figure:
 
 def gains_table(sizes: dict[float, int]) -> pd.DataFrame:
     printed = tables.read_published(PUBLISHED, "gains", {"clothes": "fashion-mnist"})
-    return verdict.gains(selected_of(sizes), printed, ["vgg16"], {})
+    return comparison.gains(selected_of(sizes), printed, ["vgg16"], {})
 
 
 def label_value(sizes: dict[float, int]) -> Figure:
-    return figures.plot_label_value(verdict.label_value(selected_of(sizes), 0))
+    return figures.plot_label_value(comparison.label_value(selected_of(sizes), 0))
 
 
 def cost_table(sizes: dict[float, int]) -> pd.DataFrame:
@@ -444,7 +446,7 @@ def test_gains_have_a_panel_a_backbone_and_intervals_only_where_there_are_replic
 
 
 def test_labels_worth_has_a_line_of_no_gain_and_an_arrow_where_the_curve_ends():
-    table = verdict.label_value(selected_of({1: 1, 0.1: 3, 0.01: 5}), 0)
+    table = comparison.label_value(selected_of({1: 1, 0.1: 3, 0.01: 5}), 0)
     figure = figures.plot_label_value(table)
     (axes,) = figure.axes
     assert legend_of(axes) == [

@@ -9,11 +9,13 @@ import pytest
 
 from test_backbones import picture_rows
 from test_heads import Spy
-from transfer_gain import backbones, fine_tuning, heads, store
-from transfer_gain.backbones import BackboneError
-from transfer_gain.sampling import Replicates, draw_samples, validation_halves
+from transfer_gain.data import store
+from transfer_gain.data.sampling import Replicates, draw_samples, validation_halves
+from transfer_gain.evaluation.statistics import mean_interval
+from transfer_gain.features import backbones
+from transfer_gain.features.backbones import BackboneError
+from transfer_gain.methods import fine_tuning, heads
 from transfer_gain.seeds import run_seed
-from transfer_gain.statistics import mean_interval
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 

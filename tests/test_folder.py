@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from containers import CONTAINERS, encode, make, noise, png
-from transfer_gain.sources import SourceError
-from transfer_gain.sources.archives import UnreadableError
-from transfer_gain.sources.folder import Folder
-from transfer_gain.sources.pictures import decode_picture
+from transfer_gain.data.sources.archives import UnreadableError
+from transfer_gain.data.sources.base import SourceError
+from transfer_gain.data.sources.folder import Folder
+from transfer_gain.data.sources.pictures import decode_picture
 
 TREE = {
     f"{name}/{number}.png": noise(10 * label + number)

@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 
 from toys import clouds
-from transfer_gain import heads, store, training
-from transfer_gain.sampling import Replicates, draw_samples, validation_halves
+from transfer_gain.data import store
+from transfer_gain.data.sampling import Replicates, draw_samples, validation_halves
+from transfer_gain.evaluation.statistics import mean_interval
+from transfer_gain.methods import heads
 from transfer_gain.seeds import run_seed
-from transfer_gain.statistics import mean_interval
+from transfer_gain.training import loop
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 
@@ -41,11 +43,11 @@ def test_the_reports_parameter_counts(layers: list[int], count: int):
 
 
 class Spy:
-    """Lets `training.fit` work and keeps what it was given: batches, changed, parameters, loss."""
+    """Lets `loop.fit` work and keeps what it was given: batches, changed, parameters, loss."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
-        self.fit = training.fit
-        monkeypatch.setattr(training, "fit", self)
+        self.fit = loop.fit
+        monkeypatch.setattr(loop, "fit", self)
 
     def __call__(self, parameters, loss, batches, learning_rate, pauses):
         self.start = [parameter.numpy() for parameter in parameters]
@@ -155,7 +157,7 @@ def test_how_often_a_run_is_evaluated_and_in_what_chunks_changes_nothing(
     )
     often, often_history, _ = heads.train(clouds(), **settings, evaluate_every_epoch=True)
     pd.testing.assert_frame_equal(rare, often, rtol=1e-6)
-    assert sorted(set(rare_history["epoch"])) == training.evaluation_epochs(30, 30)
+    assert sorted(set(rare_history["epoch"])) == loop.evaluation_epochs(30, 30)
     assert sorted(set(often_history["epoch"])) == list(range(1, 31))
     common = often_history[often_history["epoch"].isin(rare_history["epoch"])]
     pd.testing.assert_frame_equal(

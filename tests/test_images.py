@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from transfer_gain import images
-from transfer_gain.sources.peeps import Peeps
+from transfer_gain.data import images
+from transfer_gain.data.sources.peeps import Peeps
 
 
 def test_any_number_of_processes_writes_the_same_bytes(

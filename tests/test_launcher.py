@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from transfer_gain import launcher
+from transfer_gain.runtime import launcher
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is a launcher on Linux only")
 

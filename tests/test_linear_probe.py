@@ -9,10 +9,11 @@ from scipy import optimize, special
 from threadpoolctl import threadpool_limits
 
 from toys import clouds
-from transfer_gain import linear_probe, store
-from transfer_gain.sampling import Replicates, draw_samples, validation_halves
+from transfer_gain.data import store
+from transfer_gain.data.sampling import Replicates, draw_samples, validation_halves
+from transfer_gain.evaluation.statistics import mean_interval
+from transfer_gain.methods import linear_probe
 from transfer_gain.seeds import run_seed
-from transfer_gain.statistics import mean_interval
 
 NAMES = (2018, "toy", "0.1")
 LOSSES = ["train_loss", "validation_loss", "selection_loss"]

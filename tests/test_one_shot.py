@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 
 from toys import one_shot_data
-from transfer_gain import embeddings, one_shot, one_shot_tables, store
-from transfer_gain.sources import SourceError
-from transfer_gain.study import BY_GRADIENTS, CONTROLS, load
+from transfer_gain.config.study import BY_GRADIENTS, CONTROLS, load
+from transfer_gain.data import store
+from transfer_gain.data.sources.base import SourceError
+from transfer_gain.evaluation import few_shot_tables
+from transfer_gain.few_shot import one_shot, transforms
 
 LABELS = np.repeat([3, 5, 8, 9], [20, 20, 20, 20])
 
@@ -124,22 +126,22 @@ def data(features: np.ndarray, labels: np.ndarray, replicates: int = 1) -> one_s
     return one_shot_data(features, labels, replicates, tasks=2000, queries=5, episodes=60)
 
 
-@pytest.mark.parametrize("method", [*embeddings.CONTROLS, *embeddings.TRANSFORMATIONS])
+@pytest.mark.parametrize("method", [*transforms.CONTROLS, *transforms.TRANSFORMATIONS])
 def test_permuted_labels_are_at_chance_within_the_interval(method):
     draw = rng(5)
     features = draw.gamma(1, size=(80, 30)).astype(np.float32) + 3 * np.eye(30)[LABELS]
     shuffled = data(features.astype(np.float32), draw.permutation(LABELS), replicates=3)
-    rows, few_shot = embeddings.evaluate(method, shuffled)
+    rows, few_shot = transforms.evaluate(method, shuffled)
     # Tasks share images, so that they vary more than as many independent ones.
     assert rows["accuracy"].mean() == pytest.approx(1 / 7, abs=0.045)
     assert few_shot["accuracy"].mean() == pytest.approx(1 / 4, abs=0.06)
 
 
-@pytest.mark.parametrize("method", [*embeddings.CONTROLS, *embeddings.TRANSFORMATIONS])
+@pytest.mark.parametrize("method", [*transforms.CONTROLS, *transforms.TRANSFORMATIONS])
 def test_classes_far_apart_are_recognised(method):
     draw = rng(6)
     features = draw.gamma(1, size=(80, 30)) + 40 * draw.integers(2, size=(10, 30))[LABELS]
-    rows, few_shot = embeddings.evaluate(method, data(features.astype(np.float32), LABELS))
+    rows, few_shot = transforms.evaluate(method, data(features.astype(np.float32), LABELS))
     assert rows["accuracy"].item() > 0.97
     assert few_shot["accuracy"].item() > 0.97
 
@@ -151,7 +153,7 @@ def test_whitening_within_classes_sees_past_what_varies_within_them():
     roots[:, 1:5] += 0.5 * (LABELS[:, None] == [3, 5, 8, 9])
     images = data((roots**2).astype(np.float32), LABELS)
     accuracy = {
-        method: embeddings.evaluate(method, images)[0]["accuracy"].item()
+        method: transforms.evaluate(method, images)[0]["accuracy"].item()
         for method in ("square-root", "within-class-whitening")
     }
     assert accuracy["within-class-whitening"] > 0.9 > 0.7 > accuracy["square-root"]
@@ -159,7 +161,7 @@ def test_whitening_within_classes_sees_past_what_varies_within_them():
 
 def test_the_study_names_every_variant_there_is():
     variants = load({"one_shot": {"target": "avatars", "backbone": "vgg16"}}).one_shot.variants
-    assert {*variants} == {*embeddings.TRANSFORMATIONS, *BY_GRADIENTS}
+    assert {*variants} == {*transforms.TRANSFORMATIONS, *BY_GRADIENTS}
     assert CONTROLS not in variants
 
 
@@ -292,7 +294,7 @@ PUBLISHED = pd.DataFrame(
 
 
 def test_every_row_stands_beside_the_strongest_control_of_its_replicate():
-    table = one_shot_tables.beside_controls(ROWS)
+    table = few_shot_tables.beside_controls(ROWS)
     assert set(table["control"]) == {"cosine"}
     assert table.groupby("replicate")["control_accuracy"].unique().map(list).tolist() == [
         [0.24],
@@ -302,7 +304,7 @@ def test_every_row_stands_beside_the_strongest_control_of_its_replicate():
 
 
 def test_the_summary_says_in_words_whether_the_controls_are_beaten():
-    table = one_shot_tables.summary(ROWS, PUBLISHED).set_index("method")
+    table = few_shot_tables.summary(ROWS, PUBLISHED).set_index("method")
     verdicts = table["verdict"]
     assert "does not beat its controls: it is behind cosine" in verdicts["siamese"]
     assert verdicts["siamese"].endswith("It cannot be told from chance.")
@@ -315,7 +317,7 @@ def test_the_summary_says_in_words_whether_the_controls_are_beaten():
 
 
 def test_one_replicate_is_too_few_to_say():
-    table = one_shot_tables.summary(ROWS[ROWS["replicate"] == 0], PUBLISHED).set_index("method")
+    table = few_shot_tables.summary(ROWS[ROWS["replicate"] == 0], PUBLISHED).set_index("method")
     assert "replicates are too few" in table.loc["whitening", "verdict"]
 
 
@@ -326,6 +328,6 @@ def test_the_untrained_network_stands_in_the_table_once():
             for protocol in ("report", "long")
         ]
     )
-    kept = one_shot_tables.once_untrained(pd.concat([rows, ROWS], ignore_index=True))
+    kept = few_shot_tables.once_untrained(pd.concat([rows, ROWS], ignore_index=True))
     assert (kept["method"] == "siamese-untrained").sum() == 2
     assert len(kept) == 2 + len(ROWS)

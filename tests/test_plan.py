@@ -2,7 +2,7 @@
 
 import pytest
 
-from transfer_gain import plan
+from transfer_gain.runtime import plan
 
 JOBS = [("train_head", 4_000_000.0)] * 12 + [("plot_grid", 0.0)]
 

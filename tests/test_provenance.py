@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from transfer_gain import provenance
+from transfer_gain.runtime import provenance
 
 
 @pytest.fixture

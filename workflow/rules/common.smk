@@ -14,10 +14,10 @@ from snakemake.io import IOFile
 WORKFLOW = Path(workflow.current_basedir).resolve().parent
 sys.path.insert(0, str(WORKFLOW))
 
-from transfer_gain import code, launcher, messages, plan
-from transfer_gain.code import PACKAGE, make_importable
-from transfer_gain.sources.archives import is_clutter
-from transfer_gain.study import (
+from transfer_gain.runtime import code_dependencies, launcher, messages, plan
+from transfer_gain.runtime.code_dependencies import PACKAGE, make_importable
+from transfer_gain.data.sources.archives import is_clutter
+from transfer_gain.config.study import (
     BY_GRADIENTS,
     PROTOCOLS,
     ConfigError,
@@ -106,7 +106,7 @@ def code_of(script, *modules):
     The files are in the checkout, never in a store. Snakemake's own trigger compares the script's
     time, which differs in a new checkout: all would be made, and downloaded, again.
     """
-    return local(code.files_behind(WORKFLOW / "scripts" / f"{script}.py", *modules))
+    return local(code_dependencies.files_behind(WORKFLOW / "scripts" / f"{script}.py", *modules))
 
 
 wildcard_constraints:
@@ -176,7 +176,7 @@ def weights_file(backbone):
 
 def source_module(source):
     """Return the module that a source's images come from."""
-    return PACKAGE / "sources" / f"{source.replace('-', '_')}.py"
+    return PACKAGE / "data" / "sources" / f"{source.replace('-', '_')}.py"
 
 
 def fill(pattern, jobs, **wanted):

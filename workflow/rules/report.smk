@@ -51,7 +51,7 @@ rule report_html:
         inputs=paths.inputs,
         figures=[f"{paths.figure(name)}.svg" for name in FIGURES],
         images=expand(paths.images, dataset=study.datasets),
-        templates=sorted(map(os.path.relpath, PACKAGE.glob("templates/*"))),
+        templates=sorted(map(os.path.relpath, PACKAGE.glob("reporting/templates/*"))),
         captions=lambda wildcards: [
             os.path.relpath(caption_file(made_by(f"{paths.figure(name)}.svg")["kind"]))
             for name in FIGURES

@@ -1,7 +1,7 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import augmentation
+    from transfer_gain.data import augmentation
 
     augmentation.write_example(
         snakemake.input.images,

@@ -1,7 +1,9 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import devices, one_shot, siamese, store
+    from transfer_gain.data import store
+    from transfer_gain.few_shot import one_shot, siamese
+    from transfer_gain.training import devices
 
     devices.configure(gpu=False)
 

@@ -1,4 +1,4 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
     import json
@@ -8,7 +8,8 @@ with job.logged(*snakemake.log):
 
     import yaml
 
-    from transfer_gain import crate, provenance, store
+    from transfer_gain.data import store
+    from transfer_gain.runtime import crate, provenance
 
     files, written = snakemake.input, snakemake.output
     with store.written_whole(written.config) as temporary:

@@ -1,9 +1,10 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
     import json
 
-    from transfer_gain import provenance, store
+    from transfer_gain.data import store
+    from transfer_gain.runtime import provenance
 
     paths = sorted([*snakemake.input.files, *snakemake.params.folders])
     digests = {path: provenance.digest(path) for path in paths}

@@ -1,12 +1,13 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
     if shards := snakemake.input.get("shards"):
-        from transfer_gain import store
+        from transfer_gain.data import store
 
         store.gather_arrays(shards, snakemake.output[0])
     else:
-        from transfer_gain import backbones, devices
+        from transfer_gain.features import backbones
+        from transfer_gain.training import devices
 
         devices.configure(gpu=snakemake.resources.gpu > 0, calls=snakemake.threads)
         copies = snakemake.params.get("copies")

@@ -1,7 +1,8 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import backbones, devices
+    from transfer_gain.features import backbones
+    from transfer_gain.training import devices
 
     devices.configure(gpu=False)
     backbones.fetch_weights(snakemake.params.architecture, snakemake.output[0])

@@ -1,7 +1,8 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import devices, fine_tuning, heads
+    from transfer_gain.methods import fine_tuning, heads
+    from transfer_gain.training import devices
 
     devices.configure(gpu=snakemake.resources.gpu > 0)
 

@@ -1,7 +1,7 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import linear_probe
+    from transfer_gain.methods import linear_probe
 
     linear_probe.fit_files(
         snakemake.input.features,

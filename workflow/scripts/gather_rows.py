@@ -1,7 +1,7 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import store
+    from transfer_gain.data import store
 
     rows = store.read_rows(snakemake.input.rows)
     store.write_table(rows, snakemake.output.csv, snakemake.output.parquet)

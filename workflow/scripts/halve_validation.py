@@ -1,7 +1,7 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import sampling, store
+    from transfer_gain.data import sampling, store
 
     halves = sampling.validation_halves(
         store.read_index(snakemake.input.images),

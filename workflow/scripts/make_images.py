@@ -1,8 +1,8 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import images
-    from transfer_gain.sources import open_source
+    from transfer_gain.data import images
+    from transfer_gain.data.sources.base import open_source
 
     settings = snakemake.params.settings
     images.write_images(

@@ -1,7 +1,8 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import figures, one_shot_figures, store
+    from transfer_gain.data import store
+    from transfer_gain.reporting import few_shot_figures, figures
 
     table = store.read_rows(snakemake.input.similarity)
-    figures.save(one_shot_figures.plot_class_map(table, snakemake.params.seed), *snakemake.output)
+    figures.save(few_shot_figures.plot_class_map(table, snakemake.params.seed), *snakemake.output)

@@ -1,11 +1,13 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import figures, store, verdict
+    from transfer_gain.data import store
+    from transfer_gain.evaluation import comparison
+    from transfer_gain.reporting import figures
 
     names = [snakemake.wildcards.dataset, snakemake.wildcards.protocol]
     rows = store.read_rows(snakemake.input.accuracy)
-    rows = verdict.training_cost(
+    rows = comparison.training_cost(
         store.read_rows(snakemake.input.cost),
         rows[(rows[["dataset", "protocol"]] == names).all(axis=1)],
         store.read_rows(snakemake.input.sizes),

@@ -1,10 +1,11 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import figures, one_shot_figures, store
+    from transfer_gain.data import store
+    from transfer_gain.reporting import few_shot_figures, figures
 
     gains = store.read_rows(snakemake.input.gains)
-    figure = one_shot_figures.plot_distance_and_gain(
+    figure = few_shot_figures.plot_distance_and_gain(
         store.read_rows(snakemake.input.similarity),
         gains[gains["backbone"] == snakemake.params.backbone],
     )

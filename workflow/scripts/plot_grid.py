@@ -1,7 +1,9 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import figures, store, tables
+    from transfer_gain.data import store
+    from transfer_gain.evaluation import tables
+    from transfer_gain.reporting import figures
 
     chance = tables.chance_of(store.read_index(snakemake.input.images))
     figure = figures.plot_grid(store.read_rows(snakemake.input.runs), chance)

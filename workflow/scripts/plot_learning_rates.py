@@ -1,9 +1,11 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
     import pandas as pd
 
-    from transfer_gain import figures, store, tables
+    from transfer_gain.data import store
+    from transfer_gain.evaluation import tables
+    from transfer_gain.reporting import figures
 
     selections = pd.concat(
         store.read_rows(path).assign(size=size)

@@ -1,7 +1,8 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import figures, store
+    from transfer_gain.data import store
+    from transfer_gain.reporting import figures
 
     figure = figures.plot_long_runs(store.read_rows(snakemake.input.history))
     figures.save(figure, *snakemake.output)

@@ -1,12 +1,14 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import figures, one_shot_figures, one_shot_tables, store
+    from transfer_gain.data import store
+    from transfer_gain.evaluation import few_shot_tables
+    from transfer_gain.reporting import few_shot_figures, figures
 
     approach = snakemake.wildcards.approach
     rows = store.read_rows(snakemake.input.one_shot)
-    published = one_shot_tables.read_published(snakemake.input.published)
-    figure = one_shot_figures.plot_one_shot(
+    published = few_shot_tables.read_published(snakemake.input.published)
+    figure = few_shot_figures.plot_one_shot(
         rows[rows["approach"] == approach], published[published["approach"] == approach]
     )
     figures.save(figure, *snakemake.output)

@@ -1,7 +1,8 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import figures, store
+    from transfer_gain.data import store
+    from transfer_gain.reporting import figures
 
     images = snakemake.input.images
     index = store.read_index(images)

@@ -1,7 +1,8 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import figures, one_shot_figures, store
+    from transfer_gain.data import store
+    from transfer_gain.reporting import few_shot_figures, figures
 
-    figure = one_shot_figures.plot_similarity(store.read_rows(snakemake.input.similarity))
+    figure = few_shot_figures.plot_similarity(store.read_rows(snakemake.input.similarity))
     figures.save(figure, *snakemake.output)

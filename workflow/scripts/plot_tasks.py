@@ -1,11 +1,12 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import figures, one_shot_figures, store
+    from transfer_gain.data import store
+    from transfer_gain.reporting import few_shot_figures, figures
 
     images, tasks = snakemake.input.images, store.read_rows(snakemake.input.tasks)
     row_of_image = store.read_index(images).reset_index().set_index("image_id")["index"]
-    figure = one_shot_figures.plot_tasks(
+    figure = few_shot_figures.plot_tasks(
         tasks,
         store.read_arrays(images, row_of_image[tasks["image_id"]].to_numpy()),
         store.read_metadata(images)["classes"],

@@ -1,7 +1,8 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import selection, store
+    from transfer_gain.data import store
+    from transfer_gain.evaluation import selection
 
     runs = store.read_rows(snakemake.input.runs)
     store.write_rows(selection.select_heads(runs), snakemake.output[0])

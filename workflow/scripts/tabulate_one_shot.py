@@ -1,9 +1,10 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import one_shot_tables, store
+    from transfer_gain.data import store
+    from transfer_gain.evaluation import few_shot_tables
 
-    table = one_shot_tables.tabulate(
+    table = few_shot_tables.tabulate(
         snakemake.wildcards.table,
         store.read_rows(snakemake.input.history),
         store.read_rows(snakemake.input.few_shot),

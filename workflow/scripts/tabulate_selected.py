@@ -1,7 +1,8 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import selection, store
+    from transfer_gain.data import store
+    from transfer_gain.evaluation import selection
 
     sizes = store.read_rows(snakemake.input.sizes)
     selected = selection.select_runs(

@@ -1,7 +1,9 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import one_shot, similarity, store
+    from transfer_gain.data import store
+    from transfer_gain.evaluation import similarity
+    from transfer_gain.few_shot import one_shot
 
     seed = snakemake.params.seed
     files = dict(zip(snakemake.params.datasets, snakemake.input.features, strict=True))

@@ -1,9 +1,10 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
     import pandas as pd
 
-    from transfer_gain import store, tables
+    from transfer_gain.data import store
+    from transfer_gain.evaluation import tables
 
     samples = dict(zip(snakemake.params.samples, snakemake.input.samples, strict=True))
     rows = []

@@ -1,9 +1,10 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import store, verdict
+    from transfer_gain.data import store
+    from transfer_gain.evaluation import comparison
 
-    table = verdict.tabulate(
+    table = comparison.tabulate(
         snakemake.wildcards.table,
         store.read_rows(snakemake.input.selected),
         published=snakemake.input.published,

@@ -1,11 +1,12 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import cnn, devices
+    from transfer_gain.methods import scratch
+    from transfer_gain.training import devices
 
     devices.configure(gpu=snakemake.resources.gpu > 0)
 
-    cnn.train_files(
+    scratch.train_files(
         snakemake.input.images,
         snakemake.input.samples,
         snakemake.input.halves,

@@ -1,11 +1,12 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import contrastive, devices
+    from transfer_gain.few_shot import metric_learning
+    from transfer_gain.training import devices
 
     devices.configure(gpu=snakemake.resources.gpu > 0)
 
-    contrastive.train_files(
+    metric_learning.train_files(
         snakemake.input.trained_on,
         snakemake.input.tested_on,
         snakemake.output.history,

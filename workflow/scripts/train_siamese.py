@@ -1,7 +1,8 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
-    from transfer_gain import devices, siamese
+    from transfer_gain.few_shot import siamese
+    from transfer_gain.training import devices
 
     devices.configure(gpu=snakemake.resources.gpu > 0)
 

@@ -1,10 +1,12 @@
-from transfer_gain import job
+from transfer_gain.runtime import job
 
 with job.logged(*snakemake.log):
     import json
     from pathlib import Path
 
-    from transfer_gain import answer, provenance, report, store
+    from transfer_gain.data import store
+    from transfer_gain.reporting import answer, report
+    from transfer_gain.runtime import provenance
 
     params, files = snakemake.params, snakemake.input
     tables = [
@@ -27,7 +29,7 @@ with job.logged(*snakemake.log):
             for dataset, path in zip(params.datasets, files.images, strict=True)
         },
         "provenance": provenance.describe(
-            Path(report.__file__).parents[2],
+            Path(report.__file__).parents[3],
             runs["precision"],
             json.loads(Path(files.inputs).read_text()),
             rows["cost"]["seconds"],

@@ -14,7 +14,7 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 from tqdm import tqdm
 
-from transfer_gain import messages, plan
+from transfer_gain.runtime import messages, plan
 
 LAST_LINES = 15  # of a failed job's log
 # What is planned counts as if it had been seen for so long, until more has been.

@@ -1,0 +1,121 @@
+import ast
+from pathlib import Path
+
+import pytest
+
+from transfer_gain.runtime.code_dependencies import PACKAGE, files_behind
+
+MODULES = {
+    ".".join(file.relative_to(PACKAGE).with_suffix("").parts): file
+    for file in sorted(PACKAGE.rglob("*.py"))
+    if file.name != "__init__.py"
+}
+# What computes nothing with networks never waits for TensorFlow.
+WITH_TENSORFLOW = {name for name in MODULES if name.startswith(("training.", "features."))}
+WITH_TENSORFLOW |= {"methods.heads", "methods.scratch", "methods.fine_tuning"}
+WITH_TENSORFLOW |= {"few_shot.siamese", "few_shot.metric_learning"}
+WITHOUT_TENSORFLOW = sorted(set(MODULES) - WITH_TENSORFLOW)
+
+
+def names_behind(*modules: str) -> set[str]:
+    files = {Path(file).resolve() for file in files_behind(*(MODULES[name] for name in modules))}
+    return {name for name, file in MODULES.items() if file in files}
+
+
+def imports(file: Path) -> set[str]:
+    """Return the full names of all that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parents = file.parent.relative_to(PACKAGE.parent).parts
+            above = parents[: len(parents) - node.level + 1] if node.level else ()
+            module = ".".join([*above, *filter(None, [node.module])])
+            found |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    return found
+
+
+# --- The files behind a job ---
+
+
+@pytest.mark.parametrize(
+    ("modules", "behind"),
+    [
+        (["data.store"], {"data.store"}),
+        (["evaluation.statistics"], {"evaluation.statistics"}),
+        (
+            ["data.sources.jaffe"],  # at two removes: expressions, archives and pictures
+            {
+                f"data.sources.{name}"
+                for name in ("jaffe", "expressions", "archives", "pictures", "base")
+            },
+        ),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, list) else "",
+)
+def test_all_that_is_imported_at_any_remove_is_behind_a_module(modules, behind):
+    assert names_behind(*modules) == behind
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {"runtime.job"}))  # behind no job
+def test_every_import_is_followed(module):
+    imported = {name for name in MODULES if f"{PACKAGE.name}.{name}" in imports(MODULES[module])}
+    behind = names_behind(module)
+    assert imported <= behind
+    assert set().union(*(names_behind(name) for name in imported)) <= behind
+
+
+def test_behind_a_script_is_all_but_what_runs_it():
+    script = PACKAGE.parent / "scripts" / "select_heads.py"
+    names = {Path(file).name for file in files_behind(script)}
+    assert names == {"select_heads.py", "__init__.py", "selection.py", "store.py"}
+
+
+def test_paths_are_sorted_and_do_not_depend_on_where_the_checkout_is():
+    files = files_behind(MODULES["evaluation.tables"], MODULES["reporting.figures"])
+    assert files == sorted(set(files))
+    assert not any(Path(file).is_absolute() for file in files)
+
+
+# --- Which module may import which ---
+
+
+@pytest.mark.parametrize("module", WITHOUT_TENSORFLOW)
+def test_tensorflow_stays_with_the_networks(module):
+    assert not names_behind(module) & WITH_TENSORFLOW
+    roots = {name.split(".")[0] for name in imports(MODULES[module])}
+    assert not roots & {"tensorflow", "keras"}
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {"config.reference"}))
+def test_editing_the_config_s_module_reruns_nothing(module):
+    assert "config.study" not in names_behind(module) - {module}
+
+
+# From bottom to top: a package imports from itself, from those before it, and from the modules that
+# stand beside the packages. `runtime` serves rules and scripts; what computes knows nothing of it.
+FLOW = ("config", "data", "training", "features", "few_shot", "methods", "evaluation", "reporting")
+ALLOWED = {package: set(FLOW[: number + 1]) for number, package in enumerate(FLOW)}
+ALLOWED["runtime"] = {"config", "data", "runtime"}
+
+
+def test_every_package_has_its_place_in_the_flow():
+    assert {folder.parent.name for folder in PACKAGE.glob("*/__init__.py")} == set(ALLOWED)
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_imports_go_one_way(module):
+    package = module.split(".")[0] if "." in module else ""
+    imported = {
+        name.split(".")[1]
+        for name in imports(MODULES[module])
+        if name.startswith(f"{PACKAGE.name}.") and (PACKAGE / name.split(".")[1]).is_dir()
+    }
+    assert imported <= ALLOWED.get(package, set())
+
+
+def test_package_files_are_empty():
+    assert not any(
+        file.read_text() for file in PACKAGE.rglob("__init__.py") if file.parent != PACKAGE
+    )

@@ -1,0 +1,129 @@
+"""From a source to a Parquet file of images, all of one size and split."""
+
+import logging
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from transfer_gain.data import store
+from transfer_gain.data.sources.base import Item, Source
+from transfer_gain.data.splits import draw_split
+from transfer_gain.processes import end_with
+from transfer_gain.seeds import generator
+
+BATCH = 512
+
+log = logging.getLogger(__name__)
+
+
+def write_images(
+    source: Source,
+    output: Path | str,
+    *,
+    dataset: str,
+    training_per_class: int | None,
+    validation_per_class: int | None,
+    image_size: int,
+    study_seed: int,
+    by_group: bool = False,
+    processes: int = 1,
+) -> None:
+    """Draw a dataset's training and validation images and write them, gray and of one size.
+
+    Args:
+        source: the dataset.
+        output: file to write: image_id, split, label and pixels, uint8 (size, size, 1).
+        dataset: its name, for the seed.
+        training_per_class: see `draw_split`.
+        validation_per_class: see `draw_split`.
+        image_size: side in pixels.
+        study_seed: the study's seed.
+        by_group: see `draw_split`.
+        processes: how many draw the images, if the source can be read in several.
+
+    Raises:
+        SourceError: a class has too few images, or one cannot be read.
+    """
+    chosen = draw_split(
+        source.items,
+        source.classes,
+        training_per_class,
+        validation_per_class,
+        generator(study_seed, dataset, "split"),
+        by_group,
+    )
+    store.write_arrays(
+        output,
+        "pixels",
+        (image_size, image_size, 1),
+        "|u1",
+        _batches(source, chosen, image_size, processes if source.forkable else 1),
+        {"classes": list(source.classes), "skipped": source.skipped},
+    )
+
+
+def to_gray(picture: np.ndarray, size: int) -> np.ndarray:
+    """Return a picture in gray (ITU-R 601 luma) and resized (bilinear), uint8 (size, size, 1).
+
+    Args:
+        picture: uint8 (height, width) or (height, width, 3).
+        size: side in pixels.
+    """
+    image = Image.fromarray(picture).convert("L")
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))[:, :, None]
+
+
+def _batches(
+    source: Source, chosen: Sequence[tuple[Item, str]], size: int, processes: int
+) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+    items = [item for item, _ in chosen]
+    index = pd.DataFrame(
+        {
+            "image_id": [item.image_id for item in items],
+            "split": [split for _, split in chosen],
+            "label": [item.label for item in items],
+        }
+    )
+    for start, pictures in zip(
+        range(0, len(items), BATCH), _pictures(source, items, size, processes), strict=True
+    ):
+        yield index[start : start + BATCH], pictures
+        log.info("%d of %d images", start + len(pictures), len(items))
+
+
+def _pictures(
+    source: Source, items: Sequence[Item], size: int, processes: int
+) -> Iterator[np.ndarray]:
+    """Yield a batch of pictures after the other, uint8 (images, size, size, 1)."""
+    batches = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
+    if processes == 1:
+        _keep(source)
+        yield from map(_read, batches, repeat(size))
+        return
+    # Forked, each process has the source with all its items, which would take long to pickle.
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(processes, context, _begin, (source, os.getpid())) as pool:
+        yield from pool.map(_read, batches, repeat(size))
+
+
+def _begin(source: Source, parent: int) -> None:
+    """Begin as one of the processes that draw a source's images."""
+    end_with(parent)
+    _keep(source)
+
+
+def _keep(source: Source) -> None:
+    """Set the source that this process reads from."""
+    global _source
+    _source = source
+
+
+def _read(items: Sequence[Item], size: int) -> np.ndarray:
+    return np.stack([to_gray(_source.read(item), size) for item in items])

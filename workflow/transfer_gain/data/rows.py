@@ -1,0 +1,71 @@
+"""What every training job writes: `runs`, a row a replicate, and `history`, its course."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from transfer_gain.data import store
+from transfer_gain.data.sampling import Replicates
+
+# A run has levelled off if its training loss fell by less than this (nats) in its last fifth.
+STILL_FALLING = 0.01
+
+
+def scores(
+    training: tuple[np.ndarray, np.ndarray],
+    validation: tuple[np.ndarray, np.ndarray],
+    data: Replicates,
+) -> dict[str, np.ndarray]:
+    """Return every replicate's accuracies and mean losses, as the rows of `runs` have them.
+
+    Args:
+        training: cross-entropy and correctness, (replicates, images), of its sample.
+        validation: the same of the validation images.
+        data: for the validation halves.
+
+    Returns:
+        Columns (replicates,).
+    """
+    (train_loss, train_correct), (loss, correct) = training, validation
+    return {
+        "train_accuracy": train_correct.mean(axis=1),
+        "train_loss": train_loss.mean(axis=1, dtype=np.float64),
+        "validation_accuracy": correct.mean(axis=1),
+        "validation_loss": loss.mean(axis=1, dtype=np.float64),
+        "selection_loss": loss[:, data.selection].mean(axis=1, dtype=np.float64),
+        "selection_accuracy": correct[:, data.selection].mean(axis=1),
+        "reporting_accuracy": correct[:, ~data.selection].mean(axis=1),
+    }
+
+
+def levelled_off(history: pd.DataFrame) -> np.ndarray:
+    """Tell of each replicate whether its training loss had stopped falling (`STILL_FALLING`).
+
+    Args:
+        history: rows of one run: replicate, epoch, train_loss.
+
+    Returns:
+        bool (replicates,), False where the run was only evaluated at its end.
+    """
+    losses = history.pivot(index="replicate", columns="epoch", values="train_loss")
+    *evaluated, last = losses.columns
+    # Rounded as `training.evaluation_epochs` rounds it.
+    before = losses[[epoch for epoch in evaluated if epoch <= max(round(0.8 * last), 1)]]
+    if before.empty:
+        return np.zeros(len(losses), bool)
+    return (before.iloc[:, -1] - losses.iloc[:, -1] < STILL_FALLING).to_numpy()
+
+
+def write(rows: pd.DataFrame, path: Path | str, names: Mapping[str, str]) -> None:
+    """Write the rows of a training job, with what it is called in front.
+
+    Args:
+        rows: a row a replicate, or one an evaluation and replicate.
+        path: file to write.
+        names: dataset, backbone, precision, method, size, run and protocol.
+    """
+    columns = ("dataset", "backbone", "precision", "method", "size", "run", "protocol")
+    values = {name: names[name] for name in columns} | {"size": float(names["size"])}
+    store.write_rows(store.with_names(rows, values), path)

@@ -1,0 +1,188 @@
+"""Nested samples, the validation halves, and what every method trains on."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from transfer_gain.data.sources.base import SourceError
+from transfer_gain.data.store import (
+    TRAINING,
+    VALIDATION,
+    StoreError,
+    read_arrays,
+    read_index,
+    read_metadata,
+    read_rows,
+)
+from transfer_gain.seeds import generator
+
+
+def draw_samples(
+    index: pd.DataFrame,
+    fraction: float,
+    dataset: str,
+    replicates: int,
+    study_seed: int,
+    classes: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Draw a size's samples: stratified, and nested in the larger sizes of the same replicate.
+
+    Every replicate orders each class's training images once, by a seed that does not know the size;
+    a sample is the beginning of that order.
+
+    Args:
+        index: the dataset's rows (image_id, split, label).
+        fraction: share of each class's training images, in (0, 1]; rounded to whole images.
+        dataset: its name, for the seed.
+        replicates: how many samples.
+        study_seed: the study's seed.
+        classes: their names, for the error.
+
+    Raises:
+        SourceError: a class is left without a sample.
+
+    Returns:
+        Columns replicate (int32), image_id, label; sorted by replicate, label and order of drawing.
+    """
+    training = index[index["split"] == TRAINING]
+    samples = []
+    for replicate in range(replicates):
+        rng = generator(study_seed, dataset, replicate, "sample")
+        for label, images in training.groupby("label", sort=True):
+            count = int(fraction * len(images) + 0.5)
+            if count == 0:
+                least = math.ceil(0.5 / fraction)
+                name = classes[label] if classes else label
+                noun = f"training image{'s' * (len(images) != 1)}"
+                raise SourceError(
+                    f"{dataset}: found {len(images)} {noun} of class {name}, of which "
+                    f"size {fraction:g} leaves none; expected at least {least}, or only larger "
+                    "fractions under sizes"
+                )
+            sample = images.iloc[rng.permutation(len(images))[:count]][["image_id", "label"]]
+            samples.append(sample.assign(replicate=np.int32(replicate)))
+    return pd.concat(samples, ignore_index=True)[["replicate", "image_id", "label"]]
+
+
+def validation_halves(index: pd.DataFrame, dataset: str, study_seed: int) -> pd.DataFrame:
+    """Split each class's validation images into a half that selects and a half that reports.
+
+    Returns:
+        Columns image_id, half ("selection" or "reporting"), in the order of `index`.
+    """
+    validation = index[index["split"] == VALIDATION].reset_index(drop=True)
+    rng = generator(study_seed, dataset, "validation halves")
+    half = np.full(len(validation), "reporting", dtype=object)
+    for _, rows in validation.groupby("label", sort=True).groups.items():
+        half[rng.permutation(rows.to_numpy())[: len(rows) // 2]] = "selection"
+    return pd.DataFrame({"image_id": validation["image_id"], "half": half})
+
+
+def shuffled_batches(
+    images: int, batch_size: int, epochs: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the order in which a run sees its images: every one once an epoch.
+
+    Returns:
+        int32 (epochs * batches in an epoch, batch size); -1 fills up the last batch of an epoch.
+    """
+    batch_size = min(batch_size, images)
+    steps = -(-images // batch_size)
+    orders = np.full((epochs, steps * batch_size), -1, np.int32)
+    for epoch in orders:
+        epoch[:images] = rng.permutation(images)
+    return orders.reshape(epochs * steps, batch_size)
+
+
+class Replicates(NamedTuple):
+    """What every method trains on: the same images for the same size and replicate.
+
+    Attributes:
+        features: (images, ...), features or pixels: all training images of any replicate, then
+            their augmented copies where there are any, then all validation images.
+        labels: int32 (images,).
+        samples: int64 (replicates, sample size), rows of `features`.
+        validation: int64 (validation images,), rows of `features`.
+        selection: bool (validation images,), True in the half that selects.
+        classes: number of classes.
+    """
+
+    features: np.ndarray
+    labels: np.ndarray
+    samples: np.ndarray
+    validation: np.ndarray
+    selection: np.ndarray
+    classes: int
+
+
+def read_replicates(
+    features: Path | str,
+    samples: Path | str,
+    halves: Path | str,
+    copies: Path | str | None = None,
+) -> Replicates:
+    """Read the features of a size's samples and of the validation images, and nothing else.
+
+    Args:
+        features: a file of features, or of images.
+        samples: the size's samples, as `draw_samples` made them.
+        halves: the validation halves.
+        copies: features of augmented copies of the samples' images, each as often as any other;
+            they become part of the samples.
+
+    Raises:
+        StoreError: a file is corrupt, or names an image that the features do not have.
+    """
+    index = read_index(features)
+    row_of_image = pd.Series(np.arange(len(index)), index=index["image_id"])
+    sampled, half = read_rows(samples), read_rows(halves)
+    for path, ids in ((samples, sampled["image_id"]), (halves, half["image_id"])):
+        if missing := set(ids) - set(row_of_image.index):
+            raise StoreError(f"{path}: found image {min(missing)}, which {features} has not")
+    training_rows = row_of_image[sampled["image_id"]].to_numpy()
+    validation_rows = row_of_image[half["image_id"]].to_numpy()
+    rows = np.concatenate([np.unique(training_rows), validation_rows])
+    used = len(rows) - len(validation_rows)
+    data = Replicates(
+        features=read_arrays(features, rows),
+        labels=index["label"].to_numpy(np.int32)[rows],
+        samples=np.searchsorted(rows[:used], training_rows).reshape(
+            sampled["replicate"].nunique(), -1
+        ),
+        validation=np.arange(used, len(rows)),
+        selection=(half["half"] == "selection").to_numpy(),
+        classes=index["label"].nunique(),
+    )
+    if copies is None:
+        return data
+    expected, found = (read_metadata(path).get("precision") for path in (features, copies))
+    if found != expected:
+        raise StoreError(f"{copies}: found precision {found}, expected {expected} as in {features}")
+    return _with_copies(data, index["image_id"].to_numpy()[rows[:used]], copies)
+
+
+def _with_copies(data: Replicates, image_ids: np.ndarray, path: Path | str) -> Replicates:
+    """Put augmented copies of the training images, in the order of `image_ids`, into a sample."""
+    index = read_index(path)
+    rows_of_image = index.groupby("image_id").indices
+    if missing := set(image_ids) - set(rows_of_image):
+        raise StoreError(f"{path}: found no copy of image {min(missing)}, expected one or more")
+    rows = np.stack([rows_of_image[image] for image in image_ids])  # (images, copies)
+    images, copies = rows.shape
+    copies_of_sample = images + data.samples[:, :, None] * copies + np.arange(copies)
+    return data._replace(
+        features=np.concatenate(
+            [data.features[:images], read_arrays(path, rows.ravel()), data.features[images:]]
+        ),
+        labels=np.concatenate(
+            [data.labels[:images], data.labels[:images].repeat(copies), data.labels[images:]]
+        ),
+        samples=np.concatenate(
+            [data.samples, copies_of_sample.reshape(len(data.samples), -1)], axis=1
+        ),
+        validation=data.validation + rows.size,
+    )

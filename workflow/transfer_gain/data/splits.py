@@ -1,0 +1,78 @@
+"""Which of a source's images are trained on and which are validated on."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from transfer_gain.data.sources.base import Item, SourceError
+from transfer_gain.data.store import TRAINING, VALIDATION
+
+
+def draw_split(
+    items: Sequence[Item],
+    classes: Sequence[str],
+    training_per_class: int | None,
+    validation_per_class: int | None,
+    rng: np.random.Generator,
+    by_group: bool = False,
+) -> list[tuple[Item, str]]:
+    """Draw each class's training and validation images, disjoint.
+
+    Where the source comes with a split, each part is drawn from its own images. Else both are drawn
+    from all images or, `by_group`, validation from whole groups (characters) that training never
+    sees: as few, drawn at random, as give every class its validation images.
+
+    Args:
+        items: the source's images.
+        classes: names by label.
+        training_per_class: images of each class; None for all that validation leaves.
+        validation_per_class: images of each class; None for those of the source's split or, where
+            it has none, a quarter of the class.
+        rng: draws.
+        by_group: hold out groups.
+
+    Returns:
+        (item, split) in the order of `items`.
+
+    Raises:
+        SourceError: a class has too few images, or `by_group` and the items have no groups.
+    """
+    labels = np.array([item.label for item in items])
+    splits = np.array([item.split or "" for item in items])
+    if by_group:
+        splits = _hold_out_groups(items, labels, validation_per_class or 1, rng)
+    drawn = np.full(len(items), "", dtype=object)
+    for label, name in enumerate(classes):
+        for split, count in ((VALIDATION, validation_per_class), (TRAINING, training_per_class)):
+            allowed = np.isin(splits, ["", split]) & (labels == label) & (drawn == "")
+            candidates = np.flatnonzero(allowed)
+            if count is None:
+                is_open = split == VALIDATION and not splits[candidates].any()
+                count = len(candidates) // 4 if is_open else len(candidates)
+                # One half of them selects, the other reports.
+                count = max(count, 2) if split == VALIDATION else count
+            if len(candidates) < count or (count == 0 and split == TRAINING):
+                found = np.count_nonzero(labels == label)
+                taken = np.count_nonzero((labels == label) & (drawn == VALIDATION))
+                beside = f" beside {taken} for {VALIDATION}" if taken else ""
+                raise SourceError(
+                    f"class {name}: found {len(candidates)} for {split}{beside} (of {found} in "
+                    f"all), expected at least {max(count, 1)}"
+                )
+            drawn[rng.permutation(candidates)[:count]] = split
+    return [(item, split) for item, split in zip(items, drawn, strict=True) if split]
+
+
+def _hold_out_groups(
+    items: Sequence[Item], labels: np.ndarray, validation_per_class: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return each item's split: whole groups until every class has its validation images."""
+    groups = np.array([item.group or "" for item in items])
+    if not groups.all():
+        raise SourceError("validation: found images without a character, allowed: by-image")
+    held_out = np.zeros(len(items), bool)
+    for group in rng.permutation(np.unique(groups)):
+        if np.bincount(labels[held_out], minlength=labels.max() + 1).min() >= validation_per_class:
+            break
+        held_out |= groups == group
+    return np.where(held_out, VALIDATION, TRAINING)

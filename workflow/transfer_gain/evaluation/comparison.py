@@ -1,0 +1,416 @@
+"""The verdict: from the runs that were selected to accuracies, gains, hypotheses, labels' worth.
+
+Every function takes `selected`, a row a run of the configuration that a protocol selected: dataset,
+backbone ("none" for networks trained from scratch), method, size, labels (training images per
+class), protocol, replicate, accuracy (the one that the protocol reports), configurations (how many
+there were to choose from), train_loss (nats, at the end), levelled_off (whether it no longer fell).
+A replicate of a dataset and size has the same training images for every method.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from transfer_gain import seeds
+from transfer_gain.evaluation import statistics, tables
+
+BASELINE = "baseline"
+# What gains are taken over, weakest first: each is itself compared with those before it, so that
+# no pair is tested twice.
+REFERENCES = ("report-like", BASELINE, "augmentation")
+TRANSFER = "transfer"
+EXTENDED = "transfer-extended"
+RANDOM_WEIGHTS = "random-weights"  # reference: transfer from the same network, untrained
+REFITS = ("transfer-augmented", EXTENDED, "fine-tuning")
+FROM_SCRATCH = "none"  # in place of a backbone
+DRAWS = 2000
+
+METHOD = ["backbone", "method"]
+PLACE = ["dataset", "protocol", "size"]
+ACCURACY = [
+    *["dataset", "backbone", "size", "labels", "method", "protocol", "mean", "ci_low", "ci_high"],
+    *["behind_best", "behind_low", "behind_high", "behind_p_holm"],
+    *["replicates", "configurations", "train_loss", "levelled_off", "published"],
+]
+GAINS = [
+    *["dataset", "backbone", "size", "method", "reference", "protocol"],
+    *["relative_gain", "relative_low", "relative_high"],
+    *["absolute_gain", "absolute_low", "absolute_high"],
+    *["replicates", "p_value", "p_holm", "published_relative_gain", "published_absolute_gain"],
+]
+HYPOTHESES = [
+    *["hypothesis", "dataset", "backbone", "protocol", "statistic", "size"],
+    *["estimate", "ci_low", "ci_high", "p_value", "p_holm", "p_reversed_holm"],
+    *["replicates", "verdict"],
+]
+LABEL_VALUE = [
+    *["dataset", "backbone", "method", "size", "protocol", "labels", "accuracy"],
+    *["baseline_labels_for_same_accuracy", "relation", "ci_low", "ci_high"],
+    *["multiplier", "multiplier_low", "multiplier_high", "replicates"],
+]
+
+
+def tabulate(
+    table: str,
+    selected: pd.DataFrame,
+    *,
+    published: Path | str,
+    sources: Mapping[str, str],
+    backbones: Sequence[str],
+    controls: Mapping[str, Sequence[str]],
+    contrast: tuple[float, float],
+    seed: int,
+) -> pd.DataFrame:
+    """Return one of the tables below by its name.
+
+    Args:
+        table: "accuracy", "gains", "hypotheses" or "label_value".
+        selected: see above.
+        published: see `tables.read_published`.
+        sources: see `tables.read_published`.
+        backbones: those of ours that are the report's.
+        controls: those with random weights, of which the hypotheses say nothing; of each the
+            trained ones of the same network, layer and input size.
+        contrast: the smaller and the larger size of `hypotheses`.
+        seed: the study's.
+    """
+    if table == "hypotheses":
+        return hypotheses(selected[~selected["backbone"].isin(controls)], *contrast)
+    if table == "label_value":
+        return label_value(selected, seed)
+    theirs = tables.read_published(published, table, sources)
+    if table == "gains":
+        return gains(selected, theirs, backbones, controls)
+    return accuracy(selected, theirs, backbones)
+
+
+def accuracy(
+    selected: pd.DataFrame, published: pd.DataFrame, backbones: Sequence[str]
+) -> pd.DataFrame:
+    """Return each method's mean accuracy with its 95 % interval (the report's Table 4).
+
+    Args:
+        selected: see above.
+        published: the report's Table 4, as `tables.read_published` returns it.
+        backbones: those of ours that are the report's.
+
+    Returns:
+        Columns `ACCURACY`, a row a dataset, protocol, size and method. The interval is Student's t
+        over replicates; `behind_best` how far the method is behind the most accurate one of its
+        place (transfer with more updates is a reference alone, see `gains`), paired by replicate,
+        `behind_p_holm` the two-sided p-value of that, corrected for all methods of the place;
+        `levelled_off` the share of replicates that did, `train_loss`
+        their mean; `published` the report's accuracy, beside protocol "report" only.
+    """
+    rows = []
+    best = {
+        tuple(place.values()): max(
+            (runs for (_, method), runs in accuracies.items() if method != EXTENDED),
+            key=pd.Series.mean,
+        )
+        for place, accuracies in _by_place(selected)
+    }
+    for names, runs in selected.groupby([*PLACE, *METHOD], sort=False):
+        mean, low, high = statistics.accuracy_interval(runs["accuracy"])
+        first, own = _paired(best[names[: len(PLACE)]], runs.set_index("replicate")["accuracy"])
+        behind = statistics.contrast([first - own], [1])
+        rows.append(
+            {
+                **dict(zip([*PLACE, *METHOD], names, strict=True)),
+                "behind_best": behind.estimate,
+                "behind_low": behind.low,
+                "behind_high": behind.high,
+                "behind_p_holm": 2 * min(behind.p_less, behind.p_greater),
+                "labels": runs["labels"].iloc[0],
+                "mean": mean,
+                "ci_low": low,
+                "ci_high": high,
+                "replicates": len(runs),
+                "configurations": runs["configurations"].iloc[0],
+                "train_loss": runs["train_loss"].mean(),
+                "levelled_off": runs["levelled_off"].mean(),
+            }
+        )
+    theirs = published.melt(["dataset", "size"], var_name="method", value_name="published")
+    trained_from_scratch = theirs["method"] != TRANSFER
+    theirs = pd.concat(
+        [theirs[trained_from_scratch].assign(backbone="none")]
+        + [theirs[~trained_from_scratch].assign(backbone=backbone) for backbone in backbones]
+    ).assign(protocol="report")
+    table = pd.DataFrame(rows).merge(theirs, how="left", on=[*PLACE, *METHOD])
+    table["behind_p_holm"] = table.groupby(PLACE)["behind_p_holm"].transform(statistics.holm)
+    return table[ACCURACY]
+
+
+def gains(
+    selected: pd.DataFrame,
+    published: pd.DataFrame,
+    backbones: Sequence[str],
+    controls: Mapping[str, Sequence[str]],
+) -> pd.DataFrame:
+    """Return what each method gains over each reference, paired by replicate (Table 5).
+
+    Args:
+        selected: see above.
+        published: the report's Table 5, as `tables.read_published` returns it.
+        backbones: those of ours that are the report's.
+        controls: see `tabulate`.
+
+    Returns:
+        Columns `GAINS`, a row a dataset, protocol, size, method and reference; estimates,
+        intervals and two-sided p-values of `statistics.paired_gain`. `p_holm` is corrected for all
+        tests of the table under the same protocol: the two protocols read the same runs, and a
+        reader goes by one of them. Transfer with more updates is a reference alone: it is no method
+        of its own, and at the smallest sizes hardly more than plain transfer.
+    """
+    rows = []
+    for place, runs in _by_place(selected):
+        for backbone, method in runs:
+            for name, reference in _references(backbone, method, controls).items():
+                if reference not in runs:
+                    continue
+                pairs = _paired(runs[backbone, method], runs[reference])
+                names = {"backbone": backbone, "method": method, "reference": name}
+                gain = statistics.paired_gain(*pairs)._asdict()
+                rows.append({**place, **names, **gain, "replicates": len(pairs[0])})
+    table = pd.DataFrame(rows)
+    table["p_holm"] = table.groupby("protocol")["p_value"].transform(statistics.holm)
+    theirs = pd.DataFrame({"backbone": list(backbones), "method": TRANSFER, "protocol": "report"})
+    theirs = theirs.merge(published, how="cross")
+    return tables.beside(table, theirs, [*PLACE, *METHOD, "reference"])[GAINS]
+
+
+def hypotheses(selected: pd.DataFrame, small: float, large: float) -> pd.DataFrame:
+    """Test the report's two hypotheses on the absolute gain of transfer over the baseline.
+
+    H1, transfer improves accuracy: the gain at each size is above zero. H2, it improves it more
+    where data are few: the gain at `small` less the gain at `large` is above zero (Welch), and so
+    the slope of the gain against log10(size) is below it (`statistics.slope_weights`). Sizes of one
+    replicate tell no spread: where `large` is one of them, `small` is also contrasted with the
+    largest size that has more; they are left out of the slope, but where less than two sizes have
+    more, all are in it, and it has no interval.
+
+    Args:
+        selected: see above.
+        small: the smaller of the two sizes to contrast.
+        large: the larger one.
+
+    Returns:
+        Columns `HYPOTHESES`: estimate with its 95 % interval, one-sided `p_value` for the
+        hypothesis, `p_holm` and `p_reversed_holm` for it and for its opposite, corrected together
+        for all tests of the table under the same protocol; `replicates` the fewest at a size that
+        entered; `size` empty for H2; `verdict` as `statistics.verdict` finds it in these numbers.
+    """
+    gains: dict[tuple, dict[float, np.ndarray]] = {}
+    for place, runs in _by_place(selected):
+        for backbone, method in runs:
+            if method == TRANSFER and ("none", BASELINE) in runs:
+                gain = np.subtract(*_paired(runs[backbone, method], runs["none", BASELINE]))
+                key = (place["dataset"], backbone, place["protocol"])
+                gains.setdefault(key, {})[place["size"]] = gain
+    table = pd.DataFrame(
+        {"dataset": dataset, "backbone": backbone, "protocol": protocol, **row}
+        for (dataset, backbone, protocol), of_size in gains.items()
+        for row in _tests(of_size, small, large)
+    )
+    if table.empty:  # nothing but controls
+        return pd.DataFrame(columns=HYPOTHESES)
+    # Both sides of every test are one family: "supported" and "reversed" are wrong in 5 % at most,
+    # and neither stands beside an interval that holds zero.
+    for _, rows in table.groupby("protocol"):
+        corrected = statistics.holm([*rows["p_value"], *rows["p_reversed"]])
+        table.loc[rows.index, ["p_holm", "p_reversed_holm"]] = corrected.reshape(2, -1).T
+    table["verdict"] = [
+        statistics.verdict(row.most, row.p_holm, row.p_reversed_holm, row.replicates)
+        for row in table.itertuples()
+    ]
+    return table[HYPOTHESES]
+
+
+def label_value(selected: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return how many labels per class the baseline needs to be as accurate as each method.
+
+    The baseline's learning curve is the nearest never falling one to its means, linear in the
+    logarithm of labels. Intervals are percentiles of a bootstrap over replicates: within a size
+    the same replicates are drawn for the method and for the baseline; sizes are drawn
+    independently. Where the baseline's runs do not differ nothing is known of their spread: such a
+    size is taken to lie anywhere between its neighbours, and beyond the last of these the interval
+    stays open. As each mean is spread for its own few replicates (`statistics.resampled_means`),
+    intervals cover 95 to 99 %, the more the fewer there are (but 93 % with two).
+
+    Args:
+        selected: see above.
+        seed: the study's.
+
+    Returns:
+        Columns `LABEL_VALUE`, a row a dataset, protocol, size and method but the baseline.
+        `relation` is "more than" where the baseline is never as accurate, and
+        `baseline_labels_for_same_accuracy` its largest number of labels; "fewer than" where it
+        always is, and the smallest one; else "". `multiplier` is in proportion to `labels`, under
+        the same relation. An interval that is open has 0 or infinity for its end; there is none
+        (NaN) where the method or the whole baseline ran once or to equal accuracies.
+    """
+    rows = []
+    for (dataset, protocol), runs in selected.groupby(["dataset", "protocol"], sort=False):
+        runs = runs.sort_values("replicate", kind="stable")
+        is_baseline = runs["method"] == BASELINE
+        by_labels = runs[is_baseline].groupby("labels")["accuracy"]
+        curve = by_labels.mean()
+        draws = pd.DataFrame(
+            {
+                labels: _resampled(values, seed, dataset, labels)
+                if statistics.is_spread(values)
+                else np.full(DRAWS, np.nan)
+                for labels, values in by_labels
+            }
+        )
+        highest, lowest = (  # the curves that need the fewest and the most labels
+            curves.dropna(axis="columns")
+            for curves in (draws.bfill(axis="columns"), draws.ffill(axis="columns"))
+        )
+        others = runs[~is_baseline].groupby([*METHOD, "size", "labels"], sort=False)["accuracy"]
+        for (backbone, method, size, labels), values in others:
+            low, high = statistics.labels_for(values.mean(), curve.index, curve)
+            reached = float(low if np.isinf(high) else high)
+            ends = np.full(2, np.nan)
+            if statistics.is_spread(values) and not lowest.empty:
+                drawn = _resampled(values, seed, dataset, labels)
+                lows, _ = statistics.labels_for(drawn, highest.columns, highest)
+                _, highs = statistics.labels_for(drawn, lowest.columns, lowest)
+                ends[0] = np.quantile(lows, 0.025, method="lower")
+                ends[1] = np.quantile(highs, 0.975, method="higher")
+            row = [dataset, backbone, method, size, protocol, labels, values.mean(), reached]
+            row += ["more than" if np.isinf(high) else "fewer than" if low == 0 else "", *ends]
+            row += [reached / labels, *ends / labels, len(values)]
+            rows.append(row)
+    return pd.DataFrame(rows, columns=LABEL_VALUE)
+
+
+def training_cost(cost: pd.DataFrame, accuracy: pd.DataFrame, sizes: pd.DataFrame) -> pd.DataFrame:
+    """Return what each method's accuracy cost at each size.
+
+    That is the time of all its jobs, every configuration and replicate: of a head that was trained
+    another way also the grid that selected it, and of all methods on features the extraction, in
+    proportion to the images that the size needs of those that passed through the backbone.
+
+    Args:
+        cost: table `cost`.
+        accuracy: rows of table `accuracy` under one protocol.
+        sizes: table `sizes`.
+
+    Returns:
+        Columns dataset, backbone, method, size, seconds (one job after the other), accuracy; NaN
+        seconds where a job was not measured.
+    """
+    cost = cost.assign(
+        backbone=cost["backbone"].replace("", FROM_SCRATCH),
+        size=pd.to_numeric(cost["size"]),
+    )
+    # Refits of the other protocol are none of this one's cost.
+    (protocol,) = accuracy["protocol"].unique()
+    cost = cost[cost["protocol"].isin(["", protocol])]
+    trained = cost[cost["size"].notna() & (cost["rule"] != "train_selected_head")]
+    own = trained.groupby(["dataset", "backbone", "method", "size"])["seconds"]
+    own = own.agg(lambda seconds: seconds.sum(skipna=False))
+    extraction = cost[cost["rule"].isin(["extract_features", "extract_shard"])]
+    extraction = extraction.groupby(["dataset", "backbone"])["seconds"]
+    extraction = extraction.agg(lambda seconds: seconds.sum(skipna=False))
+    images = sizes.set_index(["dataset", "size"])
+    needed = images["training_samples"] * images["replicates"] + images["validation_samples"]
+    every = images["training_samples"] + images["validation_samples"]
+    passed = every.where(images.index.get_level_values("size") == 1, needed)
+    largest = accuracy.groupby(["dataset", "backbone"])["size"].max()
+    rows = []
+    for row in accuracy.itertuples():
+        seconds = own.get((row.dataset, row.backbone, row.method, row.size))
+        if row.backbone != FROM_SCRATCH:
+            share = (
+                needed[row.dataset, row.size]
+                / passed[row.dataset, largest[row.dataset, row.backbone]]
+            )
+            seconds += extraction[row.dataset, row.backbone] * min(share, 1)
+        if row.method in REFITS:
+            seconds += own[row.dataset, row.backbone, TRANSFER, row.size]
+        names = {name: getattr(row, name) for name in ("dataset", "backbone", "method", "size")}
+        rows.append({**names, "seconds": seconds, "accuracy": row.mean})
+    return pd.DataFrame(rows)
+
+
+def _references(
+    backbone: str, method: str, controls: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[str, str]]:
+    """Return the (backbone, method) that a method is compared with, by the reference's name."""
+    if method == EXTENDED:
+        return {}
+    weaker = REFERENCES[: REFERENCES.index(method)] if method in REFERENCES else REFERENCES
+    references = {name: (FROM_SCRATCH, name) for name in weaker}
+    if method == "transfer-augmented":  # what copies bring is not what as many updates bring
+        references[EXTENDED] = (backbone, EXTENDED)
+    if method == TRANSFER:  # what is owed to ImageNet and not to the architecture
+        for control, same_network in controls.items():
+            if backbone in same_network:
+                references[RANDOM_WEIGHTS] = (control, TRANSFER)
+    return references
+
+
+def _by_place(
+    selected: pd.DataFrame,
+) -> Iterator[tuple[dict[str, Any], dict[tuple[str, str], pd.Series]]]:
+    """Yield each dataset, protocol and size with accuracies by replicate of (backbone, method)."""
+    for names, runs in selected.groupby(PLACE, sort=False):
+        accuracies = {
+            method: rows.set_index("replicate")["accuracy"]
+            for method, rows in runs.groupby(METHOD, sort=False)
+        }
+        yield dict(zip(PLACE, names, strict=True)), accuracies
+
+
+def _paired(method: pd.Series, reference: pd.Series) -> np.ndarray:
+    """Return accuracies (2, replicates) of the replicates that both have."""
+    return pd.concat([method, reference], axis=1, join="inner").to_numpy().T
+
+
+def _tests(gains: dict[float, np.ndarray], small: float, large: float) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one dataset, backbone and protocol, but for what the whole table decides.
+
+    Args:
+        gains: absolute gains of the replicates by size.
+        small: see `hypotheses`.
+        large: see `hypotheses`.
+    """
+
+    def row(hypothesis: str, statistic: str, tested: dict, weights: Sequence[float], sign: int):
+        estimate, low, high, p_less, p_greater = statistics.contrast(list(tested.values()), weights)
+        return {
+            "hypothesis": hypothesis,
+            "statistic": statistic,
+            "size": np.nan,
+            "estimate": estimate,
+            "ci_low": low,
+            "ci_high": high,
+            "p_value": p_greater if sign > 0 else p_less,
+            "p_reversed": p_less if sign > 0 else p_greater,
+            "most": high if sign > 0 else -low,
+            "replicates": min(map(len, tested.values())),
+        }
+
+    for size, values in gains.items():
+        yield row("H1", "absolute gain", {size: values}, [1], 1) | {"size": size}
+    replicated = {size: values for size, values in gains.items() if len(values) > 1}
+    for end in sorted({large, max(replicated, default=large)}, reverse=True):
+        if small < end and {small, end} <= set(gains):
+            ends = {size: gains[size] for size in (small, end)}
+            yield row("H2", f"gain at {small:g} less gain at {end:g}", ends, [1, -1], 1)
+    line = replicated if len(replicated) > 1 else gains
+    if len(line) > 1:
+        name = f"slope of gain per tenfold size, {min(line):g} to {max(line):g}"
+        yield row("H2", name, line, statistics.slope_weights(np.log10(list(line))), -1)
+
+
+def _resampled(values: Sequence[float], seed: int, dataset: str, labels: int) -> np.ndarray:
+    """Return bootstrap means of one size's replicates, the same ones for every method."""
+    rng = seeds.generator(seed, dataset, int(labels), "label value")
+    return statistics.resampled_means(values, DRAWS, rng)

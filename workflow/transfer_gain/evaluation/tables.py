@@ -1,0 +1,175 @@
+"""The tables of the report: rows in, tables out."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from transfer_gain.data import store
+from transfer_gain.evaluation import selection
+from transfer_gain.evaluation.statistics import accuracy_interval
+
+COST = ["rule", "dataset", "backbone", "size", "method", "protocol"]
+
+
+def read_published(path: Path | str, table: str, sources: Mapping[str, str]) -> pd.DataFrame:
+    """Return a table of the 2018 report, for the datasets of ours that are the same data.
+
+    Args:
+        path: the file of published values.
+        table: a key of that file.
+        sources: the source of each of our datasets.
+
+    Returns:
+        The table's columns, `dataset` by our names; no row where no dataset is the report's.
+    """
+    published = yaml.safe_load(Path(path).read_text())
+    rows = [
+        {**row, "dataset": name}
+        for name, source in sources.items()
+        for row in published[table]
+        if published["source"][row["dataset"]] == source
+    ]
+    return pd.DataFrame(rows, columns=list(published[table][0]))
+
+
+def read_published_transfer(
+    path: Path | str, sources: Mapping[str, str], backbones: Sequence[str]
+) -> pd.DataFrame:
+    """Return what the report prints of transfer learning: its Table 3, and Table 4's last column.
+
+    Args:
+        path: see `read_published`.
+        sources: see `read_published`.
+        backbones: those of ours that are the report's.
+
+    Returns:
+        Columns backbone, dataset, size, validation_accuracy, and hidden_layers, activation and
+        learning_rate where the report names them.
+    """
+    accuracy = read_published(path, "accuracy", sources)
+    accuracy = accuracy.rename(columns={"transfer": "validation_accuracy"})
+    best = read_published(path, "best_heads", sources)
+    printed = pd.concat([best, accuracy[["dataset", "size", "validation_accuracy"]]])
+    return pd.DataFrame({"backbone": list(backbones)}).merge(printed, how="cross")
+
+
+def sizes(
+    index: pd.DataFrame, samples: pd.DataFrame | None, dataset: str, size: float
+) -> pd.DataFrame:
+    """Count one size's images as they are in the files (the report's Tables 1 and 2).
+
+    Args:
+        index: rows of the dataset's images (image_id, split, label).
+        samples: rows of the size's samples (replicate, image_id, label); None where none are drawn,
+            and all training images are counted.
+        dataset: its name.
+        size: the fraction.
+
+    Returns:
+        One row. Where classes differ in number, per class is their mean, rounded.
+    """
+    if samples is None:
+        samples = index[index["split"] == store.TRAINING].assign(replicate=0)
+    sampled = samples.groupby("replicate").size()
+    validation = index[index["split"] == store.VALIDATION]
+    classes = index["label"].nunique()
+    return pd.DataFrame(
+        {
+            "dataset": [dataset],
+            "size": [size],
+            "training_samples": [sampled.min()],
+            "training_per_class": [round(sampled.min() / classes)],
+            "validation_samples": [len(validation)],
+            "validation_per_class": [round(len(validation) / classes)],
+            "replicates": [len(sampled)],
+            "chance": [chance_of(index)],
+        }
+    )
+
+
+def chance_of(index: pd.DataFrame) -> float:
+    """Return the accuracy of a constant guess: the largest class's share of validation images.
+
+    Args:
+        index: a dataset's rows (split, label).
+    """
+    validation = index[index["split"] == store.VALIDATION]
+    return validation["label"].value_counts(normalize=True).max()
+
+
+def skipped(skipped: Mapping[str, Sequence[tuple[str, str]]]) -> pd.DataFrame:
+    """List the files of each dataset that were left out, and why.
+
+    Args:
+        skipped: (path, reason) of what each dataset left out.
+
+    Returns:
+        Columns dataset, path, reason.
+    """
+    rows = [(dataset, *each) for dataset, left_out in skipped.items() for each in left_out]
+    return pd.DataFrame(rows, columns=["dataset", "path", "reason"], dtype="str")
+
+
+def best_heads(
+    runs: pd.DataFrame, selections: pd.DataFrame, published: pd.DataFrame
+) -> pd.DataFrame:
+    """Describe each selected head and its accuracy (the report's Table 3).
+
+    Args:
+        runs: rows of all heads.
+        selections: rows of `selection.select_heads` with dataset, backbone and size.
+        published: as `read_published_transfer` returns it.
+
+    Returns:
+        A row a dataset, backbone, size and protocol. `validation_accuracy` is the mean over
+        replicates with its 95 % interval: over all validation images for protocol "report", over
+        the reporting half for "held-out". `published_*` is the report's, where it has it.
+    """
+    rows = []
+    for _, chosen in selections.iterrows():
+        where = ["dataset", "backbone", "size"]
+        same = runs[(runs[where] == chosen[where].to_numpy()).all(axis=1)]
+        accuracy = selection.runs_of(same, chosen)[selection.PROTOCOLS[chosen["protocol"]][1]]
+        mean, low, high = accuracy_interval(accuracy)
+        rows.append(
+            {
+                **chosen[[*where, "protocol", *selection.CONFIGURATION]],
+                "validation_accuracy": mean,
+                "ci_low": low,
+                "ci_high": high,
+                "replicates": len(accuracy),
+                "configurations": chosen["configurations"],
+            }
+        )
+    theirs = published.assign(protocol="report")
+    return beside(pd.DataFrame(rows), theirs, ["dataset", "backbone", "size", "protocol"])
+
+
+def beside(ours: pd.DataFrame, published: pd.DataFrame, on: Sequence[str]) -> pd.DataFrame:
+    """Put published columns, named `published_...`, beside ours."""
+    names = {name: f"published_{name}" for name in published if name not in on}
+    return ours.merge(published.rename(columns=names), how="left", on=list(on))
+
+
+def cost(jobs: Sequence[tuple[str, ...]], benchmarks: Sequence[Path | str]) -> pd.DataFrame:
+    """Gather what each job cost from its benchmark file.
+
+    Args:
+        jobs: rule, dataset, backbone, size, method and protocol of each job; "" where one has no
+            meaning.
+        benchmarks: its benchmark file; a job that was taken from a cache has none.
+
+    Returns:
+        Columns rule, dataset, backbone, size, method, protocol, seconds, cpu_seconds, max_rss_mb; a
+        row a job, empty where it was not measured.
+    """
+    columns = ["s", "cpu_time", "max_rss"]
+    measured = [
+        pd.read_csv(path, sep="\t").iloc[0].to_dict() if Path(path).exists() else {}
+        for path in benchmarks
+    ]
+    names = pd.DataFrame(jobs, columns=COST)
+    costs = pd.DataFrame(measured, columns=columns)
+    return names.join(costs.set_axis(["seconds", "cpu_seconds", "max_rss_mb"], axis=1))

@@ -1,0 +1,183 @@
+"""The last layers of a backbone, trained along with its selected head."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from transfer_gain.data import rows
+from transfer_gain.data.sampling import Replicates, read_replicates
+from transfer_gain.features import backbones
+from transfer_gain.methods import heads
+from transfer_gain.training import loop
+from transfer_gain.training.devices import tf
+from transfer_gain.training.loop import Network, Parameters
+
+import keras  # isort: skip  (after TensorFlow is set up)
+
+
+def split(model: keras.Model, from_layer: str) -> tuple[keras.Model, keras.Model]:
+    """Cut a network in two before a layer.
+
+    Args:
+        model: a backbone.
+        from_layer: name of the second part's first layer.
+
+    Returns:
+        The part that stays as it is, and the part from `from_layer` on, which can be trained.
+
+    Raises:
+        BackboneError: there is no such layer, or a connection passes it by.
+    """
+    names = [layer.name for layer in model.layers]
+    if from_layer not in names:
+        raise backbones.BackboneError(
+            f"fine_tune_from: found '{from_layer}', allowed: {', '.join(names[1:])}"
+        )
+    between = model.get_layer(from_layer).input
+    try:
+        (between,) = keras.tree.flatten(between)  # where connections meet there are several
+        upper = keras.Model(between, model.output)
+    except ValueError as error:
+        raise backbones.BackboneError(
+            f"fine_tune_from: found '{from_layer}', which a connection passes by, expected "
+            "a layer through which all goes"
+        ) from error
+    # A backbone is built frozen. A model built anew is trainable, and Keras ignores a value that an
+    # attribute already has, without a look at the layers.
+    for layer in upper.layers:
+        layer.trainable = True
+    return keras.Model(model.input, between), upper
+
+
+def train(
+    data: Replicates,
+    upper: keras.Model,
+    start: list[np.ndarray],
+    *,
+    learning_rate: float,
+    l2: float,
+    activation: str,
+    layers: list[int],
+    **settings: Any,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Train the upper part of a backbone and a head, one replicate after the other.
+
+    Args:
+        data: outputs of the lower part, labels, samples and halves.
+        upper: the part that is trained along, from its pretrained weights; itself left as it is.
+        start: the trained head's parameters, (replicates, ...).
+        learning_rate: Adam's, for both.
+        l2: weight of the penalty, on the head's and the backbone's kernels.
+        activation: of the head's hidden layers, a name in `tf.nn`.
+        layers: units of the head's hidden layers.
+        settings: the other arguments of `loop.train`.
+
+    Returns:
+        `runs` and `history`, as in `loop.train`.
+    """
+    pretrained = [variable.numpy() for variable in upper.trainable_variables]
+    still = [variable.value for variable in upper.non_trainable_variables]
+    activate = getattr(tf.nn, activation)
+    trained = []
+    for replicate in range(len(data.samples)):
+
+        def logits(parameters: Parameters, inputs: tf.Tensor) -> tf.Tensor:
+            backbone = [parameter[0] for parameter in parameters[: len(pretrained)]]
+            outputs, _ = upper.stateless_call(backbone, still, inputs[0], training=False)
+            flat = tf.reshape(outputs, (1, -1, np.prod(outputs.shape[1:])))
+            return heads.logits(parameters[len(pretrained) :], flat, activate)
+
+        head = [parameter[replicate] for parameter in start]
+        network = Network(
+            initial=lambda rng, head=head: [*pretrained, *head],
+            logits=logits,
+            configuration={
+                "layers": "-".join(map(str, layers)),
+                "activation": activation,
+                "learning_rate": learning_rate,
+                "l2": l2,
+            },
+        )
+        own = data._replace(samples=data.samples[replicate : replicate + 1])
+        result = loop.train(
+            own, network, learning_rate=learning_rate, l2=l2, first_replicate=replicate, **settings
+        )
+        trained.append(result)
+    return tuple(
+        pd.concat([getattr(result, kind) for result in trained], ignore_index=True)
+        for kind in ("runs", "history")
+    )
+
+
+def train_files(
+    images: Path | str,
+    weights: Path | str,
+    features: Path | str,
+    samples: Path | str,
+    halves: Path | str,
+    runs: Path | str,
+    history: Path | str,
+    *,
+    names: Mapping[str, str],
+    study_seed: int,
+    backbone: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    from_layer: str,
+    learning_rate: float,
+    epochs: int,
+    min_updates: int,
+) -> None:
+    """Train a selected head on features and then its backbone along, from and to files.
+
+    Args:
+        images: a dataset's images.
+        weights: see `backbones.build`.
+        features: the dataset's features.
+        samples: the size's samples.
+        halves: the validation halves.
+        runs: file to write, a row a replicate.
+        history: file to write, a row an evaluation and replicate.
+        names: dataset, backbone, method, size, run and protocol, for the rows.
+        study_seed: the study's seed.
+        backbone: architecture, layer and input_size, see `backbones.build`.
+        settings: keyword arguments of `heads.train`.
+        from_layer: first layer that is trained.
+        learning_rate: of the fine-tuning.
+        epochs: of the fine-tuning.
+        min_updates: of the fine-tuning.
+
+    Raises:
+        StoreError: an input is corrupt.
+        BackboneError: see `split`.
+    """
+    seed_names = (study_seed, names["dataset"], names["size"])
+    head = heads.train(
+        read_replicates(features, samples, halves), seed_names=seed_names, **settings
+    )
+    lower, upper = split(
+        backbones.build(weights=weights, precision="float32", **backbone), from_layer
+    )
+    data = read_replicates(images, samples, halves)
+    compute = backbones.extractor(lower, backbone["architecture"])
+    outputs = [
+        compute(data.features[start : start + backbones.BATCH])
+        for start in range(0, len(data.features), backbones.BATCH)
+    ]
+    data = data._replace(features=np.concatenate(outputs).reshape(-1, *lower.output_shape[1:]))
+    trained = train(
+        data,
+        upper,
+        head.parameters,
+        seed_names=seed_names,
+        **{
+            **settings,
+            "learning_rate": learning_rate,
+            "epochs": epochs,
+            "min_updates": min_updates,
+        },
+    )
+    for part, path in zip(reversed(trained), (history, runs), strict=True):
+        rows.write(part, path, {**names, "precision": "float32"})

@@ -1,0 +1,158 @@
+"""Dense heads on a backbone's features (the report's section 3.1.2), all replicates at once."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from transfer_gain.data import rows, store
+from transfer_gain.data.sampling import Replicates, read_replicates
+from transfer_gain.training import loop
+from transfer_gain.training.devices import tf
+from transfer_gain.training.loop import Network, Parameters, Trained
+
+
+def initial_parameters(
+    rng: np.random.Generator, inputs: int, layers: Sequence[int], classes: int
+) -> list[np.ndarray]:
+    """Draw one head's parameters: a kernel and a zero bias for each layer, the softmax's last.
+
+    Returns:
+        float32 arrays: kernel (fan_in, fan_out), bias (fan_out,), kernel, ...
+    """
+    units = [inputs, *layers, classes]
+    parameters = []
+    for fan_in, fan_out in itertools.pairwise(units):
+        parameters += [
+            loop.glorot_uniform(rng, fan_in, fan_out),
+            np.zeros(fan_out, np.float32),
+        ]
+    return parameters
+
+
+def logits(parameters: Parameters, features: tf.Tensor, activation: Callable) -> tf.Tensor:
+    """Return each class's logit.
+
+    Args:
+        parameters: kernels (replicates, fan_in, fan_out) and biases (replicates, fan_out) in turn.
+        features: (replicates, images, features), or (1, images, features) for all replicates.
+        activation: of the hidden layers.
+
+    Returns:
+        (replicates, images, classes)
+    """
+    values = features
+    for layer in range(0, len(parameters), 2):
+        if layer:
+            values = activation(values)
+        values = tf.matmul(values, parameters[layer]) + tf.expand_dims(parameters[layer + 1], 1)
+    return values
+
+
+def network(
+    inputs: int, classes: int, layers: Sequence[int], activation: str, **trained_with: float
+) -> Network:
+    """Describe a head to the training loop.
+
+    Args:
+        inputs: features of an image.
+        classes: units of the softmax.
+        layers: units of the hidden layers.
+        activation: name of a function in `tf.nn`.
+        trained_with: what else belongs to its configuration: learning_rate and l2.
+    """
+    activate = getattr(tf.nn, activation)
+    return Network(
+        initial=lambda rng: initial_parameters(rng, inputs, layers, classes),
+        logits=lambda parameters, features: logits(parameters, features, activate),
+        configuration={"layers": "-".join(map(str, layers)), "activation": activation}
+        | trained_with,
+    )
+
+
+def train(
+    data: Replicates,
+    *,
+    layers: Sequence[int],
+    activation: str,
+    learning_rate: float,
+    l2: float,
+    **settings: Any,
+) -> Trained:
+    """Train one configuration on every replicate's sample of features.
+
+    Args:
+        data: features, labels, samples and validation halves.
+        layers: units of the hidden layers.
+        activation: name of a function in `tf.nn`.
+        learning_rate: Adam's.
+        l2: weight of the penalty.
+        settings: the other arguments of `loop.train`.
+    """
+    head = network(
+        data.features.shape[1], data.classes, layers, activation, learning_rate=learning_rate, l2=l2
+    )
+    return loop.train(data, head, learning_rate=learning_rate, l2=l2, **settings)
+
+
+def train_files(
+    features: Path | str,
+    samples: Path | str,
+    halves: Path | str,
+    runs: Path | str,
+    history: Path | str,
+    *,
+    names: Mapping[str, str],
+    study_seed: int,
+    settings: Mapping[str, Any],
+    copies: Path | str | None = None,
+    updates_of_copies: int = 0,
+) -> None:
+    """Train one configuration from and to files.
+
+    Args:
+        features: a dataset's features.
+        samples: a size's samples.
+        halves: the validation halves.
+        runs: file to write, a row a replicate.
+        history: file to write, a row an evaluation and replicate.
+        names: dataset, backbone, method, size, run and protocol, for the rows.
+        study_seed: the study's seed.
+        settings: keyword arguments of `train`.
+        copies: features of the samples' augmented copies, to be trained on as well.
+        updates_of_copies: train for as many updates as so many copies of each image would bring.
+
+    Raises:
+        StoreError: an input is corrupt.
+    """
+    data = read_replicates(features, samples, halves, copies)
+    if updates_of_copies:
+        length = {key: settings[key] for key in ("batch_size", "epochs", "min_updates")}
+        images = data.samples.shape[1] * (1 + updates_of_copies)
+        settings = {**settings, "min_updates": loop.training_updates(images, **length)}
+    trained = train(data, seed_names=(study_seed, names["dataset"], names["size"]), **settings)
+    precision = store.read_metadata(features)["precision"]
+    # The runs come last: where they are, the history is.
+    rows.write(trained.history, history, {**names, "precision": precision})
+    rows.write(trained.runs, runs, {**names, "precision": precision})
+
+
+def read_settings(path: Path | str, protocol: str) -> dict[str, Any]:
+    """Return layers, activation and learning rate that a protocol selected, for `train`.
+
+    Args:
+        path: file of `selection.select_heads`.
+        protocol: "report" or "held-out".
+
+    Raises:
+        StoreError: the file is corrupt.
+    """
+    # Not by `selection`, a change of which would train every head anew.
+    chosen = store.read_rows(path).set_index("protocol").loc[protocol]
+    return {
+        "layers": [int(units) for units in chosen["layers"].split("-")],
+        "activation": chosen["activation"],
+        "learning_rate": float(chosen["learning_rate"]),
+    }

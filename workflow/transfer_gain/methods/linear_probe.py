@@ -1,0 +1,130 @@
+"""Multinomial logistic regression on a backbone's features: the plainest way to transfer."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
+
+from transfer_gain.data import rows, store
+from transfer_gain.data.sampling import Replicates, read_replicates
+from transfer_gain.seeds import run_seed
+
+# Where L-BFGS gives up; it converges before on all but the weakest penalties.
+ITERATIONS = 1000
+
+log = logging.getLogger(__name__)
+
+
+def fit(
+    data: Replicates, penalties: Sequence[float], seed_names: tuple[int, str, str]
+) -> pd.DataFrame:
+    """Fit every replicate's sample once for each penalty, by one thread.
+
+    The loss is that of the heads: mean cross-entropy plus `l2` times the sum of squares of the
+    kernel. Features are divided by their root mean square over the sample, one number for all, so
+    that a penalty means the same for any backbone.
+
+    Args:
+        data: features, labels, samples and validation halves.
+        penalties: values of `l2`, > 0.
+        seed_names: study seed, dataset and size, from which the rows' seeds come; nothing is drawn.
+
+    Returns:
+        A row a penalty and replicate, with the columns of `training.train`'s runs. Updates are
+        iterations of L-BFGS, each of one epoch; it has levelled off where it converged.
+    """
+    fitted = []
+    images = data.samples.shape[1]
+    # scikit-learn fits two classes with one kernel, the difference of the two: half of its square
+    # is what theirs add up to.
+    kernels = 0.5 if data.classes == 2 else 1
+    for l2 in penalties:
+        for replicate, sample in enumerate(data.samples):
+            scale = np.sqrt(np.mean(np.square(data.features[sample], dtype=np.float64)))
+            probe = LogisticRegression(C=1 / (2 * l2 * kernels * images), max_iter=ITERATIONS)
+            # Sums over several threads depend on their number in the last bits.
+            with threadpool_limits(1):
+                probe.fit(data.features[sample] / np.float32(scale), data.labels[sample])
+                scored = rows.scores(
+                    *(
+                        _scored(probe, data.features[images_of] / np.float32(scale), truth)
+                        for images_of, truth in (
+                            (sample, data.labels[sample]),
+                            (data.validation, data.labels[data.validation]),
+                        )
+                    ),
+                    data,
+                )
+            iterations = int(probe.n_iter_[0])
+            log.info(
+                "l2 %g, replicate %d: %d iterations, validation accuracy %.3f",
+                l2,
+                replicate,
+                iterations,
+                scored["validation_accuracy"][0],
+            )
+            fitted.append(
+                pd.DataFrame(
+                    {
+                        "layers": "none",
+                        "activation": "none",
+                        "learning_rate": np.nan,
+                        "l2": float(l2),
+                        "replicate": replicate,
+                        "epochs": iterations,
+                        "updates": iterations,
+                        **scored,
+                        "levelled_off": iterations < ITERATIONS,
+                        "training_samples": images,
+                        "seed": run_seed(*seed_names, replicate),
+                    }
+                )
+            )
+    return pd.concat(fitted, ignore_index=True)
+
+
+def _scored(
+    probe: LogisticRegression, features: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return cross-entropy and correctness of images, (1, images)."""
+    logarithms = probe.predict_log_proba(features)
+    entropy = -logarithms[np.arange(len(labels)), labels]
+    return entropy[None], (logarithms.argmax(axis=1) == labels)[None]
+
+
+def fit_files(
+    features: Path | str,
+    samples: Path | str,
+    halves: Path | str,
+    runs: Path | str,
+    *,
+    names: Mapping[str, str],
+    study_seed: int,
+    penalties: Sequence[float],
+) -> None:
+    """Fit one size's probes from and to files.
+
+    Args:
+        features: a dataset's features.
+        samples: the size's samples.
+        halves: the validation halves.
+        runs: file to write, a row a penalty and replicate.
+        names: dataset, backbone and size, for the rows.
+        study_seed: the study's seed.
+        penalties: see `fit`.
+
+    Raises:
+        StoreError: an input is corrupt.
+    """
+    fitted = fit(
+        read_replicates(features, samples, halves),
+        penalties,
+        (study_seed, names["dataset"], names["size"]),
+    )
+    precision = store.read_metadata(features)["precision"]
+    about = {"precision": precision, "method": "linear-probe", "run": "grid", "protocol": "both"}
+    rows.write(fitted, runs, {**names, **about})

@@ -1,0 +1,167 @@
+"""The baseline: one convolutional layer, then dense, trained from scratch on the images."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from transfer_gain.data import augmentation, rows
+from transfer_gain.data.sampling import Replicates, read_replicates
+from transfer_gain.methods import heads
+from transfer_gain.training import loop
+from transfer_gain.training.devices import tf
+from transfer_gain.training.im2col import Geometry, convolve_and_pool, lay_out
+from transfer_gain.training.loop import Augmentation, Network, Parameters, Trained
+
+
+def initial_parameters(
+    rng: np.random.Generator,
+    image: Sequence[int],
+    classes: int,
+    *,
+    filters: int,
+    kernel: int,
+    stride: int,
+    pooling: int,
+    units: Sequence[int],
+) -> list[np.ndarray]:
+    """Draw one network's parameters: kernel and zero bias of the convolution and each dense layer.
+
+    Args:
+        rng: draws.
+        image: height, width and channels of an image.
+        classes: units of the softmax.
+        filters: of the convolution.
+        kernel: side of its window, pixels.
+        stride: of the convolution.
+        pooling: side and stride of the max-pooling after it.
+        units: of the hidden dense layers.
+
+    Returns:
+        float32 arrays: kernel (window, window, channels, filters), bias (filters,), kernel (fan_in,
+        fan_out), bias (fan_out,), ...
+    """
+    *sides, channels = image
+    height, width = map(Geometry(kernel, stride, pooling).windows, sides)
+    convolution = loop.glorot_uniform(rng, kernel, kernel, channels, filters)
+    dense = heads.initial_parameters(rng, height * width * filters, units, classes)
+    return [convolution, np.zeros(filters, np.float32), *dense]
+
+
+def logits(
+    parameters: Parameters, images: tf.Tensor, activation: Callable, stride: int, pooling: int
+) -> tf.Tensor:
+    """Return each class's logit.
+
+    Args:
+        parameters: as `initial_parameters` draws them, with replicates in front.
+        images: uint8 (replicates, images, height, width, channels), or (1, images, ...) for all
+            replicates.
+        activation: of all layers but the last.
+        stride: of the convolution, which is padded.
+        pooling: side and stride of the max-pooling.
+
+    Returns:
+        (replicates, images, classes)
+    """
+    kernels, biases, *dense = parameters
+    replicates, kernel, _, _, filters = kernels.shape
+    patches = lay_out(images, Geometry(kernel, stride, pooling))
+    maps = []
+    for replicate in range(replicates):
+        own = patches[replicate if len(patches) == replicates else 0]
+        # Pooled before the bias and the activation, which are monotone: the same for less work.
+        pooled = convolve_and_pool(own, kernels[replicate] / 255, pooling**2)
+        maps.append(activation(pooled + biases[replicate]))
+    maps = tf.reshape(tf.stack(maps), (replicates, -1, tf.shape(images)[1], filters))
+    features = tf.transpose(maps, (0, 2, 1, 3))
+    flat = tf.reshape(features, (replicates, -1, dense[0].shape[1]))
+    return heads.logits(dense, flat, activation)
+
+
+def train(
+    data: Replicates,
+    *,
+    network: Mapping[str, Any],
+    learning_rate: float,
+    l2: float,
+    ranges: Mapping[str, float] | None = None,
+    **settings: Any,
+) -> Trained:
+    """Train one network on every replicate's sample of images.
+
+    Args:
+        data: pixels, uint8 (images, height, width, channels), labels, samples and halves.
+        network: filters, kernel, stride, pooling, units and activation (a name in `tf.nn`).
+        learning_rate: Adam's.
+        l2: weight of the penalty.
+        ranges: of random changes of every batch (see `augmentation.draw_transforms`), if any.
+        settings: the other arguments of `loop.train`.
+    """
+    shape = {key: value for key, value in network.items() if key != "activation"}
+    activate = getattr(tf.nn, network["activation"])
+    convolution = "conv{filters}x{kernel}s{stride}p{pooling}".format(**shape)
+    described = Network(
+        initial=lambda rng: initial_parameters(rng, data.features.shape[1:], data.classes, **shape),
+        logits=lambda parameters, images: logits(
+            parameters, images, activate, shape["stride"], shape["pooling"]
+        ),
+        configuration={
+            "layers": "-".join([convolution, *map(str, shape["units"])]),
+            "activation": network["activation"],
+            "learning_rate": learning_rate,
+            "l2": l2,
+        },
+        # What a few images are laid out to stays in the processor's cache.
+        scored_at_once=128,
+    )
+    changes = None
+    if ranges is not None:
+        changes = Augmentation(
+            draw=lambda rng, count: augmentation.draw_transforms(rng, count, **ranges),
+            apply=augmentation.apply,
+        )
+    return loop.train(
+        data, described, learning_rate=learning_rate, l2=l2, augmentation=changes, **settings
+    )
+
+
+def train_files(
+    images: Path | str,
+    samples: Path | str,
+    halves: Path | str,
+    runs: Path | str,
+    history: Path | str,
+    *,
+    names: Mapping[str, str],
+    study_seed: int,
+    settings: Mapping[str, Any],
+    ranges: Mapping[str, float] | None,
+) -> None:
+    """Train one network from and to files.
+
+    Args:
+        images: a dataset's images.
+        samples: a size's samples.
+        halves: the validation halves.
+        runs: file to write, a row a replicate.
+        history: file to write, a row an evaluation and replicate.
+        names: dataset, method and size, for the rows.
+        study_seed: the study's seed.
+        settings: keyword arguments of `train`.
+        ranges: see `train`.
+
+    Raises:
+        StoreError: an input is corrupt.
+    """
+    trained = train(
+        read_replicates(images, samples, halves),
+        seed_names=(study_seed, names["dataset"], names["size"]),
+        ranges=ranges,
+        **settings,
+    )
+    about = {"backbone": "none", "precision": "float32", "run": "grid", "protocol": "both"}
+    # The runs come last: where they are, the history is.
+    rows.write(trained.history, history, {**names, **about})
+    rows.write(trained.runs, runs, {**names, **about})

@@ -1,0 +1,155 @@
+"""What a figure shows, in words, for readers who do not see it; written from the tables."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import pandas as pd
+
+from transfer_gain.evaluation import similarity
+from transfer_gain.reporting import words
+
+Tables = Mapping[str, pd.DataFrame]
+
+
+def describe(kind: str, wildcards: Mapping[str, str], tables: Tables) -> str:
+    """Return the values that a figure shows as sentences; "" for a kind that is not known here.
+
+    Args:
+        kind: of the figure, such as "gains".
+        wildcards: dataset, protocol and backbone, where the figure has them.
+        tables: by name.
+    """
+    if kind not in _WRITERS:
+        return ""
+    table, write = _WRITERS[kind]
+    rows = tables[table]
+    for name in set(wildcards) & set(rows):
+        rows = rows[rows[name] == wildcards[name]]
+    return write(rows)
+
+
+def _learning_curves(rows: pd.DataFrame) -> str:
+    return _lines(
+        rows, lambda row: f"{words.accuracy(row['mean'])} at {words.count(row['labels'])}"
+    )
+
+
+def _label_value(rows: pd.DataFrame) -> str:
+    def value(row: pd.Series) -> str:
+        needed = words.count(row["baseline_labels_for_same_accuracy"])
+        return f"{row['relation']} {needed} in place of {words.count(row['labels'])}".strip()
+
+    return _lines(rows, value)
+
+
+def _gains(rows: pd.DataFrame) -> str:
+    rows = rows[rows["method"] == "transfer"]
+    said = []
+    for (backbone, reference), of_pair in rows.groupby(["backbone", "reference"], sort=False):
+        values = [
+            f"{words.points(row['absolute_gain'])} at {100 * row['size']:g} %"
+            for _, row in of_pair.sort_values("size").iterrows()
+        ]
+        over = words.method(reference, words.FROM_SCRATCH)
+        said.append(f"from {backbone} over {over} {words.listed(values)}")
+    return _sentence("points gained", said)
+
+
+def _best_heads(rows: pd.DataFrame) -> str:
+    rows = rows[rows["protocol"] == "report"]
+    said = [
+        f"{row['dataset']}, {row['backbone']}, {100 * row['size']:g} %: "
+        f"{words.accuracy(row['validation_accuracy'])} with layers {row['layers']}, "
+        f"{row['activation']}, rate {row['learning_rate']:g}"
+        for _, row in rows.iterrows()
+    ]
+    return _sentence("best heads", said)
+
+
+def _long_runs(rows: pd.DataFrame) -> str:
+    rows = rows[(rows["run"] == "long") & (rows["protocol"] == "report")]
+    losses = rows.groupby("size")[["train_loss", "validation_loss"]].mean()
+    said = [
+        f"{100 * size:g} %: training {row['train_loss']:.3g}, validation "
+        f"{row['validation_loss']:.3g}"
+        for size, row in losses.iterrows()
+    ]
+    return _sentence("losses after the last epoch", said)
+
+
+def _grid(rows: pd.DataFrame) -> str:
+    rows = rows[(rows["run"] == "grid") & (rows["method"] == "transfer")]
+    means = rows.groupby(["size", "layers", "activation", "learning_rate"])["validation_accuracy"]
+    said = [
+        f"{100 * size:g} %: {words.accuracy(means.min())} to {words.accuracy(means.max())}"
+        for size, means in means.mean().groupby("size")
+    ]
+    return _sentence("accuracies of all heads", said)
+
+
+def _one_shot(rows: pd.DataFrame) -> str:
+    said = [
+        f"{_training(row)} {words.accuracy(row['accuracy'])}"
+        for _, row in rows[rows["classes"] == "unseen"].iterrows()
+    ]
+    chance = words.accuracy(rows["chance"].iloc[0])
+    return _sentence(f"tasks solved on what training did not see (chance {chance})", said)
+
+
+def _training(row: pd.Series) -> str:
+    if not row["batch"]:
+        return row["method"]
+    return f"{row['method']} ({row['batch']} pairs a batch, protocol {row['protocol']})"
+
+
+def _similarity(rows: pd.DataFrame) -> str:
+    def pair(row: pd.Series) -> str:
+        sides = (f"{row[f'class_{side}']} of {row[f'dataset_{side}']}" for side in "ab")
+        return f"{words.listed(list(sides))} ({words.accuracy(row['feature_distance'])})"
+
+    whole = rows["class_a"] == similarity.WHOLE
+    itself = (rows["dataset_a"] == rows["dataset_b"]) & (rows["class_a"] == rows["class_b"])
+    classes = rows[~whole & ~itself].sort_values("feature_distance")
+    said = [
+        f"nearest {words.listed([pair(row) for _, row in classes.head(3).iterrows()])}",
+        f"farthest {words.listed([pair(row) for _, row in classes.tail(3).iterrows()])}",
+    ]
+    return _sentence("distances of classes (MMD)", said)
+
+
+def _distances(rows: pd.DataFrame) -> str:
+    whole = rows[(rows["class_a"] == similarity.WHOLE) & (rows["dataset_a"] != rows["dataset_b"])]
+    said = [
+        f"{row['dataset_a']} from {row['dataset_b']} {words.accuracy(row['feature_distance'])}"
+        for _, row in whole.iterrows()
+    ]
+    return _sentence("distances of datasets (MMD)", said)
+
+
+def _lines(rows: pd.DataFrame, value: Callable[[pd.Series], str]) -> str:
+    """Return the values of each method along its labels."""
+    said = []
+    for (name, backbone), own in rows.groupby(["method", "backbone"], sort=False):
+        values = [value(row) for _, row in own.sort_values("labels").iterrows()]
+        said.append(f"{words.method(name, backbone)} {words.listed(values)}")
+    return _sentence("by images per class", said)
+
+
+_WRITERS = {
+    "learning_curves": ("accuracy", _learning_curves),
+    "gains": ("gains", _gains),
+    "label_value": ("label_value", _label_value),
+    "accuracy": ("best_heads", _best_heads),
+    "learning_rates": ("best_heads", _best_heads),
+    "long_runs": ("runs", _long_runs),
+    "grid": ("runs", _grid),
+    "one_shot": ("one_shot_summary", _one_shot),
+    "one_shot_methods": ("one_shot_summary", _one_shot),
+    "similarity": ("similarity", _similarity),
+    "class_map": ("similarity", _similarity),
+    "distance_and_gain": ("similarity", _distances),
+}
+
+
+def _sentence(what: str, said: Sequence[str]) -> str:
+    """Return what is said as a sentence; nothing where there is nothing to say."""
+    return words.sentence(f"{what}: {'; '.join(said)}") if said else ""

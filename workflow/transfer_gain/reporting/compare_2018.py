@@ -1,0 +1,82 @@
+"""Our values beside those of the 2018 report, as one table in Markdown, from a study's tables."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from transfer_gain.data import store
+from transfer_gain.evaluation import few_shot_tables, statistics
+from transfer_gain.reporting import words
+
+PUBLISHED = Path(__file__).parents[2] / "published_2018.yaml"
+TABLES = ("accuracy", "best_heads", "gains", "one_shot")
+
+HEAD = (
+    "| report's table | dataset | size | what | published | ours | difference |\n"
+    "|---|---|---|---|---|---|---|"
+)
+
+
+def compare(tables: Mapping[str, pd.DataFrame]) -> str:
+    """Return every row that has a published value, under protocol "report".
+
+    Args:
+        tables: `accuracy`, `best_heads` and `gains`; `one_shot` where the study has it.
+    """
+    return "\n".join([HEAD, *_rows(tables)]) + "\n"
+
+
+def _rows(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+    best = tables["best_heads"].query("protocol == 'report'")
+    for _, row in best.dropna(subset="published_learning_rate").iterrows():
+        yield _row("3", row, "best head", "validation_accuracy", "published_validation_accuracy")
+        yield (
+            f"| 3 | {row['dataset']} | {100 * row['size']:g} % | its learning rate | "
+            f"{row['published_learning_rate']:g} | {row['learning_rate']:g} | |"
+        )
+    for _, row in tables["accuracy"].dropna(subset="published").iterrows():
+        yield _row("4", row, words.METHODS[row["method"]], "mean", "published")
+    for _, row in tables["gains"].dropna(subset="published_relative_gain").iterrows():
+        over = f"over {words.METHODS[row['reference']]}"
+        yield _row("5", row, f"RG {over}", "relative_gain", "published_relative_gain", "relative")
+        yield _row("5", row, f"AG {over}", "absolute_gain", "published_absolute_gain", "absolute")
+
+    if "one_shot" in tables:
+        yield from _one_shot_rows(tables["one_shot"])
+
+
+def _one_shot_rows(rows: pd.DataFrame) -> Iterator[str]:
+    """Yield the report's section 4.2.3: other images, the same number of tasks."""
+    ours = {"method": few_shot_tables.SIAMESE, "protocol": "report", "classes": "unseen"}
+    rows = rows[(rows[list(ours)] == list(ours.values())).all(axis=1)]
+    for _, theirs in few_shot_tables.read_published(PUBLISHED).iterrows():
+        keys = ["approach", "batch", "epochs"]
+        own = rows[(rows[keys] == theirs[keys]).all(axis=1)]
+        if own.empty:
+            continue
+        mean, low, high = statistics.accuracy_interval(own["accuracy_320"])
+        ends = sorted({f"{theirs['low']:.2f}", f"{theirs['high']:.2f}"})
+        yield (
+            f"| 4.2.3 | {own['tested_on'].iloc[0]}, not FERG-DB | | one-shot, {theirs['approach']} "
+            f"approach, {theirs['batch']} pairs, epoch {theirs['epochs']} | {' to '.join(ends)} | "
+            f"{words.accuracy(mean)}{words.interval(low, high, words.accuracy)} | |"
+        )
+
+
+def _row(table: str, row: pd.Series, what: str, ours: str, published: str, ends: str = "ci") -> str:
+    """Return a line of Markdown: a published value and ours with its interval."""
+    interval = words.interval(row[f"{ends}_low"], row[f"{ends}_high"], words.accuracy)
+    difference = f"{row[ours] - row[published]:+.3f}".replace("-", words.MINUS)
+    return (
+        f"| {table} | {row['dataset']} | {100 * row['size']:g} % | {what} | {row[published]:g} | "
+        f"{words.accuracy(row[ours])}{interval} | {difference} |"
+    )
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    files = {name: folder / f"{name}.parquet" for name in TABLES}
+    found = {name: store.read_rows(file) for name, file in files.items() if file.exists()}
+    print(compare(found), end="")

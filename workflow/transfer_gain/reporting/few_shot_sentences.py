@@ -1,0 +1,43 @@
+"""What one-shot learning found, in sentences, from its summary table."""
+
+import pandas as pd
+
+from transfer_gain.evaluation import few_shot_tables
+from transfer_gain.few_shot import one_shot
+from transfer_gain.reporting import words
+
+
+def sentences(table: pd.DataFrame) -> list[str]:
+    """Return a sentence on each training of the Siamese network and on the best of its variants.
+
+    The verdicts are about classes unseen in training.
+
+    Args:
+        table: as `summary` returns it.
+    """
+    unseen = table[table["classes"] == one_shot.UNSEEN]
+    seen = table[table["classes"] == one_shot.SEEN]
+    seen = seen.set_index(["approach", *few_shot_tables.METHOD])["accuracy"]
+    variants = unseen[~unseen["method"].isin([*few_shot_tables.CONTROLS, few_shot_tables.SIAMESE])]
+    best = variants.groupby("approach", sort=False)["accuracy"].idxmax()
+    rows = pd.concat([unseen[unseen["method"] == few_shot_tables.SIAMESE], variants.loc[best]])
+    said = []
+    for _, row in rows.sort_values("approach", kind="stable").iterrows():
+        how = f", by protocol {row['protocol']} with {row['batch']} pairs a batch"
+        text = f"On {row['tested_on']}, trained on {row['trained_on']}"
+        text += how if row["method"] == few_shot_tables.SIAMESE else ""
+        text += f", {words.accuracy(row['accuracy'])} of tasks are solved"
+        text += words.interval(row["ci_low"], row["ci_high"], words.accuracy)
+        text += f" (chance {words.accuracy(row['chance'])}"
+        if (place := tuple(row[["approach", *few_shot_tables.METHOD]])) in seen.index:
+            text += f"; {words.accuracy(seen[place])} on the classes of training"
+        text += f"): {row['verdict']}"
+        if pd.notna(row["published_low"]):
+            text += (
+                f" After {row['published_epochs']:.0f} epochs it is "
+                f"{words.accuracy(row['accuracy_at_published'])}; the 2018 report prints "
+                f"{words.accuracy(row['published_low'])} to "
+                f"{words.accuracy(row['published_high'])}, on other images."
+            )
+        said.append(text)
+    return said

@@ -1,0 +1,576 @@
+"""The figures of the report: rows in, pictures out."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+
+from transfer_gain.data.store import written_whole
+from transfer_gain.evaluation.selection import CONFIGURATION
+from transfer_gain.evaluation.statistics import accuracy_interval, mean_interval
+
+TOP = 1.02  # of an axis of accuracies: the marker of a perfect one is seen whole
+BAND = "line: mean over replicates; band: 95 % interval (Student's t)"
+BAND_AND_BARS = "line: mean over replicates; band and bars: 95 % interval (Student's t)"
+NO_BARS = "none where a method ran once or always came to the same"
+# Colour (of the colour-blind palette) and marker of each method, the same in every figure.
+METHODS = {
+    "report-like": (5, "v"),
+    "baseline": (7, "s"),
+    "augmentation": (1, "^"),
+    "linear-probe": (4, "d"),
+    "transfer": (0, "o"),
+    "transfer-extended": (9, "X"),
+    "transfer-augmented": (2, "P"),
+    "fine-tuning": (3, "*"),
+    "random-weights": (6, "p"),  # a reference of gains only: transfer from an untrained network
+}
+LINES = ["-", "--", "-.", ":"]  # of the backbones, one after the other
+PROTOCOLS = {
+    "report": "configurations selected on the images that they are scored on",
+    "held-out": "configurations selected on other images than they are scored on",
+}
+
+
+def save(figure: Figure, *paths: Path | str) -> None:
+    """Write a figure to files, in the formats of their endings, the same bytes every time.
+
+    Text stays text in SVG, for readers and search.
+    """
+    with matplotlib.rc_context({"svg.hashsalt": "transfer-gain", "svg.fonttype": "none"}):
+        for path in paths:
+            ending = Path(path).suffix.removeprefix(".")
+            metadata = {"Date": None} if ending == "svg" else {}
+            with written_whole(path) as temporary:
+                figure.savefig(
+                    temporary, format=ending, dpi=200, bbox_inches="tight", metadata=metadata
+                )
+    plt.close(figure)
+
+
+def percent(size: float) -> str:
+    """Return a fraction as the report writes it: 0.001 as "0.1 %"."""
+    return f"{size * 100:g} %"
+
+
+def describe(configuration: pd.Series) -> str:
+    """Return a head's layers and activation in words: "hidden layers (100, 50), sigmoid"."""
+    units = configuration["layers"].replace("-", ", ")
+    noun = "layers" if "," in units else "layer"
+    return f"hidden {noun} ({units}), {configuration['activation']}"
+
+
+def plot_learning_rates(
+    runs: pd.DataFrame, chosen: pd.Series, published: pd.DataFrame, chance: float
+) -> Figure:
+    """Plot validation accuracy against learning rate, a line a size (the report's Figures 1 and 2).
+
+    Args:
+        runs: rows of one dataset's and backbone's heads.
+        chosen: the configuration whose layers and activation are shown: as in the report, the one
+            selected at the smallest size.
+        published: the report's Table 3 for this dataset; may be empty.
+        chance: accuracy of a guess.
+    """
+    same = runs[
+        (runs[["layers", "activation"]] == list(chosen[["layers", "activation"]])).all(axis=1)
+    ]
+    sizes = sorted(same["size"].unique())
+    with paper_style():
+        figure, axes = plt.subplots(figsize=(6.4, 4))
+        for size, color in zip(sizes, colors(len(sizes)), strict=True):
+            rows = same[same["size"] == size]
+            intervals = _intervals(rows, "learning_rate", "validation_accuracy", accuracy_interval)
+            images, count = rows["training_samples"].iloc[0], rows["replicate"].nunique()
+            label = f"{percent(size)}: {images:,} images, {_count(count, 'replicate')}"
+            axes.plot(intervals.index, intervals["mean"], "o-", color=color, label=label)
+            known = intervals.dropna()
+            ends = known.index, known["low"], known["high"]
+            axes.fill_between(*ends, color=color, alpha=0.2)
+            axes.vlines(*ends, color=color)  # of one rate there is no band
+        for _, row in published.iterrows():
+            axes.plot(
+                row["learning_rate"],
+                row["validation_accuracy"],
+                "D",
+                color="black",
+                fillstyle="none",
+                label=f"2018 report, its best at {percent(row['size'])}\n"
+                f"({row['hidden_layers']} hidden layers, {row['activation']})",
+            )
+        axes.axhline(chance, color="0.4", linestyle=":", label=f"chance ({chance:.3f})")
+        axes.set(
+            xscale="log",
+            xlabel="learning rate of Adam",
+            ylabel="validation accuracy",
+            ylim=(0, TOP),
+            title=f"{_subject(runs)}: accuracy against learning rate\n{describe(chosen)}",
+        )
+        rates = sorted(same["learning_rate"].unique())
+        axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
+        axes.minorticks_off()
+        axes.legend(title="training images", loc="center left", bbox_to_anchor=(1.01, 0.5))
+        footnote(figure, BAND_AND_BARS)
+    return figure
+
+
+def plot_long_runs(history: pd.DataFrame) -> Figure:
+    """Plot training and validation loss of the selected heads (the report's Figure 3).
+
+    Args:
+        history: rows of one dataset's and backbone's long runs under one protocol.
+    """
+    sizes = sorted(history["size"].unique(), reverse=True)
+    names = {"train_loss": "training", "validation_loss": "validation"}
+    with paper_style():
+        figure, row = plt.subplots(
+            1, len(sizes), figsize=(4.2 * len(sizes), 3.6), sharey=True, squeeze=False
+        )
+        for size, axes in zip(sizes, row[0], strict=True):
+            rows = history[history["size"] == size]
+            for (column, name), color in zip(names.items(), colors(2), strict=True):
+                intervals = _intervals(rows, "epoch", column, mean_interval)
+                axes.plot(intervals.index, intervals["mean"], color=color, label=name)
+                axes.fill_between(
+                    intervals.index, intervals["low"], intervals["high"], color=color, alpha=0.2
+                )
+            lowest = rows.groupby("epoch")["validation_loss"].mean().idxmin()
+            axes.axvline(
+                lowest, color="0.4", linestyle="--", linewidth=1, label="lowest validation loss"
+            )
+            first = rows.iloc[0]
+            axes.set(
+                title=f"{percent(size)} ({_count(rows['replicate'].nunique(), 'replicate')}), "
+                f"lowest at epoch {lowest}\n{describe(first)}, rate {first['learning_rate']:g}",
+                xlabel="epoch",
+                xlim=(0, rows["epoch"].max()),
+            )
+        row[0][0].set(ylabel="cross-entropy (nats)", ylim=(0, None))
+        handles, labels = row[0][0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        figure.suptitle(f"{_subject(history)}: loss of the selected heads")
+        figure.tight_layout()
+        footnote(figure, BAND)
+    return figure
+
+
+def plot_grid(runs: pd.DataFrame, chance: float) -> Figure:
+    """Plot the mean validation accuracy of every configuration at every size as a heat map.
+
+    Args:
+        runs: rows of one dataset's and backbone's heads.
+        chance: accuracy of a guess, the lower end of the colours.
+    """
+    means = runs.groupby([*CONFIGURATION, "size"], sort=False)["validation_accuracy"].mean()
+    grid = means.unstack("size")[sorted(runs["size"].unique(), reverse=True)]
+    grid.index = [
+        f"({layers.replace('-', ', ')}) {activation} {rate:g}"
+        for layers, activation, rate, _ in grid.index
+    ]
+    grid.columns = [percent(size) for size in grid.columns]
+    with paper_style():
+        figure, axes = plt.subplots(figsize=(5.6, 0.9 + 0.27 * len(grid)))
+        sns.heatmap(
+            grid,
+            vmin=chance,
+            vmax=1,
+            cmap="cividis",
+            annot=True,
+            fmt=".3f",
+            linewidths=0.5,
+            cbar_kws={"label": "validation accuracy"},
+            ax=axes,
+        )
+        axes.set(
+            title=f"{_subject(runs)}: mean accuracy over replicates\n"
+            "rows: hidden layers, activation, learning rate",
+            xlabel=f"share of the training images (chance: {chance:.3f})",
+        )
+    return figure
+
+
+def plot_accuracy(best: pd.DataFrame, sizes: pd.DataFrame) -> Figure:
+    """Plot the selected heads' accuracy against labels, a line a dataset and backbone.
+
+    Args:
+        best: rows of table `best_heads`; those of protocol "report" are shown.
+        sizes: rows of table `sizes`.
+    """
+    rows = best[best["protocol"] == "report"].merge(sizes, on=["dataset", "size"])
+    datasets, backbones = rows["dataset"].unique(), rows["backbone"].unique()
+    markers = dict(zip(backbones, "os^DvP*X" * len(backbones), strict=False))
+    with paper_style():
+        figure, axes = plt.subplots(figsize=(6.4, 4))
+        for dataset, color in zip(datasets, colors(len(datasets)), strict=True):
+            for backbone in backbones:
+                line = rows[(rows["dataset"] == dataset) & (rows["backbone"] == backbone)]
+                line = line.sort_values("training_per_class")
+                accuracy = line["validation_accuracy"]
+                axes.errorbar(
+                    line["training_per_class"],
+                    accuracy,
+                    yerr=[accuracy - line["ci_low"], line["ci_high"] - accuracy],
+                    color=color,
+                    marker=markers[backbone],
+                    linestyle="-" if backbone == backbones[0] else "--",
+                    capsize=3,
+                    label=f"{dataset}, {backbone}",
+                )
+                published = line.dropna(subset="published_validation_accuracy")
+                if len(published):
+                    axes.plot(
+                        published["training_per_class"],
+                        published["published_validation_accuracy"],
+                        "D",
+                        color=color,
+                        fillstyle="none",
+                        label=f"{dataset}, 2018 report",
+                    )
+        axes.set(
+            xscale="log",
+            ylim=(0, TOP),
+            xlabel="training images per class",
+            ylabel="validation accuracy",
+            title="Best head at each size",
+        )
+        ticks = sorted(rows["training_per_class"].unique())
+        axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+        axes.minorticks_off()
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+        footnote(figure, "mean over replicates; bars: 95 % interval (Student's t), if replicated")
+    return figure
+
+
+def plot_learning_curves(accuracy: pd.DataFrame, chance: float) -> Figure:
+    """Plot accuracy against labels per class, a line a method.
+
+    Args:
+        accuracy: rows of table `accuracy` of one dataset under one protocol.
+        chance: accuracy of a guess.
+    """
+    with paper_style():
+        figure, axes = plt.subplots(figsize=(6.4, 5.2))
+        for (name, style, rows), dodge in _side_by_side(accuracy):
+            rows = rows.sort_values("labels")
+            labels, color = rows["labels"] * dodge, style["color"]
+            axes.fill_between(labels, rows["ci_low"], rows["ci_high"], color=color, alpha=0.13)
+            axes.vlines(labels, rows["ci_low"], rows["ci_high"], color=color, linewidth=0.8)
+            axes.plot(labels, rows["mean"], **style, label=name)
+            _plot_published(axes, labels, rows["published"], style)
+        axes.axhline(chance, color="0.4", linestyle=":", label=f"chance ({chance:.3f})")
+        axes.set(
+            xscale="log",
+            ylim=(max(chance - 0.08, 0), TOP),
+            xlabel="training images per class",
+            ylabel="validation accuracy",
+            title=_verdict_title(accuracy, "accuracy against labels"),
+        )
+        _tick_labels(axes.xaxis, accuracy["labels"])
+        _legend(axes, accuracy["published"])
+        footnote(
+            figure,
+            f"{BAND_AND_BARS},\n{NO_BARS}; methods stand side by side\n{_replicates(accuracy)}",
+        )
+    return figure
+
+
+def _replicates(accuracy: pd.DataFrame) -> str:
+    """Say how many replicates each number of labels has, the fewest of any method."""
+    counts = accuracy.groupby("labels")["replicates"].min()
+    return "replicates: " + ", ".join(f"{count} at {labels:,}" for labels, count in counts.items())
+
+
+def plot_gains(gains: pd.DataFrame) -> Figure:
+    """Plot the absolute gain of transfer over each reference by size, a panel a backbone.
+
+    Args:
+        gains: rows of table `gains` of one dataset under one protocol.
+    """
+    gains = gains[gains["method"] == "transfer"]
+    backbones = list(gains["backbone"].unique())
+    sizes = sorted(gains["size"].unique())
+    references = [name for name in METHODS if name in set(gains["reference"])]
+    offsets = dict(zip(references, spread(len(references), 0.18), strict=True))
+    with paper_style():
+        figure, panels = plt.subplots(
+            1,
+            len(backbones),
+            figsize=(1.6 + max(2.6, 1.1 * len(sizes)) * len(backbones), 3.8),
+            sharey=True,
+            squeeze=False,
+        )
+        for backbone, axes in zip(backbones, panels[0], strict=True):
+            axes.axhline(0, color="0.3", linewidth=1)
+            for reference in references:
+                rows = gains[(gains["backbone"] == backbone) & (gains["reference"] == reference)]
+                at = rows["size"].map(sizes.index) + offsets[reference]
+                style = {"linestyle": "", **_method_style(reference)}
+                mean, color = rows["absolute_gain"], style["color"]
+                axes.vlines(at, rows["absolute_low"], rows["absolute_high"], color=color)
+                axes.plot(at, mean, **style, label=f"over {reference}")
+                _plot_published(axes, at, rows["published_absolute_gain"], style)
+            axes.set_xticks(range(len(sizes)), [percent(size) for size in sizes])
+            axes.set(
+                xlim=(-0.5, len(sizes) - 0.5),
+                xlabel="share of the training images",
+                title=f"transfer from {backbone}",
+            )
+            axes.grid(visible=False, axis="x")
+        panels[0][0].set_ylabel("absolute gain\n(difference in validation accuracy)")
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, -1), min(high, 1))  # intervals of two replicates can be wider
+        _legend(axes, gains["published_absolute_gain"])
+        figure.suptitle(_verdict_title(gains, "what transfer learning gains"), fontsize="medium")
+        figure.tight_layout()
+        footnote(
+            figure,
+            "mean over replicates; bars: 95 % interval of the paired difference (Student's t),\n"
+            f"{NO_BARS}",
+        )
+    return figure
+
+
+def plot_label_value(label_value: pd.DataFrame) -> Figure:
+    """Plot how many labels the baseline needs for each method's accuracy against the method's own.
+
+    Args:
+        label_value: rows of table `label_value` of one dataset under one protocol.
+    """
+    ours, theirs = label_value["labels"], label_value["baseline_labels_for_same_accuracy"]
+    ends = label_value[["ci_low", "ci_high"]].to_numpy()
+    drawn = np.concatenate([ours, theirs, ends[np.isfinite(ends) & (ends > 0)]])
+    low, high = drawn.min() / 1.6, drawn.max() * 1.6
+    with paper_style():
+        figure, axes = plt.subplots(figsize=(6.4, 4.8))
+        axes.plot([low, high], [low, high], color="0.4", linestyle=":", label="no gain")
+        for (name, style, rows), dodge in _side_by_side(label_value):
+            rows = rows.sort_values("labels")
+            at, reached = rows["labels"] * dodge, rows["baseline_labels_for_same_accuracy"]
+            ends = rows[["ci_low", "ci_high"]].clip(low, high)
+            axes.vlines(at, ends["ci_low"], ends["ci_high"], color=style["color"], linewidth=0.8)
+            axes.plot(at, reached, **style, label=name)
+            for relation, way in (("more than", 1), ("fewer than", -1)):
+                for x, y in zip(at, reached.where(rows["relation"] == relation), strict=True):
+                    axes.annotate(
+                        "",
+                        (x, y),
+                        (0, 17 * way),
+                        textcoords="offset points",
+                        arrowprops={"arrowstyle": "<-", "color": style["color"]},
+                    )
+        axes.set(
+            xscale="log",
+            yscale="log",
+            xlim=(low, high),
+            ylim=(low, high),
+            xlabel="training images per class of the method",
+            ylabel="training images per class\nof the baseline for the same accuracy",
+            title=_verdict_title(label_value, "what a label is worth"),
+        )
+        _tick_labels(axes.xaxis, ours)
+        _tick_labels(axes.yaxis, ours)
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+        footnote(
+            figure,
+            "above the dotted line labels are saved; arrow: the baseline needs more (or fewer) "
+            "than it ever had.\nbars: 95 % interval (bootstrap over replicates), "
+            f"{NO_BARS}; methods stand side by side",
+        )
+    return figure
+
+
+def plot_cost(cost: pd.DataFrame) -> Figure:
+    """Plot accuracy against the cost of training, a line a method through its sizes.
+
+    Args:
+        cost: columns dataset, backbone, method, size, seconds, accuracy; rows of one dataset.
+    """
+    sizes = sorted(cost["size"].unique())
+    areas = dict(zip(sizes, np.linspace(14, 90, len(sizes)), strict=True))
+    with paper_style():
+        figure, axes = plt.subplots(figsize=(6.4, 4.4))
+        for name, style, rows in _by_method(cost.dropna(subset=["seconds", "accuracy"])):
+            rows = rows.sort_values("size")
+            marker = style.pop("marker")
+            axes.plot(rows["seconds"], rows["accuracy"], **style, alpha=0.5)
+            axes.scatter(
+                rows["seconds"],
+                rows["accuracy"],
+                rows["size"].map(areas),
+                color=style["color"],
+                marker=marker,
+            )
+            axes.plot([], [], **style, marker=marker, label=name)
+        axes.set(
+            xscale="log",
+            ylim=(0, TOP),
+            xlabel="training (seconds)",
+            ylabel="validation accuracy (mean over replicates)",
+            title=f"{cost['dataset'].iloc[0]}: cost of training against accuracy",
+        )
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+        shares = ", ".join(percent(size) for size in sizes)
+        footnote(figure, f"the larger a marker, the more of the training images: {shares}")
+    return figure
+
+
+def plot_augmented(images: np.ndarray, dataset: str) -> Figure:
+    """Draw one image and beside it what augmentation makes of it.
+
+    Args:
+        images: uint8 (copies + 1, side, side, 1), the image as it is first.
+        dataset: its name.
+    """
+    columns = int(np.ceil((len(images) - 1) / 2))
+    with paper_style():
+        figure = plt.figure(figsize=(0.9 * (columns + 2), 1.8))
+        grid = figure.add_gridspec(
+            2, columns + 2, left=0, right=1, bottom=0, top=1, wspace=0.06, hspace=0.06
+        )
+        copies = [grid[row, column + 2] for row in range(2) for column in range(columns)]
+        for image, cell in zip(images, [grid[:, :2], *copies], strict=False):
+            axes = figure.add_subplot(cell)
+            axes.set_axis_off()
+            axes.imshow(image[:, :, 0], cmap="gray", vmin=0, vmax=255)
+        title = f"{dataset}: a training image and {len(images) - 1} augmented copies of it"
+        figure.suptitle(title, y=1.03, va="bottom", fontsize="medium")
+    return figure
+
+
+def plot_samples(
+    index: pd.DataFrame, pixels: np.ndarray, classes: Sequence[str], dataset: str
+) -> Figure:
+    """Draw a contact sheet: a row of images for each class.
+
+    Args:
+        index: rows image_id, split and label of the images to show.
+        pixels: uint8 (images, size, size, 1), in the order of `index`.
+        classes: names by label.
+        dataset: its name.
+    """
+    labels = index["label"].to_numpy()
+    columns = int(np.bincount(labels).max())
+    with paper_style():
+        figure, grid = plt.subplots(
+            len(classes), columns, figsize=(0.72 * columns, 0.76 * len(classes)), squeeze=False
+        )
+        for label, (name, row) in enumerate(zip(classes, grid, strict=True)):
+            for axes in row:
+                axes.set_axis_off()
+            for axes, image in zip(row, pixels[labels == label], strict=False):
+                axes.imshow(image[:, :, 0], cmap="gray", vmin=0, vmax=255)
+            row[0].text(-0.15, 0.5, name, transform=row[0].transAxes, ha="right", va="center")
+        side = pixels.shape[1]
+        figure.suptitle(f"{dataset}: training images of each class, {side} × {side} pixels", y=0.95)
+        figure.subplots_adjust(wspace=0.06, hspace=0.06)
+    return figure
+
+
+def best_at_smallest(selections: pd.DataFrame) -> pd.Series:
+    """Return the configuration that protocol "report" selected at the smallest size."""
+    rows = selections[selections["protocol"] == "report"]
+    return rows.loc[rows["size"].idxmin()]
+
+
+def _intervals(rows: pd.DataFrame, by: str, column: str, interval: Callable) -> pd.DataFrame:
+    """Return mean, low and high over replicates of a column for each value of another."""
+    return (
+        rows.groupby(by)[column]
+        .apply(lambda values: pd.Series(interval(values), index=["mean", "low", "high"]))
+        .unstack()
+    )
+
+
+def _subject(rows: pd.DataFrame) -> str:
+    return f"{rows['dataset'].iloc[0]}, features of {rows['backbone'].iloc[0]}"
+
+
+def _verdict_title(rows: pd.DataFrame, shown: str) -> str:
+    return f"{rows['dataset'].iloc[0]}: {shown}\n{PROTOCOLS[rows['protocol'].iloc[0]]}"
+
+
+def _method_style(method: str) -> dict[str, Any]:
+    color, marker = METHODS[method]
+    large = {"markersize": 9} if marker == "*" else {}
+    return {"color": colors(10)[color], "marker": marker, **large}
+
+
+def _by_method(rows: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any], pd.DataFrame]]:
+    """Yield each method's name, style and rows: weaker first, a line style a backbone."""
+    lines = dict(zip(rows["backbone"][rows["backbone"] != "none"].unique(), LINES, strict=False))
+    for method in METHODS:
+        of_method = rows[rows["method"] == method]
+        for backbone, its_rows in of_method.groupby("backbone", sort=False):
+            name = f"{method}, {'from scratch' if backbone == 'none' else backbone}"
+            yield name, {**_method_style(method), "linestyle": lines.get(backbone, "-")}, its_rows
+
+
+def _plot_published(axes: Axes, at: pd.Series, published: pd.Series, style: dict) -> None:
+    """Draw the report's values as hollow markers of the method's shape and colour."""
+    hollow = {"linestyle": "", "fillstyle": "none", "markersize": 8, "zorder": 3}
+    axes.plot(at, published, **{**style, **hollow})
+
+
+def _side_by_side(rows: pd.DataFrame) -> list[tuple[tuple, float]]:
+    """Return `_by_method` with a factor for each, so that markers do not hide each other."""
+    methods = list(_by_method(rows))
+    return list(zip(methods, np.exp(spread(len(methods), 0.03)), strict=True))
+
+
+def _tick_labels(axis: Axis, labels: pd.Series) -> None:
+    """Put a tick at each number of labels, and no other."""
+    ticks = sorted(labels.unique())
+    axis.set_ticks(ticks, [f"{tick:,}" for tick in ticks])
+    axis.set_ticks([], minor=True)
+
+
+def _legend(axes: Axes, published: pd.Series) -> None:
+    """Put the legend beside the axes, with what hollow markers are where there are any."""
+    if published.notna().any():
+        axes.plot([], [], "o", color="0.3", fillstyle="none", label="hollow: 2018 report")
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+
+
+def spread(count: int, step: float) -> np.ndarray:
+    """Return places side by side around zero."""
+    return (np.arange(count) - (count - 1) / 2) * step
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def colors(count: int) -> list:
+    """Return colours that colour-blind readers can tell apart; more than ten differ in shade."""
+    return sns.color_palette("colorblind" if count <= 10 else "cividis", count)
+
+
+def footnote(figure: Figure, text: str) -> None:
+    """Write below a figure how it is to be read."""
+    figure.text(0.0, -0.015, text, fontsize="small", color="0.35", va="top")
+
+
+@contextmanager
+def paper_style() -> Iterator[None]:
+    """Draw as for a printed column."""
+    with (
+        sns.axes_style("whitegrid"),
+        sns.plotting_context("paper"),
+        matplotlib.rc_context({"axes.titlesize": "medium"}),
+    ):
+        yield

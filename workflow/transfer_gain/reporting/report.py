@@ -1,0 +1,295 @@
+"""The report of a study, one HTML file that needs nothing else: tables and figures in, text out."""
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+import pandas as pd
+import yaml
+from markupsafe import Markup
+
+from transfer_gain.reporting import alt_text, answer, few_shot_sentences
+
+TEMPLATES = Path(__file__).parent / "templates"
+LARGE = 400  # rows above which a table is linked, not embedded
+
+
+class Made(NamedTuple):
+    """A file of the study: a figure (SVG) or a table, and how it was made."""
+
+    name: str  # such as "gains" or "gains_clothes_report"
+    kind: str  # the same without wildcards: "gains"
+    path: str  # relative to the report
+    rule: str
+    script: str
+    wildcards: Mapping[str, str]
+    content: str | pd.DataFrame
+    caption: str = ""
+
+
+class Section(NamedTuple):
+    """A part of the report: the kinds of figures and tables that it shows, if they are there."""
+
+    name: str
+    title: str
+    text: str
+    figures: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+
+
+# In the order of the report. What no section names comes under "More"; a section of which the study
+# has nothing is left out.
+SECTIONS = (
+    Section(
+        "learning-curves",
+        "Learning curves",
+        "Accuracy on validation images against training images per class, every method on the same "
+        "images.",
+        ("learning_curves",),
+        ("accuracy",),
+    ),
+    Section(
+        "gains",
+        "What transfer gains",
+        "The difference and the ratio of accuracies, paired by replicate: both have the same "
+        "training images.",
+        ("gains",),
+        ("gains",),
+    ),
+    Section(
+        "label-value",
+        "What a label is worth",
+        "How many labels per class training from scratch needs to be as accurate, read off its own "
+        "learning curve; 'more than' where it never is.",
+        ("label_value",),
+        ("label_value",),
+    ),
+    Section(
+        "hypotheses",
+        "Hypotheses",
+        "H1: transfer improves accuracy. H2: it improves it more where images are few. Tested one-"
+        "sided on the gain over training from scratch, corrected after Holm. By H2 the gain "
+        "at the smallest size less that at a larger one is positive, and its slope negative.",
+        (),
+        ("hypotheses",),
+    ),
+    Section(
+        "one-shot",
+        "One-shot classification",
+        "Of seven images, one of the query's class and six of other classes, which is of the "
+        "query's class? Beside what was trained stand controls that were not, and chance. "
+        "Intervals cover initialisations, pairs and tasks, not other classes: the network learned "
+        "from the first ones.",
+        ("one_shot", "one_shot_methods", "one_shot_tasks"),
+        ("one_shot_summary", "one_shot", "few_shot"),
+    ),
+    Section(
+        "similarity",
+        "Similarity of the classes",
+        "How far apart classes are, within and between datasets.",
+        ("similarity", "class_map", "distance_and_gain"),
+        ("similarity",),
+    ),
+    Section(
+        "samples",
+        "The images",
+        "What the networks were given.",
+        ("samples", "augmented"),
+        ("sizes", "skipped"),
+    ),
+    Section(
+        "heads",
+        "The heads",
+        "Every small network that was trained on the frozen features, and the ones that were "
+        "selected.",
+        ("accuracy", "learning_rates", "long_runs", "grid"),
+        ("best_heads",),
+    ),
+    Section("more", "More", "Other figures and tables of this study.", ("",), ("",)),
+    Section(
+        "cost",
+        "Cost",
+        "Jobs of each rule, their seconds one after the other, and the largest memory.",
+        ("cost",),
+        ("cost",),
+    ),
+)
+LAST = ("cost",)  # shown after the provenance: not the same in two runs
+
+
+def render(
+    figures: Sequence[Made],
+    tables: Sequence[Made],
+    runs: pd.DataFrame,
+    facts: Mapping[str, Any],
+) -> str:
+    """Return the report as HTML.
+
+    Args:
+        figures: their SVG.
+        tables: their rows; `accuracy`, `hypotheses` and `label_value` among them.
+        runs: rows of table `runs`.
+        facts: `config` (every default filled in), `raw` (paths of the tables that are linked),
+            `classes` (names by dataset) and `provenance` (words by name).
+
+    Returns:
+        A file that needs no other; all up to the section "provenance" is the same for the same
+        study, code and precision.
+    """
+    rows = {table.name: table.content for table in tables} | {"runs": runs}
+    tables = [
+        table._replace(content=cost_by_rule(table.content)) if table.kind == "cost" else table
+        for table in tables
+    ]
+    shown = {section.name: _section(section, figures, tables, rows) for section in SECTIONS}
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["cell"] = cell
+    return environment.get_template("report.html").render(
+        **facts,
+        answer=answer.answer(rows),
+        caveats=answer.caveats(rows),
+        scored_on=answer.scored_on(rows),
+        sentences={
+            "learning-curves": [*answer.still_learning(rows), *answer.beside_the_report(rows)],
+            "hypotheses": answer.hypotheses(rows),
+            "one-shot": few_shot_sentences.sentences(rows["one_shot_summary"])
+            if "one_shot_summary" in rows
+            else [],
+        },
+        sections=[part for name, part in shown.items() if part and name not in LAST],
+        last=[part for name, part in shown.items() if part and name in LAST],
+        yaml=yaml.safe_dump(facts["config"], sort_keys=False, default_flow_style=None, width=100),
+        style=Markup((TEMPLATES / "report.css").read_text()),
+        script=Markup((TEMPLATES / "report.js").read_text()),
+    )
+
+
+def caption(template: Path | str, wildcards: Mapping[str, str]) -> str:
+    """Return a caption of Snakemake's report as plain text.
+
+    Args:
+        template: its file, which may use `snakemake.wildcards`.
+        wildcards: those of the figure.
+    """
+    text = jinja2.Template(Path(template).read_text(), undefined=jinja2.StrictUndefined)
+    return text.render(snakemake={"wildcards": wildcards}).replace("``", "").strip()
+
+
+def cost_by_rule(cost: pd.DataFrame) -> pd.DataFrame:
+    """Return how many jobs each rule had, and their seconds, one after the other.
+
+    Args:
+        cost: table `cost`.
+    """
+    of_rule = cost.groupby("rule", sort=False)
+    return pd.DataFrame(
+        {
+            "rule": list(of_rule.groups),
+            "jobs": of_rule.size().to_numpy(),
+            "seconds": of_rule["seconds"].sum().round(1).to_numpy(),
+            "cpu_seconds": of_rule["cpu_seconds"].sum().round(1).to_numpy(),
+            "max_rss_mb": of_rule["max_rss_mb"].max().round().to_numpy(),
+        }
+    )
+
+
+def inline_svg(svg: str, prefix: str, name: str, description: str) -> str:
+    """Return an SVG to stand within HTML, an image with a name and a description.
+
+    Ids, and what points to them, get a prefix: those of two figures are often equal.
+
+    Args:
+        svg: a file of matplotlib's.
+        prefix: of its ids.
+        name: what the figure is, in a few words.
+        description: what it shows.
+    """
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub(r"<style[^>]*>.*?</style>", "", body, flags=re.DOTALL)  # is in report.css
+    body = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', body)
+    body = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', body)
+    body = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", body)
+    opening, rest = body.split(">", 1)
+    width, height = (
+        re.search(rf' {side}="([\d.]+)pt"', opening)[1] for side in ("width", "height")
+    )
+    opening = re.sub(r' (width|height|version|xmlns(:\w+)?)="[^"]*"', "", opening)
+    label = Markup.escape(f"{name}. {description}".strip())
+    return Markup(
+        f'{opening} role="img" aria-label="{label}" style="max-width: {float(width) * 1.5:.0f}px; '
+        f'aspect-ratio: {width} / {height}"><title>{Markup.escape(name)}</title>{rest}'
+    )
+
+
+def cell(value: Any) -> str:
+    """Return a value as a table shows it: numbers to four digits, nothing where there is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "" if pd.isna(value) else str(value)
+    if pd.isna(value):
+        return ""
+    if value in (float("inf"), float("-inf")):
+        return "∞"
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}".replace("-", "−")
+    return f"{value:.4g}".replace("-", "−")
+
+
+def _section(
+    section: Section,
+    figures: Sequence[Made],
+    tables: Sequence[Made],
+    rows: Mapping[str, pd.DataFrame],
+) -> dict[str, Any] | None:
+    """Return what the template shows of a section; None where there is nothing."""
+    own_figures = [
+        _figure(figure, rows) for figure in _of_kinds(figures, section.figures, "figures")
+    ]
+    own_tables = [_table(table) for table in _of_kinds(tables, section.tables, "tables")]
+    if not own_figures and not own_tables:
+        return None
+    return section._asdict() | {"figures": own_figures, "tables": own_tables}
+
+
+def _figure(figure: Made, rows: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """Return what the template shows of a figure."""
+    name = ", ".join([figure.kind.replace("_", " "), *figure.wildcards.values()])
+    description = alt_text.describe(figure.kind, figure.wildcards, rows)
+    svg = inline_svg(figure.content, figure.name, name, description or figure.caption)
+    by_report = figure.wildcards.get("protocol") == "report"
+    return {"made": figure, "name": name, "svg": svg, "by_report": by_report}
+
+
+def _table(table: Made) -> dict[str, Any]:
+    """Return what the template shows of a table: nothing but its length where that is large."""
+    rows = table.content
+    csv = base64.b64encode(rows.to_csv(index=False).encode()).decode()
+    return {
+        "made": table,
+        "count": len(rows),
+        "embedded": 0 < len(rows) <= LARGE,
+        "columns": list(rows),
+        "numeric": [pd.api.types.is_numeric_dtype(dtype) for dtype in rows.dtypes],
+        "rows": rows.astype(object).to_numpy().tolist(),
+        "csv": csv,
+    }
+
+
+def _of_kinds(made: Sequence[Made], kinds: Sequence[str], what: str) -> list[Made]:
+    """Return the figures or tables of some kinds, in their order; for "" those of no section."""
+    named = {kind for section in SECTIONS for kind in getattr(section, what)}
+    return [
+        each
+        for kind in kinds
+        for each in made
+        if each.kind == kind or (kind == "" and each.kind not in named)
+    ]

@@ -1,0 +1,64 @@
+"""Which of the package's files a job runs, so that editing one reruns the jobs that use it."""
+
+import ast
+import functools
+import os
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]
+RUNNER = PACKAGE / "runtime" / "job.py"  # runs and logs a job, and changes nothing of what it makes
+
+
+def make_importable() -> None:
+    """Let the processes that this one starts import the package, too."""
+    others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    folders = [str(PACKAGE.parent), *(folder for folder in others if folder)]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(folders))
+
+
+@functools.cache
+def files_behind(*entries: Path) -> list[str]:
+    """Return some Python files and all that they import from the package at any remove, sorted.
+
+    The paths are relative to the working directory, so that moving a checkout changes nothing.
+
+    Args:
+        entries: a job's script, and modules that it imports by a name that it is given.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    found: set[Path] = set()
+    waiting: list[Path | None] = [*entries]
+    while waiting:
+        file = waiting.pop()
+        if file and file != RUNNER and file not in found:
+            found.add(file)
+            waiting += _imported(file)
+    return sorted(os.path.relpath(file) for file in found)
+
+
+@functools.cache  # most files are behind many modules
+def _imported(file: Path) -> list[Path | None]:
+    """Return the files that a file's import statements name, None for those of other packages."""
+    imported = []
+    for node in ast.walk(ast.parse(file.read_text())):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        if node.level:
+            folder = file.parents[node.level - 1]
+        elif (node.module or "").split(".")[0] == PACKAGE.name:
+            folder = PACKAGE.parent
+        else:
+            continue
+        base = folder.joinpath(*(node.module or "").split("."))
+        imported += [_file(base), *(_file(base / alias.name) for alias in node.names)]
+    return imported
+
+
+def _file(module: Path) -> Path | None:
+    """Return the file of a module or package given by its path without ending."""
+    for candidate in (module.with_suffix(".py"), module / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None

@@ -1,0 +1,134 @@
+"""On what a study was computed: code, versions, inputs and machine, which is not named."""
+
+import hashlib
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+
+import pandas as pd
+
+from transfer_gain.data.sources.archives import is_clutter
+
+PACKAGES = (
+    *("snakemake", "tensorflow", "keras", "numpy", "pandas", "scipy", "scikit-learn"),
+    *("seaborn", "matplotlib", "pillow", "opencv-python-headless", "pyarrow", "zstandard", "onnx"),
+    *("dicebear-core", "resvg-py"),
+)
+SHORT = 12  # characters of a digest that the report shows
+
+
+def describe(
+    checkout: Path | str,
+    precisions: Iterable[str],
+    inputs: Mapping[str, str],
+    seconds: pd.Series,
+) -> dict[str, str]:
+    """Return words by name, as the report shows them.
+
+    Args:
+        checkout: the folder of Snakefile and workflow/.
+        precisions: of the runs, as resolved; repeats allowed.
+        inputs: digests by path (see `digest`).
+        seconds: of each job; empty where it was not measured.
+    """
+    code = describe_code(checkout)
+    changed = " with changes that are not committed" if code.get("changed") else ""
+    git = f"{code['version']}, commit {code['commit']}{changed}, " if "commit" in code else ""
+    short = [f"{path} {value[:SHORT]}" for path, value in inputs.items()]
+    return {
+        "Code": f"{git}SHA-256 {code['sha256'][:SHORT]}",
+        "Inputs": f"SHA-256 of {', '.join(short)}" if short else "none: all images are drawn",
+        "Precision": ", ".join(sorted(set(precisions))),
+        "Packages": ", ".join(f"{name} {version}" for name, version in versions().items()),
+        **machine(),
+        "Jobs": f"{seconds.count():,} measured, {seconds.sum():,.0f} seconds one after the other",
+    }
+
+
+def describe_code(checkout: Path | str) -> dict[str, str | bool]:
+    """Return the digest of the code and, in git, what `git describe` calls it.
+
+    Args:
+        checkout: the folder of Snakefile and workflow/.
+
+    Returns:
+        `sha256` of Snakefile and all below workflow/ (see `digest`); in git also `version`,
+        `commit` and `changed`, whether tracked files differ from the commit.
+    """
+    checkout = Path(checkout)
+    files = [checkout / "Snakefile", *_files(checkout / "workflow")]
+    code = {"sha256": _digest_listing(files, checkout)}
+    git = ("git", "-C", str(checkout))
+    # A copy of the code may lie in another project's repository.
+    tracked = _said(*git, "ls-files", "Snakefile")
+    if tracked and (commit := _said(*git, "rev-parse", "HEAD")):
+        version = _said(*git, "describe", "--always", "--tags", "--dirty")
+        code |= {"version": version, "commit": commit, "changed": version.endswith("-dirty")}
+    return code
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that results depend on, by name."""
+    packages = {name: metadata.version(name) for name in PACKAGES}
+    return {"Python": platform.python_version()} | packages
+
+
+def machine() -> dict[str, str]:
+    """Return words on this machine by name; accelerators only where there are some."""
+    gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    described = {
+        "System": f"{platform.system()} ({platform.machine()})",
+        "Processor": f"{processor()}, {os.cpu_count()} cores",
+        "Memory": f"{gigabytes:.0f} GB",
+    }
+    if accelerators := _said("nvidia-smi", "--query-gpu=name", "--format=csv,noheader"):
+        described["Accelerators"] = ", ".join(accelerators.splitlines())
+    return described
+
+
+def processor() -> str:
+    """Return the processor's kind, such as "AMD EPYC 7B13"."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def digest(path: Path | str) -> str:
+    """Return the SHA-256 of a file; of a folder, that of the list of its files' digests.
+
+    The list is what `sha256sum` prints of all files below the folder, sorted by path, but for
+    hidden ones and what systems leave behind (see `sources.archives`).
+    """
+    path = Path(path)
+    if path.is_dir():
+        files = (file for file in _files(path) if not is_clutter(file.relative_to(path).parts))
+        return _digest_listing(files, path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest_listing(files: Iterable[Path], folder: Path) -> str:
+    """Return the SHA-256 of the list of some files' digests, with their paths below a folder."""
+    paths = {file.relative_to(folder).as_posix(): file for file in files}
+    lines = [f"{digest(paths[name])}  {name}\n" for name in sorted(paths)]
+    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files below a folder, but for what Python compiled."""
+    return [
+        file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts
+    ]
+
+
+def _said(*command: str) -> str:
+    """Return what a command prints; "" where there is none or it fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

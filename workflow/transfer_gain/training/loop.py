@@ -1,0 +1,340 @@
+"""The one training loop that all models share: Adam, with the replicates as a batch dimension."""
+
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from transfer_gain.data import rows, store
+from transfer_gain.data.sampling import Replicates, shuffled_batches
+from transfer_gain.seeds import run_seed
+from transfer_gain.training import devices
+from transfer_gain.training.devices import tf
+
+# Adam as Keras has it (Kingma & Ba 2015, with epsilon outside the bias correction).
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
+
+# Images are changed for as many updates to come as fit into so many bytes.
+CHANGED_BYTES = 2**23
+
+# Scoring 7,000 validation images costs more than training on 42, so a run is scored only so often.
+EVALUATIONS = 5
+
+Parameters = Sequence[tf.Variable]
+
+log = logging.getLogger(__name__)
+
+
+class Network(NamedTuple):
+    """A classifier as the training loop sees it.
+
+    Attributes:
+        initial: from a random generator to one replicate's parameters, float32; those of two
+            dimensions or more, the kernels, are penalised.
+        logits: from parameters (replicates, ...) and inputs (replicates or 1, images, ...) to
+            logits (replicates, images, classes).
+        configuration: layers, activation, learning_rate and l2, for the rows of `runs`.
+        scored_at_once: images, to bound memory.
+    """
+
+    initial: Callable[[np.random.Generator], list[np.ndarray]]
+    logits: Callable[[Parameters, tf.Tensor], tf.Tensor]
+    configuration: Mapping[str, Any]
+    scored_at_once: int = 4096
+
+
+class Augmentation(NamedTuple):
+    """How a batch is changed on the fly.
+
+    Attributes:
+        draw: from a random generator and a number of images to what is drawn for each, float32
+            (images, ...).
+        apply: from inputs and what was drawn for each, with the same leading axes, to inputs.
+    """
+
+    draw: Callable[[np.random.Generator, int], np.ndarray]
+    apply: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass
+class ChangedBatches:
+    """The changed inputs of every update, made when they are asked for: all are too many.
+
+    Attributes:
+        inputs: (images, ...)
+        batches: rows of `inputs`, (updates, replicates, images); filler, -1, is changed as well.
+        drawn: what was drawn for each, (updates, replicates, images, ...).
+        apply: see `Augmentation`.
+    """
+
+    inputs: np.ndarray
+    batches: np.ndarray
+    drawn: np.ndarray
+    apply: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+    def __getitem__(self, updates: int | slice) -> np.ndarray:
+        """Return the inputs of one update (replicates, images, ...) or of several."""
+        return self.apply(self.inputs[self.batches[updates]], self.drawn[updates])
+
+    @property
+    def at_once(self) -> int:
+        """Return how many updates' inputs are made at once."""
+        return max(1, CHANGED_BYTES // (self.batches[0].size * self.inputs[0].nbytes))
+
+
+class Trained(NamedTuple):
+    """What a training run leaves.
+
+    Attributes:
+        runs: a row a replicate.
+        history: a row an evaluation and replicate.
+        parameters: float32 arrays (replicates, ...).
+    """
+
+    runs: pd.DataFrame
+    history: pd.DataFrame
+    parameters: list[np.ndarray]
+
+
+def training_epochs(epochs: int, min_updates: int, batches_per_epoch: int) -> int:
+    """Return how long a run trains: `epochs`, or more where those are too few updates."""
+    return max(epochs, math.ceil(min_updates / batches_per_epoch))
+
+
+def training_updates(images: int, batch_size: int, epochs: int, min_updates: int) -> int:
+    """Return how many updates a run on so many images makes."""
+    batches_per_epoch = -(-images // min(batch_size, images))
+    return batches_per_epoch * training_epochs(epochs, min_updates, batches_per_epoch)
+
+
+def evaluation_epochs(epochs: int, landmark: int, evaluations: int = EVALUATIONS) -> list[int]:
+    """Return after which epochs a run is evaluated: evenly spread, the last and a landmark.
+
+    Args:
+        epochs: length of the run.
+        landmark: an epoch whose figure is wanted whatever the length, such as the report's 20.
+        evaluations: about how many.
+    """
+    spread = np.linspace(epochs / evaluations, epochs, evaluations)
+    spread = {max(1, round(epoch)) for epoch in spread}
+    return sorted(spread | {epochs} | {min(landmark, epochs)})
+
+
+def glorot_uniform(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Draw a kernel, float32, from U(-a, a) with a = sqrt(6 / (fan_in + fan_out)).
+
+    The report's "uniform parameter initialisation strategy" in Keras' default form (Glorot &
+    Bengio 2010).
+
+    Args:
+        rng: draws.
+        shape: (fan_in, fan_out), behind the window's height and width in a convolution.
+    """
+    window = math.prod(shape[:-2])
+    limit = math.sqrt(6 / (window * (shape[-2] + shape[-1])))
+    return rng.uniform(-limit, limit, shape).astype(np.float32)
+
+
+def train(
+    data: Replicates,
+    network: Network,
+    *,
+    learning_rate: float,
+    batch_size: int,
+    epochs: int,
+    min_updates: int,
+    l2: float,
+    seed_names: tuple[int, str, str],
+    evaluate_every_epoch: bool = False,
+    augmentation: Augmentation | None = None,
+    first_replicate: int = 0,
+) -> Trained:
+    """Train one configuration on every replicate's sample.
+
+    Softmax cross-entropy, the mean over a batch, plus `l2` times the sum of squares of all kernels;
+    Adam; batches shuffled anew each epoch. The reported losses are the cross-entropy alone, on
+    images as they are.
+
+    Args:
+        data: inputs, labels, samples and validation halves.
+        network: what is trained.
+        learning_rate: Adam's.
+        batch_size: images in a batch.
+        epochs: epochs, unless `min_updates` asks for more.
+        min_updates: least number of updates.
+        l2: weight of the penalty.
+        seed_names: study seed, dataset and size, from which each replicate's seed comes.
+        evaluate_every_epoch: evaluate after each epoch, not on the sparse schedule.
+        augmentation: changes every batch anew; None to train on images as they are.
+        first_replicate: number of the first of the samples, for its seed and its rows.
+    """
+    replicates, images = data.samples.shape
+    batches_per_epoch = -(-images // min(batch_size, images))
+    length = training_epochs(epochs, min_updates, batches_per_epoch)
+    numbers = np.arange(first_replicate, first_replicate + replicates)
+    seeds = [run_seed(*seed_names, number) for number in numbers]
+    initial, orders, drawn = [], [], []
+    for replicate, seed in enumerate(seeds):
+        rng = np.random.default_rng(seed)
+        initial.append(network.initial(rng))
+        order = shuffled_batches(images, batch_size, length, rng)
+        orders.append(np.where(order < 0, -1, data.samples[replicate][order]).astype(np.int32))
+        if augmentation:
+            values = augmentation.draw(rng, order.size)
+            drawn.append(values.reshape(*order.shape, *values.shape[1:]))
+    parameters = [tf.Variable(np.stack(values)) for values in zip(*initial, strict=True)]
+    batches = [np.stack(orders, axis=1)]
+    stops = (
+        list(range(1, length + 1))
+        if evaluate_every_epoch
+        else evaluation_epochs(length, landmark=epochs)
+    )
+    evaluations = [epoch * batches_per_epoch for epoch in stops]
+    pauses = set(evaluations)
+    if augmentation:
+        changed = ChangedBatches(
+            data.features, batches[0], np.stack(drawn, axis=1), augmentation.apply
+        )
+        batches.append(changed)
+        pauses |= set(range(changed.at_once, len(batches[0]), changed.at_once))
+
+    features, labels = tf.constant(data.features), tf.constant(data.labels)
+    one_hot = tf.one_hot(labels, data.classes)
+
+    def loss(parameters: Parameters, batch: tf.Tensor, *changed: tf.Tensor) -> tf.Tensor:
+        # Rows of filler are read as row 0 and weigh nothing.
+        weights = tf.cast(batch >= 0, tf.float32)
+        batch = tf.maximum(batch, 0)
+        inputs = changed[0] if changed else tf.gather(features, batch)
+        # Of sparse labels the deterministic form takes some sixty small operations more.
+        entropy = tf.nn.softmax_cross_entropy_with_logits(
+            tf.gather(one_hot, batch), network.logits(parameters, inputs)
+        )
+        mean = tf.reduce_sum(entropy * weights, axis=1) / tf.reduce_sum(weights, axis=1)
+        kernels = [parameter for parameter in parameters if parameter.shape.rank > 2]
+        return tf.reduce_sum(mean) + penalty(kernels, l2)
+
+    @tf.function(autograph=False)
+    def score(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return cross-entropy and correctness, (replicates, images), of rows (1 or R, images)."""
+        values = network.logits(parameters, tf.gather(features, images))
+        truth = tf.broadcast_to(tf.gather(one_hot, images), tf.shape(values))
+        entropy = tf.nn.softmax_cross_entropy_with_logits(truth, values)
+        correct = tf.argmax(values, axis=-1, output_type=tf.int32) == tf.gather(labels, images)
+        return entropy, correct
+
+    def evaluate() -> dict[str, np.ndarray]:
+        return rows.scores(
+            _in_chunks(score, data.samples, network.scored_at_once),
+            _in_chunks(score, data.validation[None], network.scored_at_once),
+            data,
+        )
+
+    history = []
+    for updates in fit(parameters, loss, batches, learning_rate, sorted(pauses)):
+        if updates not in evaluations:
+            continue
+        scored = evaluate()
+        epoch = updates // batches_per_epoch
+        log.info(
+            "epoch %d of %d: training loss %.3f, validation accuracy %.3f",
+            epoch,
+            length,
+            scored["train_loss"].mean(),
+            scored["validation_accuracy"].mean(),
+        )
+        history.append(
+            pd.DataFrame({"replicate": numbers, "epoch": epoch, "updates": updates, **scored})
+        )
+    history = store.with_names(pd.concat(history, ignore_index=True), network.configuration)
+    last = history[history["epoch"] == length].reset_index(drop=True)
+    runs = last.rename(columns={"epoch": "epochs"}).assign(
+        levelled_off=rows.levelled_off(history), training_samples=images, seed=seeds
+    )
+    return Trained(runs, history, [parameter.numpy() for parameter in parameters])
+
+
+def penalty(kernels: Parameters, weight: float) -> tf.Tensor:
+    """Return `weight` times the sum of squares of kernels, of all replicates together."""
+    # `l2_loss` is half of that sum; its gradient passes once over a kernel, the sum's four times.
+    return 2 * weight * tf.add_n([tf.nn.l2_loss(kernel) for kernel in kernels])
+
+
+def fit(
+    parameters: Parameters,
+    loss: Callable[..., tf.Tensor],
+    batches: Sequence[np.ndarray | ChangedBatches],
+    learning_rate: float,
+    pauses: Sequence[int],
+) -> Iterator[int]:
+    """Train in place, pausing so that the caller can evaluate or to change more images.
+
+    All updates between two pauses are one call of one compiled program.
+
+    Args:
+        parameters: variables (replicates, ...), changed in place.
+        loss: parameters and what one update needs of each of `batches` to the sum of all
+            replicates' losses, penalties included.
+        batches: arrays (updates, ...) or what is sliced like one, such as the rows of the images
+            in every batch.
+        learning_rate: Adam's.
+        pauses: after how many updates to pause, ascending.
+
+    Yields:
+        The number of updates done, at each pause.
+    """
+    means = [tf.Variable(tf.zeros_like(parameter)) for parameter in parameters]
+    squares = [tf.Variable(tf.zeros_like(parameter)) for parameter in parameters]
+    updates = tf.Variable(0.0)
+    # Else stretches of another length would be traced anew.
+    any_number = tuple(
+        tf.TensorSpec((None, *first.shape), first.dtype) for first in (each[0] for each in batches)
+    )
+
+    # XLA's matrix products are slower than oneDNN's on a CPU, and it takes seconds to compile. Nor
+    # does AutoGraph search the source for loops: that takes each job a third of a second.
+    @tf.function(autograph=False, jit_compile=devices.on_gpu(), input_signature=[any_number])
+    def advance(batches: tuple[tf.Tensor, ...]) -> None:
+        def update(number: tf.Tensor) -> list[tf.Tensor]:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(parameters)
+                total = loss(parameters, *(batch[number] for batch in batches))
+            updates.assign_add(1.0)
+            power_1, power_2 = BETA_1**updates, BETA_2**updates
+            for parameter, mean, square, gradient in zip(
+                parameters, means, squares, tape.gradient(total, parameters), strict=True
+            ):
+                tf.raw_ops.ResourceApplyAdam(
+                    var=parameter.handle,
+                    m=mean.handle,
+                    v=square.handle,
+                    beta1_power=power_1,
+                    beta2_power=power_2,
+                    lr=learning_rate,
+                    beta1=BETA_1,
+                    beta2=BETA_2,
+                    epsilon=EPSILON,
+                    grad=gradient,
+                )
+            return [number + 1]
+
+        tf.while_loop(lambda number: number < tf.shape(batches[0])[0], update, [tf.constant(0)])
+
+    done = 0
+    for pause in pauses:
+        advance(tuple(tf.constant(batch[done:pause]) for batch in batches))
+        done = pause
+        yield done
+
+
+def _in_chunks(score: Callable, rows: np.ndarray, images: int) -> tuple[np.ndarray, np.ndarray]:
+    """Score rows (1 or replicates, images), so many images at a time; see `score`."""
+    chunks = [
+        score(tf.constant(rows[:, start : start + images], tf.int32))
+        for start in range(0, rows.shape[1], images)
+    ]
+    return tuple(np.concatenate(parts, axis=1) for parts in zip(*chunks, strict=True))
