@@ -32,7 +32,7 @@ def made_by(about: Study, pattern: str) -> list[str]:
     """Return the files of a pattern that a study has, for clothes on VGG16."""
     return [
         pattern.format(dataset="clothes", backbone="vgg16", size=size, **head, epochs=20)
-        for size in about.size_names()
+        for size in about.fraction_names()
         for head in about.heads.configurations()
     ]
 
@@ -43,7 +43,7 @@ def ours(config: Path, about: Study, threads: int) -> Callable[[int], Timed]:
     runs = made_by(about, f"{paths.head}/runs.parquet")
     inputs = {
         file
-        for each in (paths.features, paths.samples, paths.halves)
+        for each in (paths.features, paths.samples, paths.validation_roles)
         for file in made_by(about, each)
     }
 

@@ -109,9 +109,11 @@ def main(name: str, config: str, output: str, threads: int) -> None:
     about = load(yaml.safe_load(Path(config).read_text()))
     paths, heads, rows = about.paths, about.heads, []
     train = {"keras": by_keras, "sklearn": by_sklearn, "torch": by_torch}[name]
-    for size in about.size_names():
+    for size in about.fraction_names():
         names = {"dataset": "clothes", "backbone": "vgg16", "size": size}
-        files = [file.format(**names) for file in (paths.features, paths.samples, paths.halves)]
+        files = [
+            file.format(**names) for file in (paths.features, paths.samples, paths.validation_roles)
+        ]
         data = read_replicates(*files)
         fit = train(data, threads)
         steps = -(-data.samples.shape[1] // 50)

@@ -16,17 +16,17 @@ from pathlib import Path
 import yaml
 
 CHECKOUT = Path(__file__).parents[1]
-SIZES, LAYERS = (1, 0.5, 0.2, 0.1, 0.01), ([100], [100, 50])
+FRACTIONS, LAYERS = (1, 0.5, 0.2, 0.1, 0.01), ([100], [100, 50])
 
 
 def study(configurations: int) -> dict:
     """Return a study in which so many heads are trained: a multiple of 10."""
-    rates = configurations // (len(SIZES) * len(LAYERS))
+    rates = configurations // (len(FRACTIONS) * len(LAYERS))
     return {
         "results": "results/planning",
         "datasets": {"clothes": {"source": "fashion-mnist"}},
         "backbones": {"vgg16": {"architecture": "VGG16"}},
-        "sizes": [{"fraction": size, "replicates": 1} for size in SIZES],
+        "sizes": [{"fraction": size, "replicates": 1} for size in FRACTIONS],
         "heads": {
             "layers": list(LAYERS),
             "activations": ["elu"],

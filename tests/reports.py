@@ -45,7 +45,7 @@ def tables() -> list[report.Made]:
     rows["best_heads"] = best.assign(layers="100-50", activation="elu", learning_rate=0.01)
     counts = {"seconds": [1.5, 2.5], "cpu_seconds": [1.0, 2.0], "max_rss_mb": [100.0, np.nan]}
     rows["cost"] = pd.DataFrame({"rule": ["train_head"] * 2, **counts})
-    rows["sizes"] = pd.DataFrame(
+    rows["fractions"] = pd.DataFrame(
         {
             "dataset": [*CLASSES, "peeps"],
             "validation_samples": [7000, 6300, 0],
@@ -60,7 +60,7 @@ def tables() -> list[report.Made]:
 def runs() -> pd.DataFrame:
     """Return rows of heads, of the grid and longer ones."""
     rows = test_figures.runs_of({0.01: 2, 0.1: 2})
-    rows = rows.assign(method="transfer", protocol="report")
+    rows = rows.assign(method="transfer", protocol="same-images")
     return pd.concat([rows.assign(run="grid"), rows.assign(run="long")])
 
 

@@ -16,18 +16,18 @@ TRANSFER, SCRATCH = ("vgg16", "transfer"), ("none", "baseline")
 def tables(selected: pd.DataFrame) -> dict[str, pd.DataFrame]:
     made = {name: make(selected) for name, (make, _) in TABLES.items()}
     return made | {
-        "sizes": pd.DataFrame({"dataset": selected["dataset"].unique(), "chance": 1 / 7})
+        "fractions": pd.DataFrame({"dataset": selected["dataset"].unique(), "chance": 1 / 7})
     }
 
 
 def two_methods(gains: dict[float, list[float]], scratch: float = 0.5) -> dict[str, pd.DataFrame]:
-    """A study of two methods: the gain of transfer in each replicate, by size."""
+    """A study of two methods: the gain of transfer in each replicate, by fraction."""
     noise = np.array([0.003, -0.001, 0.002, -0.004, 0.001, 0.0, -0.001, 0.002, -0.002, 0.001])
     rows = []
-    for size, gained in gains.items():
-        baseline = scratch + 0.1 * np.log10(size) + noise[: len(gained)]
-        rows.append(runs(SCRATCH, size, list(baseline), protocol="held-out"))
-        rows.append(runs(TRANSFER, size, list(baseline + gained), protocol="held-out"))
+    for fraction, gained in gains.items():
+        baseline = scratch + 0.1 * np.log10(fraction) + noise[: len(gained)]
+        rows.append(runs(SCRATCH, fraction, list(baseline), protocol="held-out"))
+        rows.append(runs(TRANSFER, fraction, list(baseline + gained), protocol="held-out"))
     return tables(pd.concat(rows, ignore_index=True))
 
 
@@ -41,9 +41,14 @@ def shown(value: float) -> set[str]:
     """Return every way in which a sentence may write a number of a table."""
     if not np.isfinite(value):
         return set()
-    size = abs(value)
-    written = {words.accuracy(size), words.points(size), words.count(size), words.times(size)}
-    written |= {f"{size:.2g}", f"{size:g}"}
+    fraction = abs(value)
+    written = {
+        words.accuracy(fraction),
+        words.points(fraction),
+        words.count(fraction),
+        words.times(fraction),
+    }
+    written |= {f"{fraction:.2g}", f"{fraction:g}"}
     return {text.replace(",", "").lstrip("+") for text in written}
 
 
@@ -79,17 +84,20 @@ def test_each_dataset_has_three_sentences():
 
 def test_sentences_have_the_numbers_of_their_dataset_size_and_protocol():
     accuracies = {  # in steps that tell every place apart
-        (dataset, protocol, size, method): 0.3 + step / 100
-        for step, (dataset, protocol, size, method) in enumerate(
+        (dataset, protocol, fraction, method): 0.3 + step / 100
+        for step, (dataset, protocol, fraction, method) in enumerate(
             product(
-                ["clothes", "avatars"], ["report", "held-out"], [0.01, 1.0], [SCRATCH, TRANSFER]
+                ["clothes", "avatars"],
+                ["same-images", "held-out"],
+                [0.01, 1.0],
+                [SCRATCH, TRANSFER],
             )
         )
     }
     made = tables(
         pd.concat(
-            runs(method, size, [mean - 0.001, mean, mean + 0.002], dataset, protocol)
-            for (dataset, protocol, size, method), mean in accuracies.items()
+            runs(method, fraction, [mean - 0.001, mean, mean + 0.002], dataset, protocol)
+            for (dataset, protocol, fraction, method), mean in accuracies.items()
         )
     )
     for dataset, (small, large) in {"clothes": (0.350, 0.370), "avatars": (0.430, 0.450)}.items():
@@ -158,10 +166,10 @@ def test_backbones_are_compared_at_the_sizes_that_they_share():
     accuracies = {("vgg16", 0.01): 0.6, ("vgg16", 1.0): 0.9, ("other", 0.01): 0.7}
     made = tables(
         pd.concat(
-            [runs(SCRATCH, size, [0.5, 0.51], protocol="held-out") for size in (0.01, 1.0)]
+            [runs(SCRATCH, fraction, [0.5, 0.51], protocol="held-out") for fraction in (0.01, 1.0)]
             + [
-                runs((backbone, "transfer"), size, [mean, mean + 0.01], protocol="held-out")
-                for (backbone, size), mean in accuracies.items()
+                runs((backbone, "transfer"), fraction, [mean, mean + 0.01], protocol="held-out")
+                for (backbone, fraction), mean in accuracies.items()
             ]
         )
     )
@@ -234,10 +242,10 @@ def test_caveats_are_of_both_sides_of_the_gains_alone():
 
 def test_training_from_scratch_that_learned_nothing_is_told():
     made = two_methods({0.01: [0.2, 0.21, 0.19], 1.0: [0.1]}, scratch=0.35)  # 0.15, 0.35
-    made["sizes"]["chance"] = 0.15
+    made["fractions"]["chance"] = 0.15
     learned_nothing, *_ = answer.caveats(made)
     assert "is not told from a constant guess (0.150) at 60 images per class" in learned_nothing
-    made["sizes"]["chance"] = 0.1
+    made["fractions"]["chance"] = 0.1
     assert not any("constant guess" in caveat for caveat in answer.caveats(made))
 
 

@@ -44,13 +44,13 @@ def test_draws_lie_within_the_ranges_and_fill_them(rotation, shift, zoom, shear,
     linear = maps[:, :, :2]
     mirror = np.sign(np.linalg.det(linear))
     first = linear[:, :, 0] * np.stack([mirror, np.ones(500)], axis=1)
-    size = np.hypot(*first.T)
+    fraction = np.hypot(*first.T)
     along = (linear[:, :, 1] * np.stack([mirror, np.ones(500)], axis=1) * first).sum(axis=1)
     found = {
         "rotation": np.degrees(np.arctan2(first[:, 1], first[:, 0])),
         "shift": maps[:, :, 2].ravel() / 2,  # the image is 2 wide
-        "zoom": 1 / size - 1,
-        "shear": np.degrees(np.arcsin(np.clip(-along / size**2, -1, 1))),
+        "zoom": 1 / fraction - 1,
+        "shear": np.degrees(np.arcsin(np.clip(-along / fraction**2, -1, 1))),
     }
     for name, values in found.items():
         limit = ranges[name]
@@ -152,7 +152,7 @@ def test_every_image_of_every_epoch_and_replicate_is_changed_anew(monkeypatch: p
     (changed,) = spy.changed
     maps = changed.drawn
     assert maps.shape == (*spy.batches.shape, 2, 3)
-    assert len(np.unique(maps.reshape(-1, 6), axis=0)) == spy.batches.size
+    assert len(np.unique(maps.reshape(-1, 6), axis=0)) == spy.batches.fraction
     for update, replicate, image in np.ndindex(spy.batches.shape):
         pixels = data.features[spy.batches[update, replicate, image]]
         expected = augmentation.apply(pixels, maps[update, replicate, image])

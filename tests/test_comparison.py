@@ -13,17 +13,17 @@ PUBLISHED = Path(__file__).parents[1] / "workflow" / "published_2018.yaml"
 SOURCES = {"clothes": "fashion-mnist", "avatars": "avatars"}
 LABELS = {0.001: 6, 0.01: 60, 0.1: 600, 1.0: 6000}
 REPLICATES = {1.0: 1, 0.1: 3, 0.01: 5, 0.001: 10}
-SCRATCH = [("none", "baseline"), ("none", "augmentation"), ("none", "report-like")]
+SCRATCH = [("none", "baseline"), ("none", "augmentation"), ("none", "baseline-2018")]
 TRANSFERS = [("vgg16", "transfer"), ("vgg16-random", "transfer"), ("vgg16", "linear-probe")]
-PROTOCOLS = ("report", "held-out")
+PROTOCOLS = ("same-images", "held-out")
 
 
 def runs(
     method: tuple[str, str],
-    size: float,
+    fraction: float,
     accuracies: list[float],
     dataset: str = "clothes",
-    protocol: str = "report",
+    protocol: str = "same-images",
 ) -> pd.DataFrame:
     """Rows of one method's replicates."""
     return pd.DataFrame(
@@ -31,8 +31,8 @@ def runs(
             "dataset": dataset,
             "backbone": method[0],
             "method": method[1],
-            "size": size,
-            "labels": LABELS[size],
+            "fraction": fraction,
+            "labels": LABELS[fraction],
             "protocol": protocol,
             "replicate": range(len(accuracies)),
             "accuracy": accuracies,
@@ -49,13 +49,13 @@ def study(replicates: dict[float, int] = REPLICATES, seed: int = 0) -> pd.DataFr
     rng = np.random.default_rng(seed)
     parts = []
     for dataset in SOURCES:
-        for size, count in replicates.items():
-            easy = 0.8 + 0.1 * np.log10(size)
+        for fraction, count in replicates.items():
+            easy = 0.8 + 0.1 * np.log10(fraction)
             for number, method in enumerate(SCRATCH + TRANSFERS):
-                gain = -0.07 * np.log10(size) - 0.05 if "transfer" in method else 0.01 * number
+                gain = -0.07 * np.log10(fraction) - 0.05 if "transfer" in method else 0.01 * number
                 for protocol in PROTOCOLS:
                     accuracies = easy + gain + rng.normal(0, 0.02, count)
-                    parts.append(runs(method, size, accuracies, dataset, protocol))
+                    parts.append(runs(method, fraction, accuracies, dataset, protocol))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -122,16 +122,16 @@ def test_columns_are_the_same_for_any_study(name):
 @pytest.mark.parametrize("name", ["accuracy", "gains", "label_value"])
 def test_every_method_of_the_study_has_its_row_at_every_size_and_protocol(name):
     table = TABLES[name][0](study())
-    left_out = {"accuracy": [], "gains": ["report-like"], "label_value": ["baseline"]}[name]
+    left_out = {"accuracy": [], "gains": ["baseline-2018"], "label_value": ["baseline"]}[name]
     methods = [method for method in SCRATCH + TRANSFERS if method[1] not in left_out]
     expected = {
-        (dataset, protocol, size, *method)
+        (dataset, protocol, fraction, *method)
         for dataset in SOURCES
         for protocol in PROTOCOLS
-        for size in REPLICATES
+        for fraction in REPLICATES
         for method in methods
     }
-    rows = table[["dataset", "protocol", "size", "backbone", "method"]]
+    rows = table[["dataset", "protocol", "fraction", "backbone", "method"]]
     assert set(rows.itertuples(index=False, name=None)) == expected
 
 
@@ -156,7 +156,7 @@ def test_two_replicates_have_wider_intervals_than_ten(name):
     widths = []
     for count in (2, 10):
         table = make(study({0.001: 10, 0.01: count, 0.1: 10, 1.0: 10}))
-        rows = table[(table["size"] == 0.01) & (table["backbone"] != "none")]
+        rows = table[(table["fraction"] == 0.01) & (table["backbone"] != "none")]
         widths.append((rows[high] - rows[low]).median())
     assert widths[0] > 2 * widths[1]
 
@@ -184,10 +184,10 @@ def test_published_values_stand_only_beside_the_reports_own():
     selected = study({1.0: 1, 0.1: 1, 0.01: 1})
     table = accuracy(selected)
     beside = table[table["published"].notna()]
-    found = beside.set_index(["dataset", "protocol", "size", "backbone", "method"])["published"]
+    found = beside.set_index(["dataset", "protocol", "fraction", "backbone", "method"])["published"]
     assert found.to_dict() == {
-        ("clothes", "report", size, backbone, method): value
-        for size, *values in ((0.01, 0.50, 0.76, 0.75), (1.0, 0.51, 0.76, 0.78))
+        ("clothes", "same-images", fraction, backbone, method): value
+        for fraction, *values in ((0.01, 0.50, 0.76, 0.75), (1.0, 0.51, 0.76, 0.78))
         for (backbone, method), value in zip([*SCRATCH[:2], TRANSFERS[0]], values, strict=True)
     }
     of_gains = gains(selected)
@@ -205,7 +205,7 @@ def test_the_published_table_4_gives_the_published_table_5():
     methods = [*SCRATCH[:2], TRANSFERS[0]]
     printed = published("accuracy", sources)
     selected = pd.concat(
-        runs(method, row["size"], [row[method[1]]], row["dataset"])
+        runs(method, row["fraction"], [row[method[1]]], row["dataset"])
         for _, row in printed.iterrows()
         for method in methods
     )
@@ -228,13 +228,13 @@ def test_gains_are_paired_by_replicate():
 
 def test_no_pair_of_methods_is_compared_twice():
     table = gains(study())
-    pairs = table[["dataset", "size", "protocol", "backbone", "method", "reference"]]
+    pairs = table[["dataset", "fraction", "protocol", "backbone", "method", "reference"]]
     assert not pairs.duplicated().any()
     of_references = table[table["backbone"] == "none"][["method", "reference"]].drop_duplicates()
     assert sorted(of_references.itertuples(index=False, name=None)) == [
         ("augmentation", "baseline"),
-        ("augmentation", "report-like"),
-        ("baseline", "report-like"),
+        ("augmentation", "baseline-2018"),
+        ("baseline", "baseline-2018"),
     ]
 
 
@@ -279,18 +279,18 @@ def test_how_far_a_method_is_behind_the_best_is_paired_by_replicate():
 def of_gains(gains_of_size: dict[float, list[float]]) -> pd.DataFrame:
     """The hypotheses' table where transfer has these gains over a baseline."""
     parts = []
-    for size, values in gains_of_size.items():
+    for fraction, values in gains_of_size.items():
         baseline = np.linspace(0.5, 0.52, len(values))
-        parts.append(runs(SCRATCH[0], size, baseline))
-        parts.append(runs(TRANSFERS[0], size, baseline + values))
+        parts.append(runs(SCRATCH[0], fraction, baseline))
+        parts.append(runs(TRANSFERS[0], fraction, baseline + values))
     return comparison.hypotheses(pd.concat(parts), 0.01, 1)
 
 
 def test_h1_is_a_one_sided_paired_test_at_each_size():
     values = {0.01: [0.1, 0.12, 0.13], 1.0: [-0.01, 0.02, 0.015]}
     table = of_gains(values)
-    for size, gain in values.items():
-        row = only(table, hypothesis="H1", size=size)
+    for fraction, gain in values.items():
+        row = only(table, hypothesis="H1", fraction=fraction)
         assert row["p_value"] == pytest.approx(stats.ttest_1samp(gain, 0, alternative="greater")[1])
         assert row["estimate"] == pytest.approx(np.mean(gain))
         assert row["replicates"] == 3
@@ -304,8 +304,8 @@ def test_h2_is_a_contrast_and_a_slope():
     )
     assert contrast["statistic"] == "gain at 0.01 less gain at 1"
     assert contrast["p_value"] == pytest.approx(expected.pvalue)
-    # Over two sizes the slope is the same test, by the two decades between them.
-    assert slope["statistic"] == "slope of gain per tenfold size, 0.01 to 1"
+    # Over two fractions the slope is the same test, by the two decades between them.
+    assert slope["statistic"] == "slope of gain per tenfold fraction, 0.01 to 1"
     assert slope["p_value"] == pytest.approx(expected.pvalue)
     assert slope["estimate"] == pytest.approx(-contrast["estimate"] / 2)
 
@@ -315,11 +315,11 @@ def test_a_size_of_one_replicate_leaves_the_contrast_undecided_and_is_not_in_the
     contrast, slope = (row for _, row in of_gains(values).iloc[3:].iterrows())
     assert contrast["estimate"] == pytest.approx(0.195 - 0.5)
     assert contrast["verdict"] == "undecided with 1 replicate"
-    assert slope["statistic"] == "slope of gain per tenfold size, 0.001 to 0.01"
+    assert slope["statistic"] == "slope of gain per tenfold fraction, 0.001 to 0.01"
     assert slope["estimate"] == pytest.approx(0.195 - 0.305)
-    single = of_gains({size: gain[:1] for size, gain in values.items()})
+    single = of_gains({fraction: gain[:1] for fraction, gain in values.items()})
     assert set(single["verdict"]) == {"undecided with 1 replicate"}
-    assert single["statistic"].iloc[-1] == "slope of gain per tenfold size, 0.001 to 1"
+    assert single["statistic"].iloc[-1] == "slope of gain per tenfold fraction, 0.001 to 1"
 
 
 @pytest.mark.parametrize(
@@ -383,7 +383,7 @@ def test_hypotheses_are_not_of_controls(controls):
 # --- what accuracy costs
 
 
-TIMES = [  # rule, dataset, backbone, size, method, protocol, seconds; a control that ends at 1 %
+TIMES = [  # rule, dataset, backbone, fraction, method, protocol, seconds; one control ends at 1 %
     ("make_images", "clothes", "", "", "", "", 1e9),
     ("extract_features", "clothes", "vgg16", "", "transfer", "", 4900.0),
     ("extract_features", "clothes", "vgg16-random", "", "transfer", "", 910.0),
@@ -393,11 +393,11 @@ TIMES = [  # rule, dataset, backbone, size, method, protocol, seconds; a control
     ("train_head", "clothes", "vgg16-random", "0.01", "transfer", "", 40.0),
     ("train_selected_head", "clothes", "vgg16", "0.01", "transfer", "", 1e9),
     ("fit_probes", "clothes", "vgg16", "0.01", "linear-probe", "", 5.0),
-    ("refit_head", "clothes", "vgg16", "0.01", "transfer-augmented", "report", 6.0),
+    ("refit_head", "clothes", "vgg16", "0.01", "transfer-augmented", "same-images", 6.0),
     ("refit_head", "clothes", "vgg16", "0.01", "transfer-augmented", "held-out", 1e9),
     ("extract_copies", "clothes", "vgg16", "0.01", "transfer-augmented", "", 7.0),
-    ("train_cnn", "clothes", "", "0.01", "baseline", "", 50.0),
-    ("train_cnn", "clothes", "", "1", "baseline", "", np.nan),
+    ("train_from_scratch", "clothes", "", "0.01", "baseline", "", 50.0),
+    ("train_from_scratch", "clothes", "", "1", "baseline", "", np.nan),
 ]
 
 
@@ -405,22 +405,22 @@ def costs() -> pd.DataFrame:
     columns = [*tables.COST, "seconds"]
     methods = [(method, 0.01) for method in (*SCRATCH[:1], *TRANSFERS)]
     methods += [(("vgg16", "transfer-augmented"), 0.01), (SCRATCH[0], 1.0), (TRANSFERS[0], 1.0)]
-    selected = pd.concat([runs(method, size, [0.5, 0.6]) for method, size in methods])
-    sizes = pd.DataFrame(
+    selected = pd.concat([runs(method, fraction, [0.5, 0.6]) for method, fraction in methods])
+    fractions = pd.DataFrame(
         {
             "dataset": "clothes",
-            "size": [1.0, 0.01],
+            "fraction": [1.0, 0.01],
             "training_samples": [42_000, 420],
             "validation_samples": 7000,
             "replicates": [1, 5],
         }
     )
     jobs = pd.DataFrame(TIMES, columns=columns)
-    return comparison.training_cost(jobs, accuracy(selected), sizes)
+    return comparison.training_cost(jobs, accuracy(selected), fractions)
 
 
 @pytest.mark.parametrize(
-    ("backbone", "method", "size", "seconds"),
+    ("backbone", "method", "fraction", "seconds"),
     [
         ("vgg16", "transfer", 1.0, 300 + 4900),  # every image passed
         ("vgg16", "transfer", 0.01, 30 + 910),  # 5 samples of 420 and 7,000 of all 49,000
@@ -431,8 +431,10 @@ def costs() -> pd.DataFrame:
         ("none", "baseline", 1.0, np.nan),  # not measured
     ],
 )
-def test_accuracy_costs_all_jobs_and_its_share_of_the_extraction(backbone, method, size, seconds):
-    row = only(costs(), backbone=backbone, method=method, size=size)
+def test_accuracy_costs_all_jobs_and_its_share_of_the_extraction(
+    backbone, method, fraction, seconds
+):
+    row = only(costs(), backbone=backbone, method=method, fraction=fraction)
     assert row["seconds"] == pytest.approx(seconds, nan_ok=True)
     assert row["accuracy"] == pytest.approx(0.55)
 
@@ -458,16 +460,16 @@ BASELINE = {0.001: [0.4, 0.42], 0.01: [0.6, 0.62], 0.1: [0.8, 0.82], 1.0: [0.91]
 
 
 def worth(
-    size: float, accuracies: list[float], baseline: dict[float, list[float]] = BASELINE
+    fraction: float, accuracies: list[float], baseline: dict[float, list[float]] = BASELINE
 ) -> pd.Series:
     parts = [runs(SCRATCH[0], fraction, values) for fraction, values in baseline.items()]
-    selected = pd.concat([*parts, runs(TRANSFERS[0], size, accuracies)])
+    selected = pd.concat([*parts, runs(TRANSFERS[0], fraction, accuracies)])
     return only(comparison.label_value(selected, 1), method="transfer")
 
 
 def test_equal_runs_give_no_interval_of_a_label_s_worth():
     assert np.isnan(worth(0.01, [0.7, 0.7])[["ci_low", "ci_high"]].astype(float)).all()
-    equal = {size: [values[0]] * 2 for size, values in BASELINE.items()}
+    equal = {fraction: [values[0]] * 2 for fraction, values in BASELINE.items()}
     assert np.isnan(worth(0.01, [0.7, 0.72], equal)[["ci_low", "ci_high"]].astype(float)).all()
 
 
@@ -475,7 +477,7 @@ ESTIMATE = ["baseline_labels_for_same_accuracy", "relation", "multiplier"]
 
 
 @pytest.mark.parametrize(
-    ("size", "accuracy", "labels", "relation"),
+    ("fraction", "accuracy", "labels", "relation"),
     [
         (0.01, 0.61, 60, ""),
         (0.01, 0.71, 60 * 10**0.5, ""),  # half way in the logarithm
@@ -485,12 +487,12 @@ ESTIMATE = ["baseline_labels_for_same_accuracy", "relation", "multiplier"]
         (0.1, 0.41, 6, ""),
     ],
 )
-def test_labels_of_a_known_curve(size, accuracy, labels, relation):
-    row = worth(size, [accuracy - 0.01, accuracy + 0.01])
+def test_labels_of_a_known_curve(fraction, accuracy, labels, relation):
+    row = worth(fraction, [accuracy - 0.01, accuracy + 0.01])
     assert row["baseline_labels_for_same_accuracy"] == pytest.approx(labels)
     assert row["relation"] == relation
-    assert row["multiplier"] == pytest.approx(labels / LABELS[size])
-    assert row["multiplier_low"] == pytest.approx(row["ci_low"] / LABELS[size])
+    assert row["multiplier"] == pytest.approx(labels / LABELS[fraction])
+    assert row["multiplier_low"] == pytest.approx(row["ci_low"] / LABELS[fraction])
 
 
 def test_a_curve_that_falls_is_read_as_the_nearest_one_that_does_not():
@@ -501,7 +503,9 @@ def test_a_curve_that_falls_is_read_as_the_nearest_one_that_does_not():
 
 def test_one_run_has_no_interval_and_the_curves_last_single_point_opens_it():
     assert worth(0.01, [0.61])[["ci_low", "ci_high"]].isna().all()
-    several = {size: np.linspace(-0.01, 0.01, 5) + np.mean(BASELINE[size]) for size in BASELINE}
+    several = {
+        fraction: np.linspace(-0.01, 0.01, 5) + np.mean(BASELINE[fraction]) for fraction in BASELINE
+    }
     within = worth(0.01, [0.69, 0.70, 0.71, 0.70, 0.70], several)
     assert 60 < within["ci_low"] < within["baseline_labels_for_same_accuracy"] < within["ci_high"]
     assert within["ci_high"] < 600
@@ -513,7 +517,9 @@ def test_one_run_has_no_interval_and_the_curves_last_single_point_opens_it():
 
 
 def test_a_size_that_was_run_once_may_lie_anywhere_between_its_neighbours():
-    several = {size: np.linspace(-0.01, 0.01, 5) + np.mean(BASELINE[size]) for size in BASELINE}
+    several = {
+        fraction: np.linspace(-0.01, 0.01, 5) + np.mean(BASELINE[fraction]) for fraction in BASELINE
+    }
     row = worth(0.01, [0.69, 0.70, 0.71, 0.70, 0.70], {**several, 0.1: [0.81]})
     assert row["baseline_labels_for_same_accuracy"] == pytest.approx(60 * 10 ** (0.09 / 0.2))
     # The curve rises from 0.61 at 60 to 0.91 at 600, or only after 600.
@@ -525,10 +531,10 @@ def test_the_interval_covers_the_labels_that_the_true_curve_needs():
     rng = np.random.default_rng(2018)
     truth = {SCRATCH[0]: {0.001: 0.4, 0.01: 0.6, 0.1: 0.8, 1.0: 0.9}, TRANSFERS[0]: {0.01: 0.7}}
     studies = pd.concat(
-        runs(method, size, accuracy + rng.normal(0, 0.02, 5), str(number))
+        runs(method, fraction, accuracy + rng.normal(0, 0.02, 5), str(number))
         for number in range(200)
         for method, curve in truth.items()
-        for size, accuracy in curve.items()
+        for fraction, accuracy in curve.items()
     )
     table = comparison.label_value(studies, 1)
     is_covered = (table["ci_low"] <= 60 * 10**0.5) & (table["ci_high"] >= 60 * 10**0.5)
@@ -541,7 +547,7 @@ def test_labels_worth_depends_on_names_and_not_on_order_or_other_datasets():
     table = comparison.label_value(selected, 1)
     shuffled = selected.sample(frac=1, random_state=0)
     again = comparison.label_value(shuffled[shuffled["dataset"] == "clothes"], 1)
-    keys = ["dataset", "protocol", "size", "backbone", "method"]
+    keys = ["dataset", "protocol", "fraction", "backbone", "method"]
     pd.testing.assert_frame_equal(
         table[table["dataset"] == "clothes"].sort_values(keys).reset_index(drop=True),
         again.sort_values(keys).reset_index(drop=True),

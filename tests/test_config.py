@@ -13,6 +13,7 @@ from transfer_gain.config import reference
 from transfer_gain.config.study import (
     Backbone,
     Baseline,
+    Baseline2018,
     ConfigError,
     Convolution,
     Dataset,
@@ -22,8 +23,6 @@ from transfer_gain.config.study import (
     LongRuns,
     OneShot,
     Paths,
-    ReportLike,
-    Size,
     Study,
     TransferAugmented,
     check_duplicate_keys,
@@ -138,19 +137,27 @@ def fields(typed, *without) -> set[str]:
 
 
 def test_every_key_reaches_the_study():
-    nested = {"datasets", "backbones", "sizes", "heads", "long_runs", "baseline", "report_like"}
+    nested = {
+        "datasets",
+        "backbones",
+        "fractions",
+        "heads",
+        "long_runs",
+        "baseline",
+        "baseline_2018",
+    }
     nested |= {"augmentation", "transfer_augmented", "linear_probe", "fine_tuning", "one_shot"}
     assert fields(Study) == {*SECTIONS["The study"].keys, *nested}
     assert fields(Heads) == {*SECTIONS["`heads`"].keys}
     assert fields(LongRuns) == {*SECTIONS["`long_runs`"].keys}
     shape = fields(Convolution)
     assert fields(Baseline, "network") | shape == {*SECTIONS["`baseline`"].keys}
-    assert fields(ReportLike, "network") | shape == {*SECTIONS["`report_like`"].keys}
+    assert fields(Baseline2018, "network") | shape == {*SECTIONS["`baseline_2018`"].keys}
     assert fields(TransferAugmented) == {*SECTIONS["`transfer_augmented`"].keys}
     assert fields(LinearProbe) == {*SECTIONS["`linear_probe`"].keys}
     assert fields(OneShot) == {*SECTIONS["`one_shot`"].keys}
     assert fields(FineTuning) == {*SECTIONS["`fine_tuning`"].keys}
-    assert fields(Size) == {*SECTIONS["`sizes[]`"].keys}
+    assert fields(Size) == {*SECTIONS["`fractions[]`"].keys}
     assert fields(Backbone, "name") == {*SECTIONS["`backbones.<name>`"].keys}
 
 
@@ -189,10 +196,10 @@ def test_loading_changes_nothing_of_what_it_is_given():
 def test_whole_numbers_are_taken_where_numbers_are():
     config = {
         "heads": {"learning_rates": [1], "l2": 0},
-        "sizes": [{"fraction": 1, "replicates": 1}],
+        "fractions": [{"fraction": 1, "replicates": 1}],
     }
-    study = load(config | {"long_runs": {"sizes": [1]}})
-    values = [*study.heads.learning_rates, study.heads.l2, *study.long_runs.sizes]
+    study = load(config | {"long_runs": {"fractions": [1]}})
+    values = [*study.heads.learning_rates, study.heads.l2, *study.long_runs.fractions]
     assert [repr(value) for value in values] == ["1.0", "0.0", "1.0"]
 
 
@@ -216,11 +223,11 @@ def as_decimals(value, like):
 
 WHOLE = {  # a whole number wherever any number is allowed
     "backbones": {"mine": {"architecture": "VGG16", "up_to": 1, "fine_tune_from": "block5_conv1"}},
-    "sizes": [{"fraction": 1, "replicates": 2}],
+    "fractions": [{"fraction": 1, "replicates": 2}],
     "heads": {"learning_rates": [1, 2], "l2": 0},
-    "long_runs": {"sizes": [1]},
+    "long_runs": {"fractions": [1]},
     "baseline": {"tuned_up_to": 1, "learning_rates": [1]},
-    "report_like": {"sizes": [1], "learning_rate": 1},
+    "baseline_2018": {"fractions": [1], "learning_rate": 1},
     "augmentation": {"rotation": 10, "shift": 0, "zoom": 0, "shear": 5},
     "transfer_augmented": {"up_to": 1},
     "linear_probe": {"up_to": 0, "l2": [1, 10]},
@@ -259,7 +266,7 @@ def backbone(**values) -> dict:
     return {"backbones": {"mine": {"architecture": "VGG16", **values}}}
 
 
-def size(fraction, replicates=1) -> dict:
+def fraction(fraction, replicates=1) -> dict:
     return {"fraction": fraction, "replicates": replicates}
 
 
@@ -276,19 +283,24 @@ REFUSED = {
     "top": ({"sed": 1}, "config", "'sed' (did you mean 'seed'?)", "seed, results,"),
     "number as key": ({1: 2}, "config", "unknown key 1", "seed, results,"),
     "heads": ({"heads": {"learning_rate": []}}, "heads", "did you mean 'learning_rates'", "layers"),
-    "long runs": ({"long_runs": {"epoch": 2}}, "long_runs", "did you mean 'epochs'", "sizes,"),
+    "long runs": ({"long_runs": {"epoch": 2}}, "long_runs", "did you mean 'epochs'", "fractions,"),
     "dataset": (dataset(clases=[]), "datasets.mine", "did you mean 'classes'", "source, classes,"),
     "backbone": (backbone(layers=1), "backbones.mine", "did you mean 'layer'", "weights, layer"),
-    "size": (
-        {"sizes": [size(1) | {"replicate": 2}]},
-        "sizes[0]",
+    "fraction": (
+        {"fractions": [fraction(1) | {"replicate": 2}]},
+        "fractions[0]",
         "did you mean 'replicates'",
         "fraction, replicates",
     ),
     # Missing keys.
     "no source": ({"datasets": {"mine": {}}}, "datasets.mine", "no key 'source'", "required"),
     "no architecture": ({"backbones": {"a": {}}}, "backbones.a", "no key 'architecture'", "requir"),
-    "no replicates": ({"sizes": [{"fraction": 1}]}, "sizes[0]", "no key 'replicates'", "required"),
+    "no replicates": (
+        {"fractions": [{"fraction": 1}]},
+        "fractions[0]",
+        "no key 'replicates'",
+        "required",
+    ),
     # Wrong types.
     "text for seed": ({"seed": "one"}, "seed", "'one'", "a whole number"),
     "decimal seed": ({"seed": 20.0}, "seed", "20.0", "a whole number"),
@@ -308,15 +320,15 @@ REFUSED = {
     # Out of range.
     "rate 0": ({"heads": {"learning_rates": [0.1, 0]}}, f"{RATES}[1]", "0", "greater than 0"),
     "rate < 0": ({"heads": {"learning_rates": [-0.1]}}, f"{RATES}[0]", "-0.1", "greater than 0"),
-    "fraction": ({"sizes": [size(1.5)]}, "sizes[0].fraction", "1.5", "at most 1"),
-    "replicates": ({"sizes": [size(1, 0)]}, "sizes[0].replicates", "0", "at least 1"),
+    "fraction": ({"fractions": [fraction(1.5)]}, "fractions[0].fraction", "1.5", "at most 1"),
+    "replicates": ({"fractions": [fraction(1, 0)]}, "fractions[0].replicates", "0", "at least 1"),
     "images": (
         dataset(training_per_class=6001),
         "datasets.mine.training_per_class",
         "6001",
         "at most 6000",
     ),
-    "no size": ({"sizes": []}, "sizes", "[]", "at least 1 value(s)"),
+    "no fraction": ({"fractions": []}, "fractions", "[]", "at least 1 value(s)"),
     "no dataset": ({"datasets": {}}, "datasets", "{}", "at least 1 entry"),
     "one class": (dataset(classes=["bag"]), "datasets.mine.classes", "['bag']", "at least 2"),
     "no layer": (backbone(layer=""), "backbones.mine.layer", "''", "at least 1 character(s)"),
@@ -352,17 +364,22 @@ REFUSED = {
         "no value tw",
     ),
     "class twice": (dataset(classes=["bag", "bag"]), "datasets.mine.classes", "bag", "no value tw"),
-    "fraction twice": ({"sizes": [size(1), size(1.0, 2)]}, "sizes[1].fraction", "1 twice", "once"),
+    "fraction twice": (
+        {"fractions": [fraction(1), fraction(1.0, 2)]},
+        "fractions[1].fraction",
+        "1 twice",
+        "once",
+    ),
     # Values that do not fit each other.
     "long runs elsewhere": (
-        {"long_runs": {"sizes": [0.1, 0.5]}},
-        "long_runs.sizes[1]",
+        {"long_runs": {"fractions": [0.1, 0.5]}},
+        "long_runs.fractions[1]",
         "0.5",
         "1, 0.1, 0.01, 0.001",
     ),
     "no sample": (
-        {"sizes": [size(1), size(0.00008)], "long_runs": {"sizes": []}},
-        "sizes[1].fraction",
+        {"fractions": [fraction(1), fraction(0.00008)], "long_runs": {"fractions": []}},
+        "fractions[1].fraction",
         "0.00008",
         "at least one of their 6000 training images",
     ),
@@ -399,7 +416,7 @@ REFUSED = {
         "'vgg16-random'",
         "up_to: 1",
     ),
-    "sizes of the control alone": (
+    "fractions of the control alone": (
         {
             "backbones": {
                 "vgg16": {"architecture": "VGG16", "up_to": 0.0001},
@@ -435,7 +452,11 @@ def test_a_refusal_names_the_key_what_was_found_and_what_is_allowed(config, key,
 
 def test_a_size_that_rounds_to_one_image_and_a_batch_of_all_images_are_taken():
     config = dataset(training_per_class=5, classes=["bag", "dress"], validation_per_class=2)
-    config |= {"sizes": [size(0.1)], "heads": {"batch_size": 10}, "long_runs": {"sizes": []}}
+    config |= {
+        "fractions": [fraction(0.1)],
+        "heads": {"batch_size": 10},
+        "long_runs": {"fractions": []},
+    }
     assert load(config).heads.batch_size == 10
 
 

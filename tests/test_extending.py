@@ -40,8 +40,8 @@ def test_a_dataset_is_added_as_the_page_says(tmp_path: Path):
         folder, "--cores", "1", "results/images/lines.parquet",
         study={
             "datasets": {"lines": {"source": "stripes", "training_per_class": 30}},
-            "sizes": [{"fraction": 1, "replicates": 1}],
-            "long_runs": {"sizes": []},
+            "fractions": [{"fraction": 1, "replicates": 1}],
+            "long_runs": {"fractions": []},
         },
         timeout=300,
     )  # fmt: skip
@@ -80,7 +80,7 @@ def test_links_lead_somewhere(page: Path):
 
 def test_the_catalog_s_metadata_has_the_keys_that_the_catalog_reads():
     usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
-    assert set(usage) == {"mandatory-flags", "software-stack-deployment", "report"}
+    assert set(usage) == {"mandatory-flags", "software-stack-deployment", "same-images"}
     assert usage["mandatory-flags"]["flags"] == "--cores all"
 
 
@@ -88,9 +88,9 @@ def test_published_values_stand_beside_ours():
     tables = {"accuracy": accuracy(study()), "gains": gains(study())}
     tables["best_heads"] = pd.DataFrame(
         {
-            "protocol": ["report"],
+            "protocol": ["same-images"],
             "dataset": ["clothes"],
-            "size": [0.001],
+            "fraction": [0.001],
             "validation_accuracy": [0.654],
             "ci_low": [0.643],
             "ci_high": [0.665],
@@ -110,7 +110,7 @@ def test_published_values_stand_beside_ours():
 def test_published_one_shot_accuracies_stand_beside_ours_after_as_many_epochs():
     rows = pd.DataFrame({"epochs": [1, 20, 1, 20], "accuracy_320": [0.1, 0.3, 0.2, 0.4]})
     rows = rows.assign(approach="first", batch=36, tested_on="avatars", classes="unseen")
-    rows = rows.assign(method="siamese", protocol="report")
+    rows = rows.assign(method="siamese", protocol="same-images")
     first, second = compare_2018._one_shot_rows(rows)
     assert "36 pairs, epoch 1 | 0.28 | 0.150 [" in first
     assert "36 pairs, epoch 20 | 0.40 to 0.49 | 0.350 [" in second

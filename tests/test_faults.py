@@ -34,7 +34,7 @@ STUDY = {
     "backbones": {
         "random": {"architecture": "MobileNetV2", "weights": WEIGHTS, "input_size": 32},
     },
-    "sizes": [{"fraction": 1, "replicates": 2}],
+    "fractions": [{"fraction": 1, "replicates": 2}],
     "heads": {
         "layers": [[5]],
         "activations": ["elu"],
@@ -43,19 +43,19 @@ STUDY = {
         "epochs": 2,
         "min_updates": 0,
     },
-    "long_runs": {"sizes": []},
+    "long_runs": {"fractions": []},
     "baseline": {"filters": 2, "units": [5]},
-    "report_like": {"sizes": []},
+    "baseline_2018": {"fractions": []},
     "transfer_augmented": {"up_to": 0},
     "linear_probe": {"up_to": 1, "l2": [0.1]},
 }
-OF_RUN = "mine/random-auto/size=1"
+OF_RUN = "mine/random-auto/fraction=1"
 HEAD = f"heads/{OF_RUN}/layers=5/activation=elu/learning_rate=0.01/epochs=2"
 # Each kind of intermediate, and a table or file that is made from it.
 INTERMEDIATES = {
     "images/mine": "tables/skipped.csv",
-    "samples/mine/size=1": "tables/sizes.csv",
-    "samples/mine/validation_halves": f"probes/{OF_RUN}/runs.parquet",
+    "samples/mine/fraction=1": "tables/fractions.csv",
+    "samples/mine/validation_roles": f"probes/{OF_RUN}/runs.parquet",
     "features/mine/random-auto": f"probes/{OF_RUN}/runs.parquet",
     f"{HEAD}/runs": "tables/runs.csv",
     f"{HEAD}/history": "tables/history.csv",
@@ -311,7 +311,7 @@ def on_a_small_disk(folder: Path, mount: Callable[..., Path]) -> Path:
     """Move a checkout's results to a disk of its own."""
     (folder / "results").rename(folder / "before")
     (folder / "results").mkdir()
-    mount(folder / "results", "-t", "tmpfs", "-o", "size=16m", "small")
+    mount(folder / "results", "-t", "tmpfs", "-o", "fraction=16m", "small")
     return copied(folder / "before", folder / "results")
 
 

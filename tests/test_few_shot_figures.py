@@ -24,11 +24,16 @@ def rows() -> pd.DataFrame:
         place = {"approach": "first", "trained_on": "faces", "tested_on": "faces"}
         place |= {"classes": classes, "replicate": replicate}
         for index, method in enumerate(CONTROLS):
-            names = {"protocol": "none", "batch": 0, "method": method, "epochs": 0}
+            names = {"epoch_unit": "none", "batch": 0, "method": method, "epochs": 0}
             found.append({**place, **names, "accuracy": 0.2 + index / 100})
-        for protocol, epochs in (("report", 20), ("long", 4)):
+        for epoch_unit, epochs in (("batch", 20), ("pass", 4)):
             for epoch in range(1, epochs + 1):
-                names = {"protocol": protocol, "batch": 36, "method": "siamese", "epochs": epoch}
+                names = {
+                    "epoch_unit": epoch_unit,
+                    "batch": 36,
+                    "method": "siamese",
+                    "epochs": epoch,
+                }
                 accuracy = 0.2 + epoch / 100 + 0.01 * (replicate - 1)
                 found.append({**place, **names, "accuracy": accuracy})
     table = pd.DataFrame(found)
@@ -80,7 +85,7 @@ def summary() -> pd.DataFrame:
             "trained_on": "peeps",
             "tested_on": "faces",
             "classes": "unseen",
-            "protocol": "report",
+            "epoch_unit": "batch",
             "batch": 96,
             "method": [*methods],
             "accuracy": [*methods.values()],
@@ -164,12 +169,12 @@ def test_few_datasets_are_said_to_be_too_few(datasets, said):
         [
             {
                 **{"dataset": dataset, "method": "transfer", "reference": "baseline"},
-                **{"protocol": protocol, "size": size, "absolute_gain": 0.1},
+                **{"epoch_unit": epoch_unit, "fraction": fraction, "absolute_gain": 0.1},
                 **{"absolute_low": 0.05, "absolute_high": 0.15},
             }
             for dataset in datasets
-            for protocol in ("report", "held-out")
-            for size in (1, 0.1)
+            for epoch_unit in ("batch", "held-out")
+            for fraction in (1, 0.1)
         ]
     )
     figure = few_shot_figures.plot_distance_and_gain(table(), gains)
@@ -187,7 +192,9 @@ def test_enough_datasets_have_a_rank_correlation():
     columns = ["dataset_a", "class_a", "dataset_b", "class_b", "feature_distance"]
     distances = pd.DataFrame(rows, columns=columns)
     gains = pd.DataFrame({"dataset": names, "absolute_gain": [0.1, 0.2, 0.3, 0.4, 0.5]})
-    gains = gains.assign(method="transfer", reference="baseline", protocol="held-out", size=0.1)
+    gains = gains.assign(
+        method="transfer", reference="baseline", epoch_unit="held-out", fraction=0.1
+    )
     gains = gains.assign(absolute_low=gains["absolute_gain"], absolute_high=gains["absolute_gain"])
     figure = few_shot_figures.plot_distance_and_gain(distances, gains)
     text = "".join(text.get_text() for text in figure.texts)

@@ -26,14 +26,14 @@ def history(**ahead: list[float]) -> pd.DataFrame:
         place |= {"backbone": "vgg16", "classes": group, "replicate": replicate}
         place |= {"chance": 1 / 7, "tasks": 2000, "train_accuracy": 0.5, "train_loss": 0.7}
         for method in CONTROLS:
-            names = {"protocol": "none", "batch": 0, "method": method, "epochs": 0, "updates": 0}
+            names = {"epoch_unit": "none", "batch": 0, "method": method, "epochs": 0, "updates": 0}
             accuracy = 0.25 - 0.03 * (method != "cosine") + easiness[replicate]
             rows.append({**place, **names, "accuracy": accuracy})
         for method, values in ahead.items():
             for epoch in (20, 50):
-                names = {"protocol": "none", "batch": 0, "method": method}
+                names = {"epoch_unit": "none", "batch": 0, "method": method}
                 if method == SIAMESE:
-                    names |= {"protocol": "report", "batch": 36}
+                    names |= {"epoch_unit": "batch", "batch": 36}
                 accuracy = 0.25 + easiness[replicate] + values[replicate] - (epoch == 20) * 0.1
                 names |= {"epochs": epoch, "updates": epoch}
                 rows.append({**place, **names, "accuracy": accuracy})
@@ -96,7 +96,7 @@ def test_the_report_s_last_figure_stands_beside_ours_after_as_many_epochs():
 def test_sentences_tell_of_each_training_and_of_the_best_variant():
     made = history(siamese=LEVEL, whitening=AHEAD, root=LEVEL)
     siamese, variant = few_shot_sentences.sentences(few_shot_tables.summary(made, PUBLISHED))
-    assert "by protocol report with 36 pairs a batch" in siamese
+    assert "by epoch_unit report with 36 pairs a batch" in siamese
     assert "on the classes of training)" in siamese
     assert "After 20 epochs it is" in siamese
     assert "the 2018 report prints 0.400 to 0.490, on other images." in siamese

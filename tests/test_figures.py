@@ -19,10 +19,10 @@ PUBLISHED = Path(__file__).parents[1] / "workflow" / "published_2018.yaml"
 CLASSES = ["t-shirt", "trouser", "kurta & été"]
 STUDIES = {
     "one replicate": {0.01: 1, 0.001: 1},
-    "one size": {0.1: 3},
+    "one fraction": {0.1: 3},
     "one of each": {0.1: 1},
     "the default": {1: 1, 0.1: 3, 0.01: 5, 0.001: 10},
-    "many sizes": {0.5**power: 2 for power in range(12)},
+    "many fractions": {0.5**power: 2 for power in range(12)},
 }
 
 
@@ -32,36 +32,36 @@ def nothing_stays_open():
     plt.close("all")
 
 
-def runs_of(sizes: dict[float, int]) -> pd.DataFrame:
+def runs_of(fractions: dict[float, int]) -> pd.DataFrame:
     return pd.concat(
         store.with_names(
             make_runs(replicates, seed),
             {
                 "dataset": "clothes",
                 "backbone": "vgg16",
-                "size": float(size),
-                "training_samples": round(42000 * size),
+                "fraction": float(fraction),
+                "training_samples": round(42000 * fraction),
             },
         )
-        for seed, (size, replicates) in enumerate(sizes.items())
+        for seed, (fraction, replicates) in enumerate(fractions.items())
     )
 
 
-def history_of(sizes: dict[float, int], epochs: int = 8) -> pd.DataFrame:
+def history_of(fractions: dict[float, int], epochs: int = 8) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     head = {"layers": "100-50", "activation": "sigmoid", "learning_rate": 0.01}
     return pd.DataFrame(
         {
             "dataset": "clothes",
             "backbone": "vgg16",
-            "size": float(size),
+            "fraction": float(fraction),
             "replicate": replicate,
             "epoch": epoch,
             **head,
             "train_loss": 1 / epoch + rng.uniform(0, 0.01),
             "validation_loss": 1 + abs(epoch - 5) / 10 + rng.uniform(0, 0.01),
         }
-        for size, replicates in sizes.items()
+        for fraction, replicates in fractions.items()
         for replicate in range(replicates)
         for epoch in range(1, epochs + 1)
     )
@@ -70,9 +70,9 @@ def history_of(sizes: dict[float, int], epochs: int = 8) -> pd.DataFrame:
 CHOSEN = pd.Series({"layers": "100-50", "activation": "sigmoid", "learning_rate": 0.01})
 
 
-def learning_rates(sizes: dict[float, int], source: str = "fashion-mnist") -> Figure:
+def learning_rates(fractions: dict[float, int], source: str = "fashion-mnist") -> Figure:
     published = tables.read_published(PUBLISHED, "best_heads", {"clothes": source})
-    return figures.plot_learning_rates(runs_of(sizes), CHOSEN, published, 1 / 7)
+    return figures.plot_learning_rates(runs_of(fractions), CHOSEN, published, 1 / 7)
 
 
 def samples(_: dict[float, int] | None = None) -> Figure:
@@ -82,20 +82,22 @@ def samples(_: dict[float, int] | None = None) -> Figure:
     return figures.plot_samples(index, pixels, CLASSES, "clothes")
 
 
-def accuracy(sizes: dict[float, int], backbones: tuple[str, ...] = ("vgg16", "other")) -> Figure:
+def accuracy(
+    fractions: dict[float, int], backbones: tuple[str, ...] = ("vgg16", "other")
+) -> Figure:
     rng = np.random.default_rng(0)
     of_size = [
         {
             "dataset": dataset,
-            "size": float(size),
-            "training_per_class": round(6000 * size),
+            "fraction": float(fraction),
+            "training_per_class": round(6000 * fraction),
             "replicates": replicates,
         }
-        for size, replicates in sizes.items()
+        for fraction, replicates in fractions.items()
         for dataset in ("clothes", "faces")
     ]
     best = [
-        {"dataset": row["dataset"], "size": row["size"], "backbone": backbone}
+        {"dataset": row["dataset"], "fraction": row["fraction"], "backbone": backbone}
         | {"protocol": protocol, "validation_accuracy": mean}
         | {
             "published_validation_accuracy": 0.64
@@ -114,11 +116,11 @@ def accuracy(sizes: dict[float, int], backbones: tuple[str, ...] = ("vgg16", "ot
 ENDS = (("ci_low", -1), ("ci_high", 1))
 
 
-def selected_of(sizes: dict[float, int], protocol: str = "report") -> pd.DataFrame:
+def selected_of(fractions: dict[float, int], protocol: str = "same-images") -> pd.DataFrame:
     """Runs of each method of one dataset, two of them on two backbones."""
     rng = np.random.default_rng(0)
     names = [
-        ("none" if method in ("baseline", "report-like", "augmentation") else "vgg16", method)
+        ("none" if method in ("baseline", "baseline-2018", "augmentation") else "vgg16", method)
         for method in figures.METHODS
     ]
     return pd.DataFrame(
@@ -126,42 +128,42 @@ def selected_of(sizes: dict[float, int], protocol: str = "report") -> pd.DataFra
             "dataset": "clothes",
             "backbone": backbone,
             "method": method,
-            "size": float(size),
-            "labels": round(6000 * size),
+            "fraction": float(fraction),
+            "labels": round(6000 * fraction),
             "protocol": protocol,
             "replicate": replicate,
-            "accuracy": 0.85 + 0.1 * np.log10(size) + rng.normal(0, 0.02),
+            "accuracy": 0.85 + 0.1 * np.log10(fraction) + rng.normal(0, 0.02),
             "configurations": 3,
             "train_loss": 0.1,
             "levelled_off": True,
         }
         for backbone, method in [*names, ("other", "transfer")]
-        for size, replicates in sizes.items()
+        for fraction, replicates in fractions.items()
         for replicate in range(replicates)
     )
 
 
-def accuracies(sizes: dict[float, int], protocol: str = "report") -> pd.DataFrame:
+def accuracies(fractions: dict[float, int], protocol: str = "same-images") -> pd.DataFrame:
     printed = tables.read_published(PUBLISHED, "accuracy", {"clothes": "fashion-mnist"})
-    return comparison.accuracy(selected_of(sizes, protocol), printed, ["vgg16"])
+    return comparison.accuracy(selected_of(fractions, protocol), printed, ["vgg16"])
 
 
-def learning_curves(sizes: dict[float, int]) -> Figure:
-    return figures.plot_learning_curves(accuracies(sizes), 1 / 7)
+def learning_curves(fractions: dict[float, int]) -> Figure:
+    return figures.plot_learning_curves(accuracies(fractions), 1 / 7)
 
 
-def gains_table(sizes: dict[float, int]) -> pd.DataFrame:
+def gains_table(fractions: dict[float, int]) -> pd.DataFrame:
     printed = tables.read_published(PUBLISHED, "gains", {"clothes": "fashion-mnist"})
-    return comparison.gains(selected_of(sizes), printed, ["vgg16"], {})
+    return comparison.gains(selected_of(fractions), printed, ["vgg16"], {})
 
 
-def label_value(sizes: dict[float, int]) -> Figure:
-    return figures.plot_label_value(comparison.label_value(selected_of(sizes), 0))
+def label_value(fractions: dict[float, int]) -> Figure:
+    return figures.plot_label_value(comparison.label_value(selected_of(fractions), 0))
 
 
-def cost_table(sizes: dict[float, int]) -> pd.DataFrame:
-    rows = accuracies(sizes).rename(columns={"mean": "accuracy"})
-    return rows.assign(seconds=10 + 100 * rows["size"])
+def cost_table(fractions: dict[float, int]) -> pd.DataFrame:
+    rows = accuracies(fractions).rename(columns={"mean": "accuracy"})
+    return rows.assign(seconds=10 + 100 * rows["fraction"])
 
 
 def augmented(_: dict[float, int] | None = None) -> Figure:
@@ -171,14 +173,14 @@ def augmented(_: dict[float, int] | None = None) -> Figure:
 
 FIGURES = {
     "learning_curves": learning_curves,
-    "gains": lambda sizes: figures.plot_gains(gains_table(sizes)),
+    "gains": lambda fractions: figures.plot_gains(gains_table(fractions)),
     "label_value": label_value,
-    "cost": lambda sizes: figures.plot_cost(cost_table(sizes)),
+    "cost": lambda fractions: figures.plot_cost(cost_table(fractions)),
     "augmented": augmented,
     "accuracy": accuracy,
     "learning_rates": learning_rates,
-    "long_runs": lambda sizes: figures.plot_long_runs(history_of(sizes)),
-    "grid": lambda sizes: figures.plot_grid(runs_of(sizes), 1 / 7),
+    "long_runs": lambda fractions: figures.plot_long_runs(history_of(fractions)),
+    "grid": lambda fractions: figures.plot_grid(runs_of(fractions), 1 / 7),
     "samples": samples,
 }
 
@@ -220,7 +222,7 @@ def svg_text(path: Path) -> str:
 
 
 def test_text_stays_text_in_svg(tmp_path: Path):
-    figures.save(learning_rates(STUDIES["one size"]), tmp_path / "figure.svg")
+    figures.save(learning_rates(STUDIES["one fraction"]), tmp_path / "figure.svg")
     assert "validation accuracy" in svg_text(tmp_path / "figure.svg")
 
 
@@ -295,8 +297,8 @@ def test_a_configuration_in_words(layers: str, words: str):
 def test_the_smallest_sizes_head_is_the_one_shown():
     selections = pd.concat(
         [
-            selection.select_heads(make_runs(seed=seed)).assign(size=size)
-            for seed, size in enumerate((0.01, 0.001, 1.0))
+            selection.select_heads(make_runs(seed=seed)).assign(fraction=fraction)
+            for seed, fraction in enumerate((0.01, 0.001, 1.0))
         ],
         ignore_index=True,
     )
@@ -338,8 +340,8 @@ def test_long_runs_name_head_units_replicates_and_the_epoch_of_the_lowest_loss()
 
 
 def test_the_grid_has_every_head_and_size_with_its_mean():
-    sizes = {0.001: 2, 1.0: 1}
-    figure = figures.plot_grid(runs_of(sizes), 1 / 7)
+    fractions = {0.001: 2, 1.0: 1}
+    figure = figures.plot_grid(runs_of(fractions), 1 / 7)
     axes, bar = figure.axes
     title = axes.get_title()
     assert "clothes, features of vgg16: mean accuracy over replicates" in title
@@ -351,8 +353,8 @@ def test_the_grid_has_every_head_and_size_with_its_mean():
     assert len(set(heads)) == 18
     assert heads[0] == "(100) sigmoid 0.01"
     assert heads[-1] == "(100, 50, 25) elu 0.0001"
-    means = runs_of(sizes).groupby([*selection.CONFIGURATION, "size"], sort=False)
-    means = means["validation_accuracy"].mean().unstack("size")[[1.0, 0.001]]
+    means = runs_of(fractions).groupby([*selection.CONFIGURATION, "fraction"], sort=False)
+    means = means["validation_accuracy"].mean().unstack("fraction")[[1.0, 0.001]]
     assert [text.get_text() for text in axes.texts] == [
         f"{mean:.3f}" for mean in means.to_numpy().ravel()
     ]
@@ -374,7 +376,7 @@ def test_the_contact_sheet_has_a_named_row_a_class_and_shows_every_image_once():
 
 
 LEGEND = [
-    *["report-like, from scratch", "baseline, from scratch", "augmentation, from scratch"],
+    *["baseline-2018, from scratch", "baseline, from scratch", "augmentation, from scratch"],
     "linear-probe, vgg16",
     *["transfer, vgg16", "transfer, other", "transfer-extended, vgg16"],
     *["transfer-augmented, vgg16", "fine-tuning, vgg16", "random-weights, vgg16"],
@@ -402,14 +404,14 @@ def test_learning_curves_show_every_method_the_report_and_chance():
     assert (axes.get_xlabel(), axes.get_xscale()) == ("training images per class", "log")
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["6", "60", "600", "6,000"]
     assert hollow_in(axes) == [0.50, 0.51, 0.75, 0.76, 0.76, 0.78]
-    table = accuracies(STUDIES["the default"]).sort_values("size")
+    table = accuracies(STUDIES["the default"]).sort_values("fraction")
     (line,) = [line for line in axes.lines if line.get_label() == "transfer, other"]
     np.testing.assert_allclose(line.get_ydata(), table[table["backbone"] == "other"]["mean"])
     assert "95 % interval (Student's t)" in text_of(figure)
 
 
 def test_methods_are_told_apart_by_colour_and_marker_and_backbones_by_line():
-    (axes,) = learning_curves(STUDIES["one size"]).axes
+    (axes,) = learning_curves(STUDIES["one fraction"]).axes
     drawn = [line for line in axes.lines if line.get_label() in LEGEND]
     styles = [(line.get_color(), line.get_marker(), line.get_linestyle()) for line in drawn]
     assert len(set(styles)) == len(LEGEND)
@@ -425,8 +427,8 @@ def test_the_other_protocol_is_named_and_has_nothing_of_the_report():
 
 
 def test_gains_have_a_panel_a_backbone_and_intervals_only_where_there_are_replicates():
-    sizes = {1: 1, 0.1: 3, 0.01: 5}
-    figure = figures.plot_gains(gains_table(sizes))
+    fractions = {1: 1, 0.1: 3, 0.01: 5}
+    figure = figures.plot_gains(gains_table(fractions))
     assert [axes.get_title() for axes in figure.axes] == [
         "transfer from vgg16",
         "transfer from other",
@@ -435,13 +437,13 @@ def test_gains_have_a_panel_a_backbone_and_intervals_only_where_there_are_replic
     assert [tick.get_text() for tick in first.get_xticklabels()] == ["1 %", "10 %", "100 %"]
     assert first.get_ylabel() == "absolute gain\n(difference in validation accuracy)"
     assert legend_of(second) == [
-        *["over report-like", "over baseline", "over augmentation", "hollow: 2018 report"],
+        *["over baseline-2018", "over baseline", "over augmentation", "hollow: 2018 report"],
     ]
     assert hollow_in(first) == [-0.01, 0.02, 0.25, 0.27]
     assert hollow_in(second) == []
     for axes in figure.axes:
         segments = [segment for bars in axes.collections for segment in bars.get_segments()]
-        assert sum(len(segment) == 2 for segment in segments) == 3 * 2  # references, sizes
+        assert sum(len(segment) == 2 for segment in segments) == 3 * 2  # references, fractions
     assert "clothes: what transfer learning gains" in text_of(figure)
 
 
@@ -463,7 +465,7 @@ def test_labels_worth_has_a_line_of_no_gain_and_an_arrow_where_the_curve_ends():
 
 def test_cost_shows_all_methods_and_leaves_out_what_was_not_measured():
     table = cost_table({1: 1, 0.1: 3})
-    table.loc[(table["method"] == "baseline") & (table["size"] == 1), "seconds"] = np.nan
+    table.loc[(table["method"] == "baseline") & (table["fraction"] == 1), "seconds"] = np.nan
     figure = figures.plot_cost(table)
     (axes,) = figure.axes
     assert legend_of(axes) == LEGEND

@@ -10,7 +10,7 @@ import pytest
 from test_backbones import picture_rows
 from test_heads import Spy
 from transfer_gain.data import store
-from transfer_gain.data.sampling import Replicates, draw_samples, validation_halves
+from transfer_gain.data.sampling import Replicates, draw_samples, validation_roles
 from transfer_gain.evaluation.statistics import mean_interval
 from transfer_gain.features import backbones
 from transfer_gain.features.backbones import BackboneError
@@ -183,14 +183,14 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
     about = {"classes": list("abc")}
     store.write_arrays(files["images"], "pixels", (32, 32, 1), "|u1", [(index, pixels)], about)
     store.write_rows(draw_samples(index, 0.5, "toy", 2, 2018), files["samples"])
-    store.write_rows(validation_halves(index, "toy", 2018), files["halves"])
+    store.write_rows(validation_roles(index, "toy", 2018), files["halves"])
     cut = {"architecture": "VGG16", "layer": "block2_pool", "input_size": 32}
     features, weights = tmp_path / "features.parquet", tmp_path / "vgg16.weights.h5"
     keras.applications.VGG16(include_top=False, weights=None).save_weights(weights)
     backbones.extract(files["images"], weights, features, **cut, precision="float32", threads=1)
 
-    names = {"dataset": "toy", "backbone": "vgg16", "size": "0.5", "run": "refit"}
-    names |= {"protocol": "report", "method": "fine-tuning"}
+    names = {"dataset": "toy", "backbone": "vgg16", "fraction": "0.5", "run": "refit"}
+    names |= {"protocol": "same-images", "method": "fine-tuning"}
     common = {"names": names, "study_seed": 2018, "settings": SETTINGS | {"learning_rate": 0.001}}
     outputs = {
         rate: [tmp_path / f"{kind}-{rate}" for kind in ("runs", "history")]
@@ -218,6 +218,6 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
     counts = [column for column in head if column.endswith("_accuracy")]
     np.testing.assert_allclose(still[counts], head[counts], atol=1.01 / 15)  # a tie may turn
     assert (np.abs(tuned[scores] - head[scores]) > 1e-3).any(axis=None)
-    about = {**names, "size": 0.5, "precision": "float32", "learning_rate": 0.001, "epochs": 2}
+    about = {**names, "fraction": 0.5, "precision": "float32", "learning_rate": 0.001, "epochs": 2}
     assert tuned[list(about)].drop_duplicates().to_dict("records") == [about]
     assert set(store.read_rows(outputs[0.001][1])["epoch"]) == {1, 2}

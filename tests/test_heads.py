@@ -8,7 +8,7 @@ import pytest
 
 from toys import clouds
 from transfer_gain.data import store
-from transfer_gain.data.sampling import Replicates, draw_samples, validation_halves
+from transfer_gain.data.sampling import Replicates, draw_samples, validation_roles
 from transfer_gain.evaluation.statistics import mean_interval
 from transfer_gain.methods import heads
 from transfer_gain.seeds import run_seed
@@ -34,7 +34,7 @@ SCORES = ["train_accuracy", "train_loss", "validation_accuracy", "validation_los
 )
 def test_the_reports_parameter_counts(layers: list[int], count: int):
     parameters = heads.initial_parameters(np.random.default_rng(0), 2048, layers, 7)
-    assert sum(array.size for array in parameters) == count
+    assert sum(array.fraction for array in parameters) == count
     assert {array.dtype for array in parameters} == {np.dtype(np.float32)}
     assert not any(bias.any() for bias in parameters[1::2])
     for kernel in parameters[::2]:
@@ -184,7 +184,7 @@ def test_a_run_is_one_row_that_agrees_with_its_history():
     for rows in (runs, history):
         np.testing.assert_allclose(
             rows["validation_accuracy"],
-            selecting * rows["selection_accuracy"] + (1 - selecting) * rows["reporting_accuracy"],
+            selecting * rows["selection_accuracy"] + (1 - selecting) * rows["test_accuracy"],
         )
         for half, images in (("selection", 11), ("reporting", 20)):
             correct = rows[f"{half}_accuracy"] * images
@@ -217,12 +217,12 @@ def test_what_can_be_separated_is_learned_whole():
 
 def test_permuted_labels_bring_chance_and_true_ones_do_not():
     settings = SETTINGS | {"batch_size": 50, "min_updates": 300, "l2": 1e-4}
-    sizes = {"replicates": 8, "images": 210, "classes": 7, "validation": 1400}
-    runs, *_ = heads.train(clouds(**sizes, permuted=True), **settings)
+    fractions = {"replicates": 8, "images": 210, "classes": 7, "validation": 1400}
+    runs, *_ = heads.train(clouds(**fractions, permuted=True), **settings)
     _, low, high = mean_interval(runs["validation_accuracy"], level=0.999)
     assert low < 1 / 7 < high < 0.2
     assert (runs["train_accuracy"] > 0.3).all()  # it did learn its own labels
-    runs, *_ = heads.train(clouds(**sizes), **settings)
+    runs, *_ = heads.train(clouds(**fractions), **settings)
     assert (runs["validation_accuracy"] > 0.8).all()
 
 
@@ -256,7 +256,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
     about = {"precision": "bfloat16"}
     store.write_arrays(paths["features"], "features", (12,), "<f4", [(index, values)], about)
     store.write_rows(draw_samples(index, 0.5, "toy", 2, 2018), paths["samples"])
-    store.write_rows(validation_halves(index, "toy", 2018), paths["halves"])
+    store.write_rows(validation_roles(index, "toy", 2018), paths["halves"])
     return paths
 
 
@@ -269,7 +269,7 @@ def train_files(files: dict[str, Path], folder: Path) -> None:
             "dataset": "toy",
             "backbone": "vgg16",
             "method": "transfer",
-            "size": "0.5",
+            "fraction": "0.5",
             "run": "long",
             "protocol": "held-out",
         },
@@ -291,7 +291,7 @@ def test_rows_say_what_they_are_of_and_two_runs_write_the_same_bytes(files, tmp_
             "backbone": "vgg16",
             "precision": "bfloat16",
             "method": "transfer",
-            "size": 0.5,
+            "fraction": 0.5,
             "run": "long",
             "protocol": "held-out",
         }
@@ -299,7 +299,7 @@ def test_rows_say_what_they_are_of_and_two_runs_write_the_same_bytes(files, tmp_
     runs = store.read_rows(folders[0] / "runs.parquet")
     assert len(runs) == 2
     wanted = "layers activation learning_rate replicate epochs seed train_accuracy train_loss"
-    wanted += " validation_accuracy validation_loss selection_accuracy reporting_accuracy"
+    wanted += " validation_accuracy validation_loss selection_accuracy test_accuracy"
     assert set(wanted.split()) <= set(runs)
 
 

@@ -1,4 +1,4 @@
-"""Promises of the convolution with pooling: TensorFlow's own, at any size of its windows."""
+"""Promises of the convolution with pooling: TensorFlow's own, at any fraction of its windows."""
 
 import numpy as np
 import pytest
@@ -20,11 +20,11 @@ def by_tensorflow(tf, images, kernel, stride, pooling):
 
 def ours(images, kernel, stride, pooling):
     geometry = im2col.Geometry(kernel.shape[0], stride, pooling)
-    (patches,) = im2col.lay_out(images[None], geometry)
+    (patches,) = im2col.im2col(images[None], geometry)
     return im2col.convolve_and_pool(patches, kernel, pooling**2)
 
 
-# The default study's own windows and those of report-like.
+# The default study's own windows and those of baseline-2018.
 @example(sides=(64, 64), channels=1, kernel=5, stride=2, pooling=4)
 @example(sides=(64, 64), channels=1, kernel=5, stride=2, pooling=8)
 @example(sides=(3, 5), channels=3, kernel=7, stride=1, pooling=1)

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from toys import clouds
 from transfer_gain.data import store
-from transfer_gain.data.sampling import Replicates, draw_samples, validation_halves
+from transfer_gain.data.sampling import Replicates, draw_samples, validation_roles
 from transfer_gain.evaluation.statistics import mean_interval
 from transfer_gain.methods import linear_probe
 from transfer_gain.seeds import run_seed
@@ -75,12 +75,12 @@ def test_the_scale_of_features_does_not_matter(factor, tolerance):
 
 
 def test_permuted_labels_bring_chance_and_true_ones_do_not():
-    sizes = {"replicates": 8, "images": 200, "classes": 7, "width": 12, "validation": 1400}
-    fitted = linear_probe.fit(make_data(**sizes, permuted=True), [0.001], NAMES)
+    fractions = {"replicates": 8, "images": 200, "classes": 7, "width": 12, "validation": 1400}
+    fitted = linear_probe.fit(make_data(**fractions, permuted=True), [0.001], NAMES)
     _, low, high = mean_interval(fitted["validation_accuracy"], level=0.999)
     assert low < 1 / 7 < high < 0.2
     assert (fitted["train_accuracy"] > 0.2).all()  # it did fit its own labels
-    fitted = linear_probe.fit(make_data(**sizes), [0.001], NAMES)
+    fitted = linear_probe.fit(make_data(**fractions), [0.001], NAMES)
     assert (fitted["validation_accuracy"] > 0.4).all()
 
 
@@ -95,7 +95,7 @@ def test_rows_are_those_of_a_training_run():
     share = data.selection.mean()
     np.testing.assert_allclose(
         fitted["validation_accuracy"],
-        share * fitted["selection_accuracy"] + (1 - share) * fitted["reporting_accuracy"],
+        share * fitted["selection_accuracy"] + (1 - share) * fitted["test_accuracy"],
     )
 
 
@@ -121,8 +121,8 @@ def test_the_number_of_threads_changes_no_byte(tmp_path: Path):
         files["features"], "features", (700,), "<f4", [(index, data.features)], about
     )
     store.write_rows(draw_samples(index, 1, "toy", 1, 2018), files["samples"])
-    store.write_rows(validation_halves(index, "toy", 2018), files["halves"])
-    names = {"dataset": "toy", "backbone": "vgg16", "size": "1"}
+    store.write_rows(validation_roles(index, "toy", 2018), files["halves"])
+    names = {"dataset": "toy", "backbone": "vgg16", "fraction": "1"}
     contents = []
     for threads in (1, 2):
         runs = tmp_path / f"{threads}.parquet"
@@ -132,6 +132,6 @@ def test_the_number_of_threads_changes_no_byte(tmp_path: Path):
             )
         contents.append(runs.read_bytes())
     assert contents[0] == contents[1]
-    expected = {**names, "size": 1.0, "precision": "bfloat16", "method": "linear-probe"}
+    expected = {**names, "fraction": 1.0, "precision": "bfloat16", "method": "linear-probe"}
     expected |= {"run": "grid", "protocol": "both"}
     assert store.read_rows(runs)[list(expected)].to_dict("records") == [expected]

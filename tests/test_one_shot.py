@@ -129,7 +129,7 @@ def data(features: np.ndarray, labels: np.ndarray, replicates: int = 1) -> one_s
 @pytest.mark.parametrize("method", [*transforms.CONTROLS, *transforms.TRANSFORMATIONS])
 def test_permuted_labels_are_at_chance_within_the_interval(method):
     draw = rng(5)
-    features = draw.gamma(1, size=(80, 30)).astype(np.float32) + 3 * np.eye(30)[LABELS]
+    features = draw.gamma(1, fraction=(80, 30)).astype(np.float32) + 3 * np.eye(30)[LABELS]
     shuffled = data(features.astype(np.float32), draw.permutation(LABELS), replicates=3)
     rows, few_shot = transforms.evaluate(method, shuffled)
     # Tasks share images, so that they vary more than as many independent ones.
@@ -140,7 +140,7 @@ def test_permuted_labels_are_at_chance_within_the_interval(method):
 @pytest.mark.parametrize("method", [*transforms.CONTROLS, *transforms.TRANSFORMATIONS])
 def test_classes_far_apart_are_recognised(method):
     draw = rng(6)
-    features = draw.gamma(1, size=(80, 30)) + 40 * draw.integers(2, size=(10, 30))[LABELS]
+    features = draw.gamma(1, fraction=(80, 30)) + 40 * draw.integers(2, fraction=(10, 30))[LABELS]
     rows, few_shot = transforms.evaluate(method, data(features.astype(np.float32), LABELS))
     assert rows["accuracy"].item() > 0.97
     assert few_shot["accuracy"].item() > 0.97
@@ -268,7 +268,7 @@ def history(accuracies: dict[str, list[float]], **names) -> pd.DataFrame:
             rows.append(
                 {
                     **{"approach": "first", "trained_on": "faces", "tested_on": "faces"},
-                    **{"protocol": "report" if trained else "none", "batch": 36 * trained},
+                    **{"epoch_unit": "batch" if trained else "none", "batch": 36 * trained},
                     **{"backbone": "vgg16", "classes": "unseen", "method": method},
                     **{"epochs": 50 * trained, "updates": 50 * trained, "replicate": replicate},
                     **{"tasks": 2000, "accuracy": accuracy, "accuracy_320": accuracy},
@@ -324,8 +324,8 @@ def test_one_replicate_is_too_few_to_say():
 def test_the_untrained_network_stands_in_the_table_once():
     rows = pd.concat(
         [
-            history({"siamese-untrained": [0.18, 0.19]}).assign(protocol=protocol, batch=36)
-            for protocol in ("report", "long")
+            history({"siamese-untrained": [0.18, 0.19]}).assign(epoch_unit=epoch_unit, batch=36)
+            for epoch_unit in ("batch", "pass")
         ]
     )
     kept = few_shot_tables.once_untrained(pd.concat([rows, ROWS], ignore_index=True))

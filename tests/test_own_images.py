@@ -27,7 +27,7 @@ STUDY = {
         "vgg16": {"architecture": "VGG16", "layer": "block4_pool"},
         "random": {"architecture": "MobileNetV2", "weights": "none", "input_size": 96},
     },
-    "sizes": [{"fraction": 1, "replicates": 2}],
+    "fractions": [{"fraction": 1, "replicates": 2}],
     "heads": {
         "layers": [[10]],
         "activations": ["elu"],
@@ -35,12 +35,12 @@ STUDY = {
         "batch_size": 10,
         "min_updates": 40,
     },
-    "long_runs": {"sizes": []},
+    "long_runs": {"fractions": []},
 }
 
 
 def make_own_images(folder: Path) -> None:
-    """Make stripes and checks of many sizes and modes, and files that are no images."""
+    """Make stripes and checks of many fractions and modes, and files that are no images."""
     rng = np.random.default_rng(0)
     for name in ("checks", "stripes"):
         (folder / name).mkdir(parents=True)
@@ -87,11 +87,11 @@ def test_no_character_is_trained_on_and_validated_on(study: Path):
 
 
 def test_the_sizes_are_counted(tables):
-    sizes = tables["sizes"].set_index("dataset")
+    fractions = tables["fractions"].set_index("dataset")
     counts = ["training_per_class", "validation_per_class"]
-    assert sizes.loc["avatars", counts].tolist() == [10, 4]
-    assert sizes.loc["mine", counts].tolist() == [18, 6]
-    assert sizes.loc["peeps", ["training_samples", *counts]].tolist() == [35, 5, 0]
+    assert fractions.loc["avatars", counts].tolist() == [10, 4]
+    assert fractions.loc["mine", counts].tolist() == [18, 6]
+    assert fractions.loc["peeps", ["training_samples", *counts]].tolist() == [35, 5, 0]
 
 
 def test_what_is_no_image_is_listed(tables):

@@ -11,7 +11,7 @@ STUDY = {
     "results": "results/tiny",
     "datasets": {"avatars": {"source": "avatars", "training_per_class": 12}},
     "backbones": {"vgg16": {"architecture": "VGG16"}},
-    "sizes": [{"fraction": 1, "replicates": 1}],
+    "fractions": [{"fraction": 1, "replicates": 1}],
 }
 FAILS_TWICE = """
 from pathlib import Path

@@ -51,10 +51,12 @@ def test_the_time_left_follows_the_pace(handler, capsys, monkeypatch):
 def test_a_failed_job_is_told_with_its_log_s_last_lines(handler, capsys, tmp_path):
     log = tmp_path / "clothes.log"
     log.write_text("\n".join(f"line {number}." for number in range(100)))
-    start(handler, 2, "train_cnn", dataset="clothes")
-    handler.emit(record(LogEvent.JOB_ERROR, jobid=2, rule_name="train_cnn", log=[str(log)]))
+    start(handler, 2, "train_from_scratch", dataset="clothes")
+    handler.emit(
+        record(LogEvent.JOB_ERROR, jobid=2, rule_name="train_from_scratch", log=[str(log)])
+    )
     said = capsys.readouterr().err
-    assert "train_cnn clothes failed." in said
+    assert "train_from_scratch clothes failed." in said
     assert str(log) in said
     assert "line 99." in said
     assert "line 50." not in said
@@ -70,8 +72,8 @@ def test_what_is_wrong_is_passed_on_and_chatter_is_not(handler, capsys):
 
 def test_what_control_c_has_ended_did_not_fail(handler, capsys, monkeypatch):
     monkeypatch.setattr(progress.messages, "interrupted", lambda: True)
-    start(handler, 2, "train_cnn", dataset="clothes")
-    handler.emit(record(LogEvent.JOB_ERROR, jobid=2, rule_name="train_cnn", log=[]))
+    start(handler, 2, "train_from_scratch", dataset="clothes")
+    handler.emit(record(LogEvent.JOB_ERROR, jobid=2, rule_name="train_from_scratch", log=[]))
     told = "WorkflowError:\nAt least one job did not complete successfully."
     handler.emit(record(level=logging.ERROR, text=told))
     assert capsys.readouterr().err == ""

@@ -125,8 +125,8 @@ def test_cells(value, shown):
 
 
 def test_the_templates_of_captions_are_all_plain():
-    folder = Path(report.__file__).parents[1] / "report"
-    wildcards = {"dataset": "clothes", "backbone": "vgg16", "protocol": "report"}
+    folder = Path(report.__file__).parents[1] / "same-images"
+    wildcards = {"dataset": "clothes", "backbone": "vgg16", "protocol": "same-images"}
     wildcards |= {"approach": "first"}
     for template in folder.glob("*.rst"):
         text = report.caption(template, wildcards)
@@ -166,7 +166,7 @@ def test_an_unknown_kind_of_figure_has_no_words_of_its_own():
 
 @pytest.fixture(scope="module")
 def file(html: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("report") / "report.html"
+    path = tmp_path_factory.mktemp("same-images") / "report.html"
     path.write_text(html)
     return path
 

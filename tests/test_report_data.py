@@ -45,17 +45,17 @@ def test_the_archives_give_tables_1_and_2_row_for_row(tmp_path: Path):
     del study["datasets"]["clothes"]
     write_ferg(folder / study["datasets"]["expressions"]["path"])
     write_jaffe(folder / study["datasets"]["japanese"]["path"])
-    table = f"{study['results']}/tables/sizes.csv"
+    table = f"{study['results']}/tables/fractions.csv"
     done = snakemake(folder, "--cores", "2", table, study=study, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
-    sizes = pd.read_csv(folder / table)
+    fractions = pd.read_csv(folder / table)
     counts = ["training_samples", "training_per_class", "validation_samples"]
     counts += ["validation_per_class"]
-    published = yaml.safe_load((ROOT / "workflow/published_2018.yaml").read_text())["sizes"]
+    published = yaml.safe_load((ROOT / "workflow/published_2018.yaml").read_text())["fractions"]
     for printed in (row for row in published if row["dataset"] == "expressions"):
-        (ours,) = sizes[(sizes["dataset"] == "expressions") & (sizes["size"] == printed["size"])][
-            counts
-        ].to_dict("records")
+        (ours,) = fractions[
+            (fractions["dataset"] == "expressions") & (fractions["fraction"] == printed["fraction"])
+        ][counts].to_dict("records")
         assert ours == {name: printed[name] for name in counts}
-    (japanese,) = sizes[sizes["dataset"] == "japanese"].to_dict("records")
+    (japanese,) = fractions[fractions["dataset"] == "japanese"].to_dict("records")
     assert (japanese["training_samples"], japanese["training_per_class"]) == (203, 29)

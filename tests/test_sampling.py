@@ -15,7 +15,7 @@ from transfer_gain.data.sampling import (
     draw_samples,
     read_replicates,
     shuffled_batches,
-    validation_halves,
+    validation_roles,
 )
 from transfer_gain.data.sources.base import Item, SourceError
 from transfer_gain.data.splits import draw_split
@@ -89,7 +89,7 @@ def test_a_seed_is_the_same_on_every_machine_and_in_every_release():
 
 
 def test_a_run_seed_fits_a_signed_column_and_differs_between_runs():
-    seeds = {run_seed(2018, "clothes", size, n) for size in ("1", "0.1") for n in range(50)}
+    seeds = {run_seed(2018, "clothes", fraction, n) for fraction in ("1", "0.1") for n in range(50)}
     assert len(seeds) == 100
     assert all(0 <= seed < 2**63 for seed in seeds)
     assert max(seeds) > 2**53  # all bits are used
@@ -337,7 +337,7 @@ def test_the_reports_counts():
 @given(class_counts, st.integers(0, 2**40))
 def test_halves_hold_every_validation_image_once_and_half_of_each_class(per_class, seed):
     index = make_index([2] * len(per_class), per_class)
-    halves = validation_halves(index, "clothes", seed)
+    halves = validation_roles(index, "clothes", seed)
     validation = index[index["split"] == store.VALIDATION]
     assert halves["image_id"].tolist() == validation["image_id"].tolist()
     assert set(halves["half"]) <= {"selection", "reporting"}
@@ -349,7 +349,7 @@ def test_halves_hold_every_validation_image_once_and_half_of_each_class(per_clas
 def test_halves_are_drawn_anew_by_dataset_and_seed():
     index = make_index([1], [40])
     halves = [
-        tuple(validation_halves(index, dataset, seed)["half"])
+        tuple(validation_roles(index, dataset, seed)["half"])
         for dataset, seed in (("clothes", 1), ("clothes", 1), ("clothes", 2), ("avatars", 1))
     ]
     assert halves[0] == halves[1]
@@ -394,7 +394,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
     ]
     store.write_arrays(paths["features"], "features", (4,), "<f4", batches, {})
     store.write_rows(draw_samples(index, 0.25, "clothes", 4, 2018), paths["samples"])
-    store.write_rows(validation_halves(index, "clothes", 2018), paths["halves"])
+    store.write_rows(validation_roles(index, "clothes", 2018), paths["halves"])
     return paths
 
 
@@ -402,7 +402,7 @@ def test_replicates_have_exactly_the_features_of_their_samples(files: dict[str, 
     index = store.read_index(files["features"])
     arrays = store.read_arrays(files["features"])
     of_image = dict(zip(index["image_id"], zip(arrays, index["label"], strict=True), strict=True))
-    samples, halves = store.read_rows(files["samples"]), store.read_rows(files["halves"])
+    samples, validation_roles = store.read_rows(files["samples"]), store.read_rows(files["halves"])
     data = read_replicates(**files)
     assert data.samples.shape == (4, 15)
     assert data.classes == 3
@@ -415,7 +415,11 @@ def test_replicates_have_exactly_the_features_of_their_samples(files: dict[str, 
             assert data.labels[row] == of_image[image][1] == label
     assert len(data.validation) == 21
     for row, selects, image, half in zip(
-        data.validation, data.selection, halves["image_id"], halves["half"], strict=True
+        data.validation,
+        data.selection,
+        validation_roles["image_id"],
+        validation_roles["half"],
+        strict=True,
     ):
         np.testing.assert_array_equal(data.features[row], of_image[image][0])
         assert data.labels[row] == of_image[image][1]

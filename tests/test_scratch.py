@@ -12,7 +12,7 @@ import pytest
 from test_heads import Spy
 from transfer_gain.config import study
 from transfer_gain.data import store
-from transfer_gain.data.sampling import Replicates, draw_samples, validation_halves
+from transfer_gain.data.sampling import Replicates, draw_samples, validation_roles
 from transfer_gain.evaluation.statistics import mean_interval
 from transfer_gain.methods import scratch
 
@@ -102,7 +102,7 @@ def twin(image: tuple[int, ...], network: dict, parameters: list[np.ndarray], l2
     [
         # 64 pixels: stride 2, then pooled by 4, leaves 8 by 8 of 32 filters.
         ("baseline", [(5, 5, 1, 32), (2048, 100), (100, 7)], 832 + 205_607),
-        ("report-like", [(5, 5, 1, 8), (128, 7)], 208 + 903),
+        ("baseline-2018", [(5, 5, 1, 8), (128, 7)], 208 + 903),
     ],
 )
 def test_the_default_networks_have_known_shapes(method, kernels, count):
@@ -110,7 +110,7 @@ def test_the_default_networks_have_known_shapes(method, kernels, count):
     drawn = scratch.initial_parameters(np.random.default_rng(0), (64, 64, 1), 7, **shape)
     assert [array.shape for array in drawn[::2]] == kernels
     assert [array.shape for array in drawn[1::2]] == [kernel[-1:] for kernel in kernels]
-    assert sum(array.size for array in drawn) == count
+    assert sum(array.fraction for array in drawn) == count
     assert {array.dtype for array in drawn} == {np.dtype(np.float32)}
     assert not any(bias.any() for bias in drawn[1::2])
     for kernel in drawn[::2]:  # Glorot & Bengio's limit, of a window's fans
@@ -198,20 +198,20 @@ def test_what_can_be_separated_is_learned_whole():
 
 def test_permuted_labels_bring_chance_and_true_ones_do_not():
     settings = SETTINGS | LONGER | {"network": NETWORK | {"units": [20], "activation": "elu"}}
-    sizes = {"replicates": 5, "images": 150, "classes": 5, "validation": 800, "brightness": 60}
-    runs = scratch.train(make_pictures(**sizes, permuted=True), **settings).runs
+    fractions = {"replicates": 5, "images": 150, "classes": 5, "validation": 800, "brightness": 60}
+    runs = scratch.train(make_pictures(**fractions, permuted=True), **settings).runs
     _, low, high = mean_interval(runs["validation_accuracy"], level=0.999)
     assert low < 1 / 5 < high < 0.26
     assert (runs["train_accuracy"] > 0.4).all()  # it did learn its own labels
-    runs = scratch.train(make_pictures(**sizes), **settings).runs
+    runs = scratch.train(make_pictures(**fractions), **settings).runs
     assert (runs["validation_accuracy"] > 0.6).all()
 
 
 def test_permuted_labels_bring_augmentation_to_chance():
     settings = SETTINGS | LONGER | {"network": NETWORK | {"units": [20], "activation": "elu"}}
-    sizes = {"replicates": 5, "images": 150, "classes": 5, "validation": 800, "brightness": 60}
+    fractions = {"replicates": 5, "images": 150, "classes": 5, "validation": 800, "brightness": 60}
     ranges = {"rotation": 10, "shift": 0.1, "zoom": 0.1, "shear": 5, "flip": True}
-    runs = scratch.train(make_pictures(**sizes, permuted=True), ranges=ranges, **settings).runs
+    runs = scratch.train(make_pictures(**fractions, permuted=True), ranges=ranges, **settings).runs
     _, low, high = mean_interval(runs["validation_accuracy"], level=0.999)
     assert low < 1 / 5 < high
 
@@ -232,7 +232,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
     )
     store.write_arrays(paths["images"], "pixels", (9, 9, 1), "|u1", [(index, data.features)], {})
     store.write_rows(draw_samples(index, 0.1, "toy", 2, 2018), paths["samples"])
-    store.write_rows(validation_halves(index, "toy", 2018), paths["halves"])
+    store.write_rows(validation_roles(index, "toy", 2018), paths["halves"])
     return paths
 
 
@@ -252,7 +252,7 @@ def test_rows_say_what_they_are_of_and_two_runs_write_the_same_bytes(
         scratch.train_files(
             **files,
             **outputs,
-            names={"dataset": "toy", "method": method, "size": "0.1"},
+            names={"dataset": "toy", "method": method, "fraction": "0.1"},
             study_seed=2018,
             settings={name: value for name, value in SETTINGS.items() if name != "seed_names"},
             ranges=ranges,
@@ -260,7 +260,7 @@ def test_rows_say_what_they_are_of_and_two_runs_write_the_same_bytes(
         contents.append([path.read_bytes() for path in outputs.values()])
     assert contents[0] == contents[1]
     about = {"dataset": "toy", "backbone": "none", "precision": "float32", "method": method}
-    about |= {"size": 0.1, "run": "grid", "protocol": "both", "layers": "conv4x3s1p3-6"}
+    about |= {"fraction": 0.1, "run": "grid", "protocol": "both", "layers": "conv4x3s1p3-6"}
     about |= {"activation": "relu", "learning_rate": 0.01, "l2": 0.01}
     for path in outputs.values():
         assert store.read_rows(path)[list(about)].drop_duplicates().to_dict("records") == [about]

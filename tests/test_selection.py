@@ -20,7 +20,7 @@ HEADS = [
     for activation in ("sigmoid", "elu")
     for rate in (0.01, 0.001, 0.0001)
 ]
-ACCURACIES = ["validation_accuracy", "selection_accuracy", "reporting_accuracy"]
+ACCURACIES = ["validation_accuracy", "selection_accuracy", "test_accuracy"]
 LOSSES = ["validation_loss", "selection_loss"]
 
 
@@ -60,7 +60,7 @@ def test_the_best_has_the_highest_mean_then_the_lowest_loss_then_stands_first(
 ):
     runs = make_runs(replicates, seed, steps)
     selected = selection.select_heads(runs)
-    assert selected["protocol"].tolist() == ["report", "held-out"]
+    assert selected["protocol"].tolist() == ["same-images", "held-out"]
     assert selected["configurations"].tolist() == [18, 18]
     # The rule again, in plain Python and exact fractions.
     columns = [*ACCURACIES, *LOSSES]
@@ -85,7 +85,7 @@ def test_ties_go_to_the_lower_loss_and_then_to_the_config():
     for protocol in selection.PROTOCOLS:
         assert chosen(selection.select_heads(runs), protocol) == HEADS[11]
     set_head(runs, HEADS[4], validation_accuracy=[0.5, 0.5, 0.51], validation_loss=9)
-    assert chosen(selection.select_heads(runs), "report") == HEADS[4]
+    assert chosen(selection.select_heads(runs), "same-images") == HEADS[4]
     assert chosen(selection.select_heads(runs), "held-out") == HEADS[11]
 
 
@@ -108,35 +108,35 @@ def test_the_reporting_half_never_selects(seed):
     runs = make_runs(seed=seed)
     before = selection.select_heads(runs)
     rng = np.random.default_rng(seed + 1)
-    for column in ("reporting_accuracy", "validation_accuracy", "validation_loss"):
+    for column in ("test_accuracy", "validation_accuracy", "validation_loss"):
         runs[column] = rng.uniform(0, 1, len(runs))
     after = selection.select_heads(runs)
     pd.testing.assert_frame_equal(after.iloc[1:], before.iloc[1:])  # the held-out protocol
     selects, reports = selection.PROTOCOLS["held-out"]
-    assert (selects, reports) == ("selection_accuracy", "reporting_accuracy")
+    assert (selects, reports) == ("selection_accuracy", "test_accuracy")
 
 
 def test_what_is_compared_has_the_accuracy_that_its_protocol_reports():
-    grid = make_runs(2).assign(dataset="toy", backbone="vgg16", method="transfer", size=0.1)
+    grid = make_runs(2).assign(dataset="toy", backbone="vgg16", method="transfer", fraction=0.1)
     grid = grid.assign(run="grid", train_loss=0.1, levelled_off=True, updates=1000)
-    ahead = {"validation_accuracy": 1.01, "selection_accuracy": 1.01, "reporting_accuracy": 0.2}
-    behind = {"validation_accuracy": 1.03, "selection_accuracy": 0.9, "reporting_accuracy": 0.3}
+    ahead = {"validation_accuracy": 1.01, "selection_accuracy": 1.01, "test_accuracy": 0.2}
+    behind = {"validation_accuracy": 1.03, "selection_accuracy": 0.9, "test_accuracy": 0.3}
     set_head(grid, HEADS[5], **ahead)  # selected by the one half
     set_head(grid, HEADS[7], **behind)  # selected by all validation images
     refit = grid.iloc[:2].assign(run="refit", method="transfer-augmented")
     refits = pd.concat(
-        refit.assign(protocol=protocol, validation_accuracy=0.71, reporting_accuracy=reports)
-        for protocol, reports in (("report", 0.72), ("held-out", 0.73))
+        refit.assign(protocol=protocol, validation_accuracy=0.71, test_accuracy=reports)
+        for protocol, reports in (("same-images", 0.72), ("held-out", 0.73))
     )
-    long = refit.assign(run="long", protocol="report")
-    labels = pd.DataFrame({"dataset": ["toy"], "size": [0.1], "training_per_class": [600]})
+    long = refit.assign(run="long", protocol="same-images")
+    labels = pd.DataFrame({"dataset": ["toy"], "fraction": [0.1], "training_per_class": [600]})
     selected = selection.select_runs(pd.concat([grid, refits, long], ignore_index=True), labels)
     assert [*selected] == selection.SELECTED
     found = selected.groupby(["method", "protocol"])["accuracy"].unique().map(list).to_dict()
     assert found == {
-        ("transfer", "report"): [1.03],
+        ("transfer", "same-images"): [1.03],
         ("transfer", "held-out"): [0.2],
-        ("transfer-augmented", "report"): [0.71],
+        ("transfer-augmented", "same-images"): [0.71],
         ("transfer-augmented", "held-out"): [0.73],
     }
     assert (selected["labels"] == 600).all()

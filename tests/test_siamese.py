@@ -156,16 +156,18 @@ def test_the_penalty_is_on_both_kernels_and_no_bias(siamese, losses):
 @pytest.mark.parametrize("method", BY_GRADIENTS)
 def test_near_the_identity_has_a_penalty_of_its_own(metric_learning, losses, monkeypatch, method):
     for l2, stay in ((0, 0), (1, 0), (0, 1)):
-        monkeypatch.setattr(metric_learning, "STAY", stay)
+        monkeypatch.setattr(metric_learning, "DISTANCE_PENALTY", stay)
         settings = {"batch_size": 16, "updates": 1, "learning_rate": 0.01, "l2": l2}
         names = (1, "faces", "faces")
         metric_learning.train(data(clustered(), LABELS), method, seed_names=names, **settings)
-    none, by_l2, by_stay = losses
+    none, by_l2, by_distance = losses
     if method == metric_learning.NEAR_IDENTITY:
-        assert (by_l2 - none, by_stay - none) == pytest.approx((0, 0.25 * 2 * 20 * 20), rel=1e-5)
+        assert (by_l2 - none, by_distance - none) == pytest.approx(
+            (0, 0.25 * 2 * 20 * 20), rel=1e-5
+        )
     else:
         squares = 0.25 * 2 * 20 * metric_learning.DIMENSIONS
-        assert (by_l2 - none, by_stay - none) == pytest.approx((squares, 0), rel=1e-5)
+        assert (by_l2 - none, by_distance - none) == pytest.approx((squares, 0), rel=1e-5)
 
 
 def of_labels_that_mean_nothing(seed: int) -> one_shot.Data:

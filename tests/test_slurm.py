@@ -33,14 +33,14 @@ STUDY = {
         "avatars": {"source": "avatars", "training_per_class": 12, "validation_per_class": 10}
     },
     "backbones": {"vgg16": {"architecture": "VGG16"}},
-    "sizes": [{"fraction": 1, "replicates": 2}, {"fraction": 0.5, "replicates": 2}],
+    "fractions": [{"fraction": 1, "replicates": 2}, {"fraction": 0.5, "replicates": 2}],
     "heads": {
         "layers": [[20]],
         "activations": ["elu"],
         "learning_rates": [0.01, 0.001],
         "min_updates": 40,
     },
-    "long_runs": {"sizes": [0.5], "epochs": 5},
+    "long_runs": {"fractions": [0.5], "epochs": 5},
     "transfer_augmented": {"up_to": 0.5, "copies": 1},
     "linear_probe": {"up_to": 1},
 }

@@ -41,7 +41,7 @@ def results(study: Path) -> Path:
 def test_every_table_has_its_rows(results: Path):
     tables = {path.stem: pd.read_csv(path) for path in (results / "tables").glob("*.csv")}
     assert set(tables) == {
-        *["best_heads", "cost", "history", "runs", "sizes", "skipped"],
+        *["best_heads", "cost", "history", "runs", "fractions", "skipped"],
         *["selected", "accuracy", "gains", "hypotheses", "label_value"],
         *["one_shot", "few_shot", "one_shot_summary", "similarity"],
     }
@@ -50,7 +50,7 @@ def test_every_table_has_its_rows(results: Path):
         ("grid", "transfer"): 4 * (2 + 3),
         ("grid", "baseline"): 2 + 2 * 3,  # one rate at 100 %, two at 10 %
         ("grid", "augmentation"): 2 + 2 * 3,
-        ("grid", "report-like"): 3,
+        ("grid", "baseline-2018"): 3,
         ("grid", "linear-probe"): 4 * (2 + 3),
         ("refit", "transfer-augmented"): 2 * 3,
         ("refit", "transfer-extended"): 2 * 3,
@@ -59,14 +59,14 @@ def test_every_table_has_its_rows(results: Path):
     }
     assert len(tables["best_heads"]) == 2 * 2
     assert len(tables["accuracy"]) == 2 * (2 * 4 + 4)
-    sizes = tables["sizes"].query("dataset == 'clothes'")
-    assert sizes["training_samples"].tolist() == [1400, 140]
-    assert (sizes["validation_samples"] == 420).all()
+    fractions = tables["fractions"].query("dataset == 'clothes'")
+    assert fractions["training_samples"].tolist() == [1400, 140]
+    assert (fractions["validation_samples"] == 420).all()
     # What serves both protocols is part of the cost of each.
     cost = tables["cost"].astype({"protocol": "str"}).fillna({"protocol": ""})
     protocols = cost.groupby("rule")["protocol"].unique().map(set)
     assert protocols["extract_copies"] == protocols["train_head"] == {""}
-    assert protocols["refit_head"] == {"report", "held-out"}
+    assert protocols["refit_head"] == {"same-images", "held-out"}
     for path in (results / "tables").glob("*.parquet"):
         assert pd.read_parquet(path).to_csv(index=False) == path.with_suffix(".csv").read_text()
 
@@ -74,7 +74,7 @@ def test_every_table_has_its_rows(results: Path):
 def test_one_shot_learning_stands_beside_its_controls(results: Path):
     tables = results / "tables"
     one_shot = pd.read_csv(tables / "one_shot.csv")
-    assert {*one_shot["protocol"]} == {"report", "long", "none"}
+    assert {*one_shot["protocol"]} == {"same-images", "long", "none"}
     assert {*one_shot["method"]} == {
         *["l1", "cosine", "prototype", "siamese-untrained", "siamese"],
         *["within-class-whitening", "supervised-contrastive"],
@@ -83,9 +83,9 @@ def test_one_shot_learning_stands_beside_its_controls(results: Path):
     assert (one_shot["chance"] == 1 / 7).all()
     courses = one_shot.query("method == 'siamese'").groupby(["approach", "protocol"])["epochs"]
     assert courses.nunique().to_dict() == {
-        ("first", "report"): 4,
+        ("first", "same-images"): 4,
         ("first", "long"): 2,
-        ("second", "report"): 2,
+        ("second", "same-images"): 2,
         ("second", "long"): 2,
     }
     summary = pd.read_csv(tables / "one_shot_summary.csv")
@@ -106,7 +106,7 @@ def test_one_shot_learning_stands_beside_its_controls(results: Path):
 
 def test_transfer_learns_the_clothes(results: Path):
     best = pd.read_csv(results / "tables" / "best_heads.csv").query("protocol == 'report'")
-    accuracy = best.set_index("size")["validation_accuracy"]
+    accuracy = best.set_index("fraction")["validation_accuracy"]
     assert accuracy[1.0] > 0.72
     assert accuracy[0.1] > 0.62
     assert accuracy[1.0] > accuracy[0.1]
@@ -119,7 +119,7 @@ def test_every_figure_is_there_in_both_formats(results: Path):
     stems |= {
         f"{name}_clothes_{protocol}"
         for name in ("learning_curves", "gains", "label_value", "cost")
-        for protocol in ("report", "held-out")
+        for protocol in ("same-images", "held-out")
     }
     stems |= {"samples_avatars", "samples_peeps", "one_shot_tasks", "similarity", "class_map"}
     stems |= {"distance_and_gain"}
@@ -209,13 +209,13 @@ def test_every_job_left_a_log_and_a_benchmark(results: Path):
 
 def test_a_run_of_the_grid_and_a_long_run_are_told_apart(results: Path):
     runs = pd.read_csv(results / "tables" / "runs.csv")
-    names = ["dataset", "backbone", "method", "size", "run", "protocol", "replicate"]
+    names = ["dataset", "backbone", "method", "fraction", "run", "protocol", "replicate"]
     configuration = ["layers", "activation", "learning_rate", "l2"]
     assert not runs.duplicated([*names, *configuration]).any()
     assert runs.groupby("run")["protocol"].unique().map(set).to_dict() == {
         "grid": {"both"},
-        "refit": {"report", "held-out"},
-        "long": {"report", "held-out"},
+        "refit": {"same-images", "held-out"},
+        "long": {"same-images", "held-out"},
     }
 
 
@@ -248,12 +248,12 @@ def test_one_core_gives_the_same_bytes_as_two(study: Path, results: Path, tmp_pa
     folder = copy_checkout(tmp_path)
     shutil.copytree(study / "resources", folder / "resources")
     one_of_a_kind = [
-        "cnns/clothes/augmentation/size=0.1/learning_rate=0.01/epochs=20/history.parquet",
+        "cnns/clothes/augmentation/fraction=0.1/learning_rate=0.01/epochs=20/history.parquet",
         *[
-            f"refits/clothes/vgg16-auto/{method}/size=0.1/protocol=held-out/history.parquet"
+            f"refits/clothes/vgg16-auto/{method}/fraction=0.1/protocol=held-out/history.parquet"
             for method in ("transfer-augmented", "fine-tuning")
         ],
-        "probes/clothes/vgg16-auto/size=0.1/runs.parquet",
+        "probes/clothes/vgg16-auto/fraction=0.1/runs.parquet",
     ]
     wanted = [str((results / name).relative_to(study)) for name in one_of_a_kind]
     done = run(folder, "--cores", "1", *wanted)

@@ -79,14 +79,14 @@ def test_two_groups_are_welchs_test():
 
 
 def test_the_slope_is_the_least_squares_line_through_means_however_many_replicates():
-    sizes, gains = [-3, -2, -1, 0], [0.3, 0.2, 0.15, 0.02]
+    fractions, gains = [-3, -2, -1, 0], [0.3, 0.2, 0.15, 0.02]
     groups = [
         gain + np.linspace(-0.01, 0.01, count)
         for gain, count in zip(gains, (10, 5, 3, 2), strict=True)
     ]
-    slope = statistics.contrast(groups, statistics.slope_weights(sizes))
-    assert slope.estimate == pytest.approx(np.polyfit(sizes, gains, 1)[0])
-    # Over two sizes it is their contrast, by the distance between them.
+    slope = statistics.contrast(groups, statistics.slope_weights(fractions))
+    assert slope.estimate == pytest.approx(np.polyfit(fractions, gains, 1)[0])
+    # Over two fractions it is their contrast, by the distance between them.
     line = statistics.contrast(groups[1:4:2], statistics.slope_weights([-2, 0]))
     welch = statistics.contrast(groups[1:4:2], [-1, 1])
     assert line[:3] == pytest.approx(np.array(welch[:3]) / 2)
@@ -223,7 +223,7 @@ SPREADS, COUNTS, TRUE = (0.04, 0.02, 0.01), (10, 5, 3), (0.25, 0.15, 0.1)
 
 
 def studies_of_sizes(nested: float) -> list[list[np.ndarray]]:
-    """2,000 studies' gains at three sizes; `nested` correlates a replicate's neighbouring sizes."""
+    """2,000 studies' gains at three fractions; `nested` correlates a replicate's neighbouring fractions."""
     rng = np.random.default_rng(2018)
     result = []
     for _ in range(2000):
@@ -266,7 +266,7 @@ def test_what_was_not_tested_is_not_counted():
     corrected = statistics.holm([np.nan, 0.01, np.nan, 0.04])
     np.testing.assert_allclose(corrected, [np.nan, 0.02, np.nan, 0.04])
     assert np.isnan(statistics.holm([np.nan])).all()
-    assert statistics.holm([]).size == 0
+    assert statistics.holm([]).fraction == 0
 
 
 @given(st.lists(st.floats(0, 1), max_size=8), st.floats(0.001, 0.999))

@@ -30,7 +30,7 @@ def rows_of(table: str) -> list[tuple]:
 
 def test_tables_1_and_2_are_as_printed():
     counts = [(1, 42000, 6000), (0.1, 4200, 600), (0.01, 420, 60), (0.001, 42, 6)]
-    assert rows_of("sizes") == [
+    assert rows_of("fractions") == [
         (dataset, *count, validation, validation // 7)
         for dataset, validation in (("clothes", 7000), ("expressions", 6300))
         for count in counts
@@ -67,15 +67,15 @@ def test_table_5_is_as_printed():
 
 
 def test_table_4_gives_table_5():
-    accuracy = {(row["dataset"], row["size"]): row for row in REPORT["accuracy"]}
+    accuracy = {(row["dataset"], row["fraction"]): row for row in REPORT["accuracy"]}
     for gain in REPORT["gains"]:
-        row = accuracy[gain["dataset"], gain["size"]]
+        row = accuracy[gain["dataset"], gain["fraction"]]
         transfer, reference = row["transfer"], row[gain["reference"]]
         assert math.isclose(gain["relative_gain"], transfer / reference, abs_tol=0.01)
         assert math.isclose(gain["absolute_gain"], transfer - reference, abs_tol=1e-9)
 
 
-@pytest.mark.parametrize("table", ["sizes", "best_heads", "accuracy", "gains"])
+@pytest.mark.parametrize("table", ["fractions", "best_heads", "accuracy", "gains"])
 def test_only_the_reports_own_data_have_published_values(table: str):
     ours = {
         "garments": "fashion-mnist",
@@ -96,7 +96,7 @@ def test_only_the_reports_own_data_have_published_values(table: str):
     assert list(none) == list(REPORT[table][0])
 
 
-# --- sizes
+# --- fractions
 
 
 def test_sizes_are_counted_from_rows():
@@ -107,11 +107,11 @@ def test_sizes_are_counted_from_rows():
         }
     )
     samples = pd.DataFrame({"replicate": [0] * 7 + [1] * 7, "label": [0, 0, 0, 0, 1, 1, 1] * 2})
-    table = tables.sizes(index, samples, "clothes", 0.13)
+    table = tables.fractions(index, samples, "clothes", 0.13)
     assert table.to_dict("records") == [
         {
             "dataset": "clothes",
-            "size": 0.13,
+            "fraction": 0.13,
             "training_samples": 7,
             "training_per_class": 4,  # 3.5 on average
             "validation_samples": 9,
@@ -126,7 +126,7 @@ def test_without_samples_all_training_images_are_counted():
     index = pd.DataFrame(
         {"split": [store.TRAINING] * 5 + [store.VALIDATION] * 2, "label": [0, 0, 0, 1, 1, 0, 0]}
     )
-    (row,) = tables.sizes(index, None, "toy", 1.0).to_dict("records")
+    (row,) = tables.fractions(index, None, "toy", 1.0).to_dict("records")
     assert (row["training_samples"], row["training_per_class"]) == (5, 2)  # 2.5
     assert (row["validation_samples"], row["validation_per_class"]) == (2, 1)
 
@@ -142,13 +142,13 @@ def test_chance_is_what_a_constant_guess_scores():
 
 
 def make_case() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Runs and selections of two datasets and two sizes."""
+    """Runs and selections of two datasets and two fractions."""
     runs, selections = [], []
-    for seed, (dataset, size) in enumerate(
+    for seed, (dataset, fraction) in enumerate(
         [("clothes", 0.001), ("clothes", 1.0), ("avatars", 0.001), ("avatars", 1.0)]
     ):
-        names = {"dataset": dataset, "backbone": "vgg16", "size": size}
-        of_size = make_runs(3 if size < 1 else 1, seed)
+        names = {"dataset": dataset, "backbone": "vgg16", "fraction": fraction}
+        of_size = make_runs(3 if fraction < 1 else 1, seed)
         runs.append(store.with_names(of_size, names))
         selections.append(store.with_names(selection.select_heads(of_size), names))
     return pd.concat(runs), pd.concat(selections)
@@ -165,13 +165,13 @@ def test_best_heads_have_the_mean_and_interval_of_their_own_runs():
     runs, selections = make_case()
     table = tables.best_heads(runs, selections, published_transfer(SOURCES))
     assert len(table) == 8
-    start = ["dataset", "backbone", "size", "protocol", *selection.CONFIGURATION]
+    start = ["dataset", "backbone", "fraction", "protocol", *selection.CONFIGURATION]
     assert list(table)[:9] == [*start, "validation_accuracy"]
     for _, row in table.iterrows():
-        column = {"report": "validation_accuracy", "held-out": "reporting_accuracy"}
+        column = {"same-images": "validation_accuracy", "held-out": "test_accuracy"}
         same = [*start[:3], *selection.CONFIGURATION]
         values = runs[(runs[same] == row[same].to_numpy()).all(axis=1)][column[row["protocol"]]]
-        assert len(values) == row["replicates"] == (3 if row["size"] < 1 else 1)
+        assert len(values) == row["replicates"] == (3 if row["fraction"] < 1 else 1)
         np.testing.assert_allclose(
             row[["validation_accuracy", "ci_low", "ci_high"]].astype(float),
             accuracy_interval(values),
@@ -192,9 +192,9 @@ def test_published_heads_stand_beside_the_reports_protocol_data_and_size_alone()
         "learning_rate",
     }
     beside = table[table[columns].notna().any(axis=1)]
-    assert beside[["dataset", "size", "protocol"]].values.tolist() == [
-        ["clothes", 0.001, "report"],
-        ["clothes", 1.0, "report"],
+    assert beside[["dataset", "fraction", "protocol"]].values.tolist() == [
+        ["clothes", 0.001, "same-images"],
+        ["clothes", 1.0, "same-images"],
     ]
     assert beside["published_validation_accuracy"].tolist() == [0.64, 0.78]
     assert beside["published_activation"].iloc[0] == "sigmoid"
@@ -225,15 +225,15 @@ def test_cost_takes_each_jobs_benchmark(tmp_path: Path):
         paths.append(tmp_path / f"{number}.tsv")
         row = f"{number}.5\t{number}.25\t{100 * number}\n"
         paths[-1].write_text(header + row)
-    jobs = [("refit_head", "clothes", "vgg16", "0.1", "transfer-extended", "report")]
+    jobs = [("refit_head", "clothes", "vgg16", "0.1", "transfer-extended", "same-images")]
     jobs += [("fetch", *[""] * 5)]
     assert tables.cost(jobs, paths).to_dict("list") == {
         "rule": ["refit_head", "fetch"],
         "dataset": ["clothes", ""],
         "backbone": ["vgg16", ""],
-        "size": ["0.1", ""],
+        "fraction": ["0.1", ""],
         "method": ["transfer-extended", ""],
-        "protocol": ["report", ""],
+        "protocol": ["same-images", ""],
         "seconds": [1.5, 2.5],
         "cpu_seconds": [1.25, 2.25],
         "max_rss_mb": [100, 200],

@@ -26,9 +26,9 @@ STUDY = {
     "results": "made/here",
     "datasets": {"clothes": {"source": "fashion-mnist"}},
     "backbones": {"vgg16": {"architecture": "VGG16"}},
-    "sizes": [{"fraction": 1, "replicates": 1}, {"fraction": 0.1, "replicates": 2}],
+    "fractions": [{"fraction": 1, "replicates": 1}, {"fraction": 0.1, "replicates": 2}],
     "heads": {"layers": [[10]], "activations": ["elu"], "learning_rates": [0.01, 0.001]},
-    "long_runs": {"sizes": [0.1], "epochs": 3},
+    "long_runs": {"fractions": [0.1], "epochs": 3},
 }
 
 WITH_ONE_SHOT = {
@@ -113,16 +113,17 @@ def made(first_run) -> Path:
 
 SELECTIONS = {"select_heads clothes vgg16 1", "select_heads clothes vgg16 0.1"}
 LONG_RUNS = {
-    f"train_selected_head clothes vgg16 0.1 {protocol} 3" for protocol in ("report", "held-out")
+    f"train_selected_head clothes vgg16 0.1 {protocol} 3"
+    for protocol in ("same-images", "held-out")
 }
 LONG_RUNS_FIGURE = {"plot_long_runs clothes vgg16"}
 VERDICT_FIGURES = {
     f"plot_{figure} clothes {protocol}"
     for figure in ("learning_curves", "gains", "label_value", "cost")
-    for protocol in ("report", "held-out")
+    for protocol in ("same-images", "held-out")
 }
 VERDICT = {"tabulate_selected", *VERDICT_FIGURES} | {
-    f"tabulate_verdict {table}" for table in ("accuracy", "gains", "hypotheses", "label_value")
+    f"tabulate_comparison {table}" for table in ("accuracy", "gains", "hypotheses", "label_value")
 }
 REPORT = {"report_html", "describe_run"}
 ROWS = {"gather_rows runs", "gather_rows history", "tabulate_cost"} | VERDICT | REPORT
@@ -132,33 +133,33 @@ BEST = {"tabulate_best_heads", "plot_accuracy"}
 AGGREGATES = FIGURES | ROWS | LONG_RUNS | LONG_RUNS_FIGURE | BEST
 
 HEADS = {
-    f"train_head clothes vgg16 {size} 10 elu {rate} 20"
-    for size in ("1", "0.1")
+    f"train_head clothes vgg16 {fraction} 10 elu {rate} 20"
+    for fraction in ("1", "0.1")
     for rate in ("0.01", "0.001")
 }
-CNNS = {
-    f"train_cnn clothes {method} {size} 0.001 20"
+FROM_SCRATCH_RUNS = {
+    f"train_from_scratch clothes {method} {fraction} 0.001 20"
     for method in ("baseline", "augmentation")
-    for size in ("1", "0.1")
+    for fraction in ("1", "0.1")
 }
 PROBES = {"fit_probes clothes vgg16 0.1"}
-SIZES_OF_ALL = {"tabulate_sizes", "tabulate_skipped"}
+SIZES_OF_ALL = {"tabulate_fractions", "tabulate_skipped"}
 # Downloads aside.
-EVERYTHING = HEADS | CNNS | PROBES | SELECTIONS | AGGREGATES | SIZES_OF_ALL
+EVERYTHING = HEADS | FROM_SCRATCH_RUNS | PROBES | SELECTIONS | AGGREGATES | SIZES_OF_ALL
 EVERYTHING |= {
     f"{rule} clothes"
-    for rule in ("make_images", "halve_validation", "augment_example", "plot_augmented")
+    for rule in ("make_images", "assign_validation_roles", "augment_example", "plot_augmented")
 } | {"plot_samples clothes", "extract_features clothes vgg16"}
 EVERYTHING |= {"draw_samples clothes 1", "draw_samples clothes 0.1"}
 
 CHANGES = {
     "the same in other words": (
-        {"sizes": [{"fraction": 1.0, "replicates": 1}, {"fraction": 0.10, "replicates": 2}]},
+        {"fractions": [{"fraction": 1.0, "replicates": 1}, {"fraction": 0.10, "replicates": 2}]},
         set(),
     ),
     "a learning rate more": (
         {"heads": STUDY["heads"] | {"learning_rates": [0.01, 0.001, 0.5]}},
-        {f"train_head clothes vgg16 {size} 10 elu 0.5 20" for size in ("1", "0.1")}
+        {f"train_head clothes vgg16 {fraction} 10 elu 0.5 20" for fraction in ("1", "0.1")}
         | SELECTIONS
         | AGGREGATES,
     ),
@@ -166,29 +167,32 @@ CHANGES = {
         {"heads": STUDY["heads"] | {"learning_rates": [0.01]}},
         SELECTIONS | AGGREGATES,
     ),
-    "a size more": (
-        {"sizes": [*STUDY["sizes"], {"fraction": 0.5, "replicates": 1}]},
+    "a fraction more": (
+        {"fractions": [*STUDY["fractions"], {"fraction": 0.5, "replicates": 1}]},
         {f"train_head clothes vgg16 0.5 10 elu {rate} 20" for rate in ("0.01", "0.001")}
-        | {f"train_cnn clothes {method} 0.5 0.001 20" for method in ("baseline", "augmentation")}
-        | {"draw_samples clothes 0.5", "select_heads clothes vgg16 0.5", "tabulate_sizes"}
+        | {
+            f"train_from_scratch clothes {method} 0.5 0.001 20"
+            for method in ("baseline", "augmentation")
+        }
+        | {"draw_samples clothes 0.5", "select_heads clothes vgg16 0.5", "tabulate_fractions"}
         | FIGURES
         | ROWS
         | BEST,
     ),
-    "a size less": (
-        {"sizes": STUDY["sizes"][:1], "long_runs": {"sizes": []}},
-        FIGURES | ROWS | BEST | {"tabulate_sizes"},
+    "a fraction less": (
+        {"fractions": STUDY["fractions"][:1], "long_runs": {"fractions": []}},
+        FIGURES | ROWS | BEST | {"tabulate_fractions"},
     ),
     "other epochs": (
         {"heads": STUDY["heads"] | {"epochs": 10}},
         {
-            f"train_head clothes vgg16 {size} 10 elu {rate} 10"
-            for size in ("1", "0.1")
+            f"train_head clothes vgg16 {fraction} 10 elu {rate} 10"
+            for fraction in ("1", "0.1")
             for rate in ("0.01", "0.001")
         }
         | {
-            f"train_cnn clothes {method} {size} 0.001 10"
-            for size in ("1", "0.1")
+            f"train_from_scratch clothes {method} {fraction} 0.001 10"
+            for fraction in ("1", "0.1")
             for method in ("baseline", "augmentation")
         }
         | SELECTIONS
@@ -196,22 +200,28 @@ CHANGES = {
     ),
     "a range of the augmentation": (
         {"augmentation": {"rotation": 20}},
-        {f"train_cnn clothes augmentation {size} 0.001 20" for size in ("1", "0.1")}
+        {
+            f"train_from_scratch clothes augmentation {fraction} 0.001 20"
+            for fraction in ("1", "0.1")
+        }
         | {"augment_example clothes", "plot_augmented clothes"}
         | ROWS,
     ),
-    "more replicates of a size": (
-        {"sizes": [{"fraction": 1, "replicates": 1}, {"fraction": 0.1, "replicates": 3}]},
+    "more replicates of a fraction": (
+        {"fractions": [{"fraction": 1, "replicates": 1}, {"fraction": 0.1, "replicates": 3}]},
         {f"train_head clothes vgg16 0.1 10 elu {rate} 20" for rate in ("0.01", "0.001")}
-        | {f"train_cnn clothes {method} 0.1 0.001 20" for method in ("baseline", "augmentation")}
-        | {"draw_samples clothes 0.1", "select_heads clothes vgg16 0.1", "tabulate_sizes"}
+        | {
+            f"train_from_scratch clothes {method} 0.1 0.001 20"
+            for method in ("baseline", "augmentation")
+        }
+        | {"draw_samples clothes 0.1", "select_heads clothes vgg16 0.1", "tabulate_fractions"}
         | {"fit_probes clothes vgg16 0.1"}
         | AGGREGATES,
     ),
-    "a replicate of a size less": (
-        {"sizes": [{"fraction": 1, "replicates": 1}, {"fraction": 0.1, "replicates": 1}]},
-        {job for job in HEADS | CNNS if " 0.1 " in job}
-        | {"draw_samples clothes 0.1", "select_heads clothes vgg16 0.1", "tabulate_sizes"}
+    "a replicate of a fraction less": (
+        {"fractions": [{"fraction": 1, "replicates": 1}, {"fraction": 0.1, "replicates": 1}]},
+        {job for job in HEADS | FROM_SCRATCH_RUNS if " 0.1 " in job}
+        | {"draw_samples clothes 0.1", "select_heads clothes vgg16 0.1", "tabulate_fractions"}
         | PROBES
         | AGGREGATES,
     ),
@@ -228,7 +238,7 @@ CHANGES = {
         {job.replace("vgg16", "other") for job in EVERYTHING if "vgg16" in job} | ROWS | BEST,
     ),
     "longer long runs": (
-        {"long_runs": {"sizes": [0.1], "epochs": 4}},
+        {"long_runs": {"fractions": [0.1], "epochs": 4}},
         {job.replace(" 3", " 4") for job in LONG_RUNS} | LONG_RUNS_FIGURE | ROWS,
     ),
 }
@@ -248,12 +258,12 @@ def test_one_shot_learning_leaves_out_what_it_does_not_need(made):
         "train_embedding",
         "tabulate_similarity",
     } <= rules
-    assert not {"train_head", "train_cnn", "tabulate_verdict"} & rules
+    assert not {"train_head", "train_from_scratch", "tabulate_comparison"} & rules
     trainings = {job for job in jobs if job.startswith("train_siamese")}
     assert trainings == {
         f"train_siamese {approach} {batch} {protocol}"
         for approach, batch in (("first", 36), ("second", 96), ("second", 198))
-        for protocol in ("report", "long")
+        for protocol in ("same-images", "long")
     }
 
 
@@ -269,12 +279,12 @@ def test_nothing_is_left_out_of_a_first_run(made):
 
 
 ALL_ROWS = ROWS | {job.replace("clothes", "shoes") for job in VERDICT_FIGURES}
-NETWORKS = {f"train_siamese first 20 {protocol}" for protocol in ("report", "long")}
+NETWORKS = {f"train_siamese first 20 {protocol}" for protocol in ("same-images", "long")}
 SIMILARITY = {"tabulate_similarity", "plot_similarity", "plot_class_map"}
 COSTS = {
     f"plot_cost {dataset} {protocol}"
     for dataset in ("clothes", "shoes")
-    for protocol in ("report", "held-out")
+    for protocol in ("same-images", "held-out")
 }
 
 
@@ -387,7 +397,7 @@ def test_editing_how_figures_are_drawn_redraws_them_and_trains_nothing(made, tmp
 
 
 def test_editing_what_tables_alone_use_trains_nothing(made, tmp_path):
-    tables = {job for job in VERDICT if job.startswith("tabulate_verdict")}
+    tables = {job for job in VERDICT if job.startswith("tabulate_comparison")}
     assert planned(edit(made, tmp_path, "transfer_gain/evaluation/comparison.py"), study=STUDY) == (
         tables | VERDICT_FIGURES | REPORT
     )
@@ -395,7 +405,7 @@ def test_editing_what_tables_alone_use_trains_nothing(made, tmp_path):
 
 def test_editing_the_training_loop_trains_anew_and_extracts_nothing(made, tmp_path):
     assert planned(edit(made, tmp_path, "transfer_gain/training/loop.py"), study=STUDY) == (
-        HEADS | CNNS | SELECTIONS | AGGREGATES
+        HEADS | FROM_SCRATCH_RUNS | SELECTIONS | AGGREGATES
     )
 
 
@@ -579,7 +589,9 @@ def test_a_study_that_is_given_stands_alone(tmp_path):
     study = yaml.safe_load((ROOT / file).read_text())
     heads = [job.split() for job in jobs if job.startswith("train_head ")]
     assert {float(head[6]) for head in heads} == set(study["heads"]["learning_rates"])
-    assert {float(head[3]) for head in heads} == {size["fraction"] for size in study["sizes"]}
+    assert {float(head[3]) for head in heads} == {
+        fraction["fraction"] for fraction in study["fractions"]
+    }
 
 
 def test_a_lock_is_removed_by_what_the_readme_says(made):

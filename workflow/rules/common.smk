@@ -46,14 +46,14 @@ except ConfigError as error:
 
 paths = study.paths
 TRANSFER = [name for name, dataset in study.datasets.items() if dataset.transfer]
-SIZES = [number(size.fraction) for size in study.sizes]
+FRACTIONS = [number(fraction.fraction) for fraction in study.fractions]
 HEAD_SETTINGS = {
     key: getattr(study.heads, key) for key in ("batch_size", "min_updates", "l2")
 }
 
 
 def heads_of(selection):
-    """Return the heads that one is selected of: all configurations on one size's features."""
+    """Return the heads that one is selected of: all configurations on one fraction's features."""
     return [
         {**selection, **configuration, "epochs": study.heads.epochs}
         for configuration in study.heads.configurations()
@@ -64,39 +64,46 @@ def heads_of(selection):
 TRAINED = [name for name, backbone in study.backbones.items() if backbone.is_trained]
 # What is trained, each job as the wildcards of its path.
 SELECTED = [
-    {"dataset": dataset, "backbone": backbone, "size": size}
+    {"dataset": dataset, "backbone": backbone, "fraction": fraction}
     for dataset, backbone in product(TRANSFER, study.backbones)
-    for size in study.size_names(backbone)
+    for fraction in study.fraction_names(backbone)
 ]
 HEADS = [head for names in SELECTED for head in heads_of(names)]
 LONG_RUNS = [
-    {"dataset": dataset, "backbone": backbone, "size": size, "protocol": protocol}
+    {
+        "dataset": dataset,
+        "backbone": backbone,
+        "fraction": fraction,
+        "protocol": protocol,
+    }
     | {"epochs": study.long_runs.epochs}
     for dataset, backbone in product(TRANSFER, TRAINED)
-    for size in study.size_names(backbone)
+    for fraction in study.fraction_names(backbone)
     for protocol in PROTOCOLS
-    if float(size) in study.long_runs.sizes
+    if float(fraction) in study.long_runs.fractions
 ]
-CNNS = [
-    {"dataset": dataset, "method": method, "size": size, "learning_rate": rate}
+FROM_SCRATCH_RUNS = [
+    {"dataset": dataset, "method": method, "fraction": fraction, "learning_rate": rate}
     | {"epochs": study.heads.epochs}
-    for dataset, (method, sizes) in product(TRANSFER, study.scratch_sizes().items())
-    for size in sizes
-    for rate in study.learning_rates(method, size)
+    for dataset, (method, fractions) in product(
+        TRANSFER, study.scratch_fractions().items()
+    )
+    for fraction in fractions
+    for rate in study.learning_rates(method, fraction)
 ]
 REFITS = [
-    {"dataset": dataset, "backbone": backbone, "size": size, "method": method}
+    {"dataset": dataset, "backbone": backbone, "fraction": fraction, "method": method}
     | {"protocol": protocol}
     for dataset, backbone in product(TRANSFER, TRAINED)
     for method, up_to in study.refits_up_to().items()
-    for size in study.size_names(backbone, up_to)
+    for fraction in study.fraction_names(backbone, up_to)
     for protocol in PROTOCOLS
     if method != "fine-tuning" or study.backbones[backbone].fine_tune_from
 ]
 PROBES = [
-    {"dataset": dataset, "backbone": backbone, "size": size}
+    {"dataset": dataset, "backbone": backbone, "fraction": fraction}
     for dataset, backbone in product(TRANSFER, TRAINED)
-    for size in study.size_names(backbone, study.linear_probe.up_to)
+    for fraction in study.fraction_names(backbone, study.linear_probe.up_to)
 ]
 
 
@@ -106,19 +113,21 @@ def code_of(script, *modules):
     The files are in the checkout, never in a store. Snakemake's own trigger compares the script's
     time, which differs in a new checkout: all would be made, and downloaded, again.
     """
-    return local(code_dependencies.files_behind(WORKFLOW / "scripts" / f"{script}.py", *modules))
+    return local(
+        code_dependencies.files_behind(WORKFLOW / "scripts" / f"{script}.py", *modules)
+    )
 
 
 wildcard_constraints:
     dataset="|".join(study.datasets),
     backbone="|".join(study.backbones),
-    size="|".join(map(re.escape, SIZES)),
+    size="|".join(map(re.escape, FRACTIONS)),
     layers=r"[0-9-]+",
     activation="|".join(study.heads.activations),
     learning_rate=r"[0-9.]+",
     epochs=r"[0-9]+",
     protocol="|".join(PROTOCOLS),
-    method="|".join([*study.scratch_sizes(), *study.refits_up_to()]),
+    method="|".join([*study.scratch_fractions(), *study.refits_up_to()]),
     architecture=r"[A-Za-z0-9]+",
 
 
@@ -142,7 +151,7 @@ def source_files(dataset):
 
 @functools.cache  # a folder may be large, and more than one rule asks
 def contents(dataset):
-    """Return the paths in the user's folder, each file's with its size and time."""
+    """Return the paths in the user's folder, each file's with its fraction and time."""
     folder, found = user_folder(dataset), []
     for path in sorted(Path(folder).rglob("*")) if folder else []:
         name = path.relative_to(folder)
@@ -190,8 +199,12 @@ def fill(pattern, jobs, **wanted):
 
 def samples_passed(dataset, backbone):
     """Return the samples that limit what passes through a backbone; none where all images do."""
-    sizes = study.size_names(backbone)
-    return [] if "1" in sizes else expand(paths.samples, dataset=dataset, size=sizes)
+    fractions = study.fraction_names(backbone)
+    return (
+        []
+        if "1" in fractions
+        else expand(paths.samples, dataset=dataset, fraction=fractions)
+    )
 
 
 def shards_of(dataset, backbone):
@@ -238,8 +251,8 @@ def minutes(rule):
 
 
 def head_memory(wildcards, attempt):
-    """Return the megabytes that training on a size's features takes."""
-    return attempt * (1500 + int(2500 * float(wildcards.size)))
+    """Return the megabytes that training on a fraction's features takes."""
+    return attempt * (1500 + int(2500 * float(wildcards.fraction)))
 
 
 def table_files(name):
@@ -249,7 +262,11 @@ def table_files(name):
 
 def rows_of_runs(name):
     """Return every file of a kind of rows, "runs" or "history"."""
-    kinds = [(paths.head, HEADS), (paths.long_run, LONG_RUNS), (paths.cnn, CNNS)]
+    kinds = [
+        (paths.head, HEADS),
+        (paths.long_run, LONG_RUNS),
+        (paths.scratch, FROM_SCRATCH_RUNS),
+    ]
     kinds += [(paths.refit, REFITS)] + (
         [(paths.probe, PROBES)] if name == "runs" else []
     )
@@ -276,7 +293,7 @@ def job_benchmarks():
         "extract_copies": (paths.copies, copies),
         "train_head": (paths.head, HEADS),
         "train_selected_head": (paths.long_run, LONG_RUNS),
-        "train_cnn": (paths.cnn, CNNS),
+        "train_from_scratch": (paths.scratch, FROM_SCRATCH_RUNS),
         "refit_head": (paths.refit, refits),
         "fine_tune": (paths.refit, tuned),
         "fit_probes": (paths.probe, PROBES),
@@ -296,13 +313,13 @@ def job_benchmarks():
     for name, (made, wildcards) in made_by.items():
         for job in wildcards:
             file = paths.benchmark(made).format(**job)
-            # Some jobs are of no size, or of both protocols.
-            size = job["size"] if "{size}" in made else ""
+            # Some jobs are of no fraction, or of both protocols.
+            fraction = job["fraction"] if "{fraction}" in made else ""
             protocol = job["protocol"] if "{protocol}" in made else ""
             method = "linear-probe" if name == "fit_probes" else "transfer"
             method = job.get("method", method)
             backbone = job.get("backbone", "")
-            jobs[file] = (name, job["dataset"], backbone, size, method, protocol)
+            jobs[file] = (name, job["dataset"], backbone, fraction, method, protocol)
     return [(job, file) for file, job in jobs.items()]
 
 
@@ -382,19 +399,23 @@ def images_seen(rule_name, wildcards):
     if dataset.validation_per_class is not None:
         validation = classes * dataset.validation_per_class
 
-    def sampled(size):
-        return study.replicates(size) * training * float(size)
+    def sampled(fraction):
+        return study.replicates(fraction) * training * float(fraction)
 
-    if "size" not in wildcards.keys():
-        sizes = study.size_names(wildcards.get("backbone", next(iter(study.backbones))))
-        limited = rule_name.startswith("extract_") and "1" not in sizes
-        images = validation + (sum(map(sampled, sizes)) if limited else training)
+    if "fraction" not in wildcards.keys():
+        fractions = study.fraction_names(
+            wildcards.get("backbone", next(iter(study.backbones)))
+        )
+        limited = rule_name.startswith("extract_") and "1" not in fractions
+        images = validation + (sum(map(sampled, fractions)) if limited else training)
         if rule_name == "extract_shard":
             return images / int(wildcards.scatteritem.split("-of-")[1])
         gathers = rule_name == "extract_features" and shards_of(**wildcards)
         return images / 1000 if gathers else images  # which only copies
-    size = wildcards.size
+    fraction = wildcards.fraction
     if rule_name == "extract_copies":
-        return sampled(size) * study.transfer_augmented.copies
+        return sampled(fraction) * study.transfer_augmented.copies
     updates = study.heads.min_updates * study.heads.batch_size
-    return max(study.heads.epochs * sampled(size), study.replicates(size) * updates)
+    return max(
+        study.heads.epochs * sampled(fraction), study.replicates(fraction) * updates
+    )

@@ -80,30 +80,30 @@ rule draw_samples:
     log:
         paths.log(paths.samples),
         paths.benchmark(paths.samples),
-    # A class too small for a size is told before its dataset is trained on.
+    # A class too small for a fraction is told before its dataset is trained on.
     priority: 1
     conda:
         "../../envs/environment.yaml"
     params:
-        fraction=lambda wildcards: float(wildcards.size),
-        replicates=lambda wildcards: study.replicates(wildcards.size),
+        fraction=lambda wildcards: float(wildcards.fraction),
+        replicates=lambda wildcards: study.replicates(wildcards.fraction),
         seed=study.seed,
     script:
         "../scripts/draw_samples.py"
 
 
-rule halve_validation:
+rule assign_validation_roles:
     input:
         images=paths.images,
-        code=code_of("halve_validation"),
+        code=code_of("assign_validation_roles"),
     output:
-        paths.halves,
+        paths.validation_roles,
     log:
-        paths.log(paths.halves),
-        paths.benchmark(paths.halves),
+        paths.log(paths.validation_roles),
+        paths.benchmark(paths.validation_roles),
     conda:
         "../../envs/environment.yaml"
     params:
         seed=study.seed,
     script:
-        "../scripts/halve_validation.py"
+        "../scripts/assign_validation_roles.py"

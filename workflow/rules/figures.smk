@@ -1,7 +1,7 @@
 # Figures, each as SVG and PNG.
 
 FIGURES = [
-    # Of all sizes together, which the jobs are not.
+    # Of all fractions together, which the jobs are not.
     *dict.fromkeys(fill("learning_rates_{dataset}_{backbone}", SELECTED)),
     *dict.fromkeys(fill("grid_{dataset}_{backbone}", SELECTED)),
     *dict.fromkeys(fill("long_runs_{dataset}_{backbone}", LONG_RUNS)),
@@ -45,8 +45,8 @@ rule plot_learning_rates:
     conda:
         "../../envs/environment.yaml"
     params:
-        sizes=lambda wildcards: [
-            float(size) for size in study.size_names(wildcards.backbone)
+        fractions=lambda wildcards: [
+            float(fraction) for fraction in study.fraction_names(wildcards.backbone)
         ],
         sources=lambda wildcards: {
             name: source
@@ -79,7 +79,7 @@ rule plot_long_runs:
             f"{paths.long_run}/history.parquet",
             LONG_RUNS,
             **wildcards,
-            protocol="report",
+            protocol="same-images",
         ),
         code=code_of("plot_long_runs"),
     output:
@@ -114,7 +114,7 @@ rule plot_accuracy:
     """The best accuracy of transfer against labels, of all datasets and backbones."""
     input:
         best=f"{paths.table('best_heads')}.parquet",
-        sizes=f"{paths.table('sizes')}.parquet",
+        fractions=f"{paths.table('fractions')}.parquet",
         code=code_of("plot_accuracy"),
     output:
         **figure_files("accuracy", "accuracy"),
@@ -177,7 +177,7 @@ rule plot_cost:
     input:
         cost=f"{paths.table('cost')}.parquet",
         accuracy=f"{paths.table('accuracy')}.parquet",
-        sizes=f"{paths.table('sizes')}.parquet",
+        fractions=f"{paths.table('fractions')}.parquet",
         code=code_of("plot_cost"),
     output:
         **figure_files("cost_{dataset}_{protocol}", "cost"),

@@ -6,7 +6,7 @@ rule train_head:
     input:
         features=paths.features,
         samples=paths.samples,
-        halves=paths.halves,
+        validation_roles=paths.validation_roles,
         code=code_of("train_head"),
     output:
         runs=f"{paths.head}/runs.parquet",
@@ -53,7 +53,7 @@ rule train_selected_head:
     input:
         features=paths.features,
         samples=paths.samples,
-        halves=paths.halves,
+        validation_roles=paths.validation_roles,
         selection=paths.selection,
         code=code_of("train_head"),
     output:
@@ -86,7 +86,7 @@ rule refit_head:
     input:
         features=paths.features,
         samples=paths.samples,
-        halves=paths.halves,
+        validation_roles=paths.validation_roles,
         selection=paths.selection,
         copies=lambda wildcards: (
             paths.copies if wildcards.method == "transfer-augmented" else []
@@ -125,7 +125,7 @@ rule fine_tune:
         weights=lambda wildcards: weights_file(wildcards.backbone),
         features=paths.features,
         samples=paths.samples,
-        halves=paths.halves,
+        validation_roles=paths.validation_roles,
         selection=paths.selection,
         code=code_of("fine_tune"),
     output:
@@ -161,7 +161,7 @@ rule fit_probes:
     input:
         features=paths.features,
         samples=paths.samples,
-        halves=paths.halves,
+        validation_roles=paths.validation_roles,
         code=code_of("fit_probes"),
     output:
         runs=f"{paths.probe}/runs.parquet",

@@ -6,7 +6,7 @@ ONE_SHOT_RUNS = [
     *fill(paths.one_shot_method, ONE_SHOT.methods),
 ]
 # The network that classes are compared by, and whose tasks are shown.
-SHOWN = {"approach": "first", "batch": str(ONE_SHOT.batch_size), "protocol": "long"}
+SHOWN = {"approach": "first", "batch": str(ONE_SHOT.batch_size), "epoch_unit": "pass"}
 
 # What an approach trains and is tested on.
 ONE_SHOT_IMAGES = {
@@ -50,7 +50,7 @@ rule train_siamese:
         paths.log(paths.siamese),
         paths.benchmark(paths.siamese),
     wildcard_constraints:
-        protocol="report|long",
+        epoch_unit="batch|pass",
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -64,7 +64,7 @@ rule train_siamese:
         draws=lambda wildcards: ONE_SHOT.draws(wildcards.approach),
         settings=lambda wildcards: {
             "batch_size": int(wildcards.batch),
-            "epochs": ONE_SHOT.epochs(wildcards.approach, wildcards.protocol),
+            "epochs": ONE_SHOT.epochs(wildcards.approach, wildcards.epoch_unit),
             "learning_rate": ONE_SHOT.learning_rate,
             "l2": ONE_SHOT.l2,
         },

@@ -2,24 +2,24 @@
 # as weak as the report's.
 
 
-rule train_cnn:
+rule train_from_scratch:
     input:
         images=paths.images,
         samples=paths.samples,
-        halves=paths.halves,
-        code=code_of("train_cnn"),
+        validation_roles=paths.validation_roles,
+        code=code_of("train_from_scratch"),
     output:
-        runs=f"{paths.cnn}/runs.parquet",
-        history=f"{paths.cnn}/history.parquet",
+        runs=f"{paths.scratch}/runs.parquet",
+        history=f"{paths.scratch}/history.parquet",
     log:
-        paths.log(paths.cnn),
-        paths.benchmark(paths.cnn),
+        paths.log(paths.scratch),
+        paths.benchmark(paths.scratch),
     conda:
         "../../envs/environment.yaml"
     resources:
         gpu=0,
         mem_mb=growing(2000),
-        runtime=minutes("train_cnn"),
+        runtime=minutes("train_from_scratch"),
     params:
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS
@@ -28,12 +28,12 @@ rule train_cnn:
             "learning_rate": float(wildcards.learning_rate),
             "epochs": int(wildcards.epochs),
         }
-        | ({"min_updates": 0} if wildcards.method == "report-like" else {}),
+        | ({"min_updates": 0} if wildcards.method == "baseline-2018" else {}),
         ranges=lambda wildcards: (
             study.augmentation if wildcards.method == "augmentation" else None
         ),
     script:
-        "../scripts/train_cnn.py"
+        "../scripts/train_from_scratch.py"
 
 
 rule augment_example:

@@ -5,15 +5,15 @@ PUBLISHED = local(os.path.relpath(WORKFLOW / "published_2018.yaml"))
 SOURCES = {
     name: dataset.source
     for name, dataset in study.datasets.items()
-    if dataset.is_the_reports
+    if dataset.matches_2018
 }
 PUBLISHED_BACKBONES = [
-    name for name, backbone in study.backbones.items() if backbone.is_the_reports
+    name for name, backbone in study.backbones.items() if backbone.matches_2018
 ]
 ONE_SHOT_TABLES = ["one_shot", "few_shot", "one_shot_summary", "similarity"]
 VERDICT = ["accuracy", "gains", "hypotheses", "label_value"]
 TABLES = [
-    *["sizes", "skipped", "runs", "history", "best_heads", "selected", "cost"],
+    *["fractions", "skipped", "runs", "history", "best_heads", "selected", "cost"],
     *VERDICT,
 ]
 TABLES += ONE_SHOT_TABLES if study.one_shot else []
@@ -29,26 +29,26 @@ rule tables:
         ],
 
 
-rule tabulate_sizes:
-    """Images per size and class, counted in the files (Tables 1 and 2)."""
+rule tabulate_fractions:
+    """Images per fraction and class, counted in the files (Tables 1 and 2)."""
     input:
         images=expand(paths.images, dataset=study.datasets),
-        samples=expand(paths.samples, dataset=TRANSFER, size=SIZES),
+        samples=expand(paths.samples, dataset=TRANSFER, fraction=FRACTIONS),
         published=PUBLISHED,
-        code=code_of("tabulate_sizes"),
+        code=code_of("tabulate_fractions"),
     output:
-        **table_files("sizes"),
+        **table_files("fractions"),
     log:
-        paths.log(paths.table("sizes")),
-        paths.benchmark(paths.table("sizes")),
+        paths.log(paths.table("fractions")),
+        paths.benchmark(paths.table("fractions")),
     conda:
         "../../envs/environment.yaml"
     params:
         datasets=list(study.datasets),
-        samples=list(product(TRANSFER, SIZES)),
+        samples=list(product(TRANSFER, FRACTIONS)),
         sources=SOURCES,
     script:
-        "../scripts/tabulate_sizes.py"
+        "../scripts/tabulate_fractions.py"
 
 
 rule tabulate_skipped:
@@ -87,7 +87,7 @@ rule gather_rows:
 
 
 rule tabulate_best_heads:
-    """The best head of each dataset, backbone and size (Table 3)."""
+    """The best head of each dataset, backbone and fraction (Table 3)."""
     input:
         runs=fill(f"{paths.head}/runs.parquet", HEADS),
         selections=[paths.selection.format(**names) for names in SELECTED],
@@ -103,7 +103,7 @@ rule tabulate_best_heads:
     params:
         sources=SOURCES,
         published_backbones=PUBLISHED_BACKBONES,
-        names=[names | {"size": float(names["size"])} for names in SELECTED],
+        names=[names | {"fraction": float(names["fraction"])} for names in SELECTED],
     script:
         "../scripts/tabulate_best_heads.py"
 

@@ -1,6 +1,6 @@
 from transfer_gain.runtime import job
 
-with job.logged(*snakemake.log):
+with job.monitored(*snakemake.log):
     from transfer_gain.data import augmentation
 
     augmentation.write_example(

@@ -1,6 +1,6 @@
 from transfer_gain.runtime import job
 
-with job.logged(*snakemake.log):
+with job.monitored(*snakemake.log):
     from transfer_gain.methods import fine_tuning, heads
     from transfer_gain.training import devices
 
@@ -12,7 +12,7 @@ with job.logged(*snakemake.log):
         files.weights,
         files.features,
         files.samples,
-        files.halves,
+        files.validation_roles,
         snakemake.output.runs,
         snakemake.output.history,
         names=names,

@@ -1,12 +1,12 @@
 from transfer_gain.runtime import job
 
-with job.logged(*snakemake.log):
+with job.monitored(*snakemake.log):
     from transfer_gain.methods import linear_probe
 
     linear_probe.fit_files(
         snakemake.input.features,
         snakemake.input.samples,
-        snakemake.input.halves,
+        snakemake.input.validation_roles,
         snakemake.output.runs,
         names=snakemake.wildcards,
         study_seed=snakemake.params.seed,

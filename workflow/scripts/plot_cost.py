@@ -1,6 +1,6 @@
 from transfer_gain.runtime import job
 
-with job.logged(*snakemake.log):
+with job.monitored(*snakemake.log):
     from transfer_gain.data import store
     from transfer_gain.evaluation import comparison
     from transfer_gain.reporting import figures
@@ -10,6 +10,6 @@ with job.logged(*snakemake.log):
     rows = comparison.training_cost(
         store.read_rows(snakemake.input.cost),
         rows[(rows[["dataset", "protocol"]] == names).all(axis=1)],
-        store.read_rows(snakemake.input.sizes),
+        store.read_rows(snakemake.input.fractions),
     )
     figures.save(figures.plot_cost(rows), *snakemake.output)

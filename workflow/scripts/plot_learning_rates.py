@@ -1,6 +1,6 @@
 from transfer_gain.runtime import job
 
-with job.logged(*snakemake.log):
+with job.monitored(*snakemake.log):
     import pandas as pd
 
     from transfer_gain.data import store
@@ -8,8 +8,10 @@ with job.logged(*snakemake.log):
     from transfer_gain.reporting import figures
 
     selections = pd.concat(
-        store.read_rows(path).assign(size=size)
-        for path, size in zip(snakemake.input.selections, snakemake.params.sizes, strict=True)
+        store.read_rows(path).assign(fraction=fraction)
+        for path, fraction in zip(
+            snakemake.input.selections, snakemake.params.fractions, strict=True
+        )
     )
     published = tables.read_published(
         snakemake.input.published, "best_heads", snakemake.params.sources

@@ -1,6 +1,6 @@
 from transfer_gain.runtime import job
 
-with job.logged(*snakemake.log):
+with job.monitored(*snakemake.log):
     from transfer_gain.data import store
     from transfer_gain.evaluation import few_shot_tables
     from transfer_gain.reporting import few_shot_figures, figures

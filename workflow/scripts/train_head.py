@@ -1,6 +1,6 @@
 from transfer_gain.runtime import job
 
-with job.logged(*snakemake.log):
+with job.monitored(*snakemake.log):
     from transfer_gain.methods import heads
     from transfer_gain.training import devices
 
@@ -13,7 +13,7 @@ with job.logged(*snakemake.log):
     heads.train_files(
         files.features,
         files.samples,
-        files.halves,
+        files.validation_roles,
         snakemake.output.runs,
         snakemake.output.history,
         names=names,

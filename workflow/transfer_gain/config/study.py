@@ -18,7 +18,7 @@ import jsonschema
 import yaml
 
 SCHEMA_FILE = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
-PROTOCOLS = ("report", "held-out")
+PROTOCOLS = ("same-images", "held-out")
 FROM_SCRATCH = "none"  # in the column backbone of a network without one
 CONTROLS = "controls"  # of one-shot learning: all that need no training
 # Variants of one-shot learning that are trained by gradients; the others are fitted in one step.
@@ -50,7 +50,7 @@ class Dataset:
     options: Mapping[str, Any]
 
     @property
-    def is_the_reports(self) -> bool:
+    def matches_2018(self) -> bool:
         """Whether these are the 2018 report's images (Tables 1 and 2), drawn as it drew them."""
         clothes = ["t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt"]
         validation = {"fashion-mnist": 1000, "ferg": 900}.get(self.source)
@@ -96,14 +96,14 @@ class Backbone:
         return self.weights != "none"
 
     @property
-    def is_the_reports(self) -> bool:
+    def matches_2018(self) -> bool:
         """Whether this is the network whose features the 2018 report used."""
         network = (self.architecture, self.weights, self.layer, self.input_size)
         return network == ("VGG16", "imagenet", "block5_pool", 64)
 
 
 @dataclass(frozen=True)
-class Size:
+class TrainingFraction:
     """A fraction of the training images and how many samples of it are drawn."""
 
     fraction: float
@@ -136,9 +136,9 @@ class Heads:
 
 @dataclass(frozen=True)
 class LongRuns:
-    """Which sizes are trained again for longer, and how long."""
+    """Which fractions are trained again for longer, and how long."""
 
-    sizes: tuple[float, ...]
+    fractions: tuple[float, ...]
     epochs: int
 
 
@@ -164,17 +164,17 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class ReportLike:
+class Baseline2018:
     """The second, weaker baseline and where it is trained."""
 
     network: Convolution
-    sizes: tuple[float, ...]
+    fractions: tuple[float, ...]
     learning_rate: float
 
 
 @dataclass(frozen=True)
 class TransferAugmented:
-    """Up to which size transfer is augmented, by how many copies of an image."""
+    """Up to which fraction transfer is augmented, by how many copies of an image."""
 
     up_to: float
     copies: int
@@ -182,7 +182,7 @@ class TransferAugmented:
 
 @dataclass(frozen=True)
 class LinearProbe:
-    """Up to which size the probe is fitted, and the penalties it may choose from."""
+    """Up to which fraction the probe is fitted, and the penalties it may choose from."""
 
     up_to: float
     l2: tuple[float, ...]
@@ -190,7 +190,7 @@ class LinearProbe:
 
 @dataclass(frozen=True)
 class FineTuning:
-    """Up to which size the backbone is trained along, and how."""
+    """Up to which fraction the backbone is trained along, and how."""
 
     up_to: float
     learning_rate: float
@@ -243,16 +243,16 @@ class OneShot:
 
     def trainings(self) -> Iterator[dict[str, str]]:
         """Yield the wildcards of every training of the report's network."""
-        sizes = {FIRST: (self.batch_size,), SECOND: self.related_batch_sizes}
+        fractions = {FIRST: (self.batch_size,), SECOND: self.related_batch_sizes}
         for approach in self.approaches:
-            for batch, protocol in itertools.product(sizes[approach], ("report", "long")):
-                yield {"approach": approach, "batch": str(batch), "protocol": protocol}
+            for batch, epoch_unit in itertools.product(fractions[approach], ("batch", "pass")):
+                yield {"approach": approach, "batch": str(batch), "epoch_unit": epoch_unit}
 
-    def epochs(self, approach: str, protocol: str) -> int:
-        """Return the epochs of a training; one is a batch by protocol "report", else a pass."""
+    def epochs(self, approach: str, epoch_unit: str) -> int:
+        """Return the epochs of a training; one is a batch or a pass."""
         if approach == SECOND:
             return self.related_epochs
-        return self.batches if protocol == "report" else self.passes
+        return self.batches if epoch_unit == "batch" else self.passes
 
     def draws(self, approach: str) -> dict[str, Any]:
         """Return what an approach trains and is tested on, as `one_shot.read` takes it."""
@@ -302,13 +302,13 @@ class Paths:
 
     @property
     def samples(self) -> str:
-        """Return the path of a size's samples: which images each replicate trains on."""
-        return f"{self.results}/samples/{{dataset}}/size={{size}}.parquet"
+        """Return the path of a fraction's samples: which images each replicate trains on."""
+        return f"{self.results}/samples/{{dataset}}/fraction={{fraction}}.parquet"
 
     @property
-    def halves(self) -> str:
+    def validation_roles(self) -> str:
         """Return the path of the validation images' split into selection and reporting half."""
-        return f"{self.results}/samples/{{dataset}}/validation_halves.parquet"
+        return f"{self.results}/samples/{{dataset}}/validation_roles.parquet"
 
     @property
     def features(self) -> str:
@@ -327,15 +327,15 @@ class Paths:
     def head(self) -> str:
         """Return the folder of one head's `runs` and `history`."""
         return (
-            f"{self.results}/heads/{{dataset}}/{{backbone}}-{self.precision}/size={{size}}/"
+            f"{self.results}/heads/{{dataset}}/{{backbone}}-{self.precision}/fraction={{fraction}}/"
             "layers={layers}/activation={activation}/learning_rate={learning_rate}/epochs={epochs}"
         )
 
     @property
-    def cnn(self) -> str:
+    def scratch(self) -> str:
         """Return the folder of `runs` and `history` of a network trained from scratch."""
         return (
-            f"{self.results}/cnns/{{dataset}}/{{method}}/size={{size}}/"
+            f"{self.results}/scratch/{{dataset}}/{{method}}/fraction={{fraction}}/"
             "learning_rate={learning_rate}/epochs={epochs}"
         )
 
@@ -346,10 +346,10 @@ class Paths:
 
     @property
     def copies(self) -> str:
-        """Return the path of the features of a size's augmented copies."""
+        """Return the path of the features of a fraction's augmented copies."""
         return (
             f"{self.results}/features/{{dataset}}/{{backbone}}-{self.precision}-copies/"
-            "size={size}.parquet"
+            "fraction={fraction}.parquet"
         )
 
     @property
@@ -357,25 +357,27 @@ class Paths:
         """Return the folder of a selected head's `runs` and `history`, trained another way."""
         return (
             f"{self.results}/refits/{{dataset}}/{{backbone}}-{self.precision}/{{method}}/"
-            "size={size}/protocol={protocol}"
+            "fraction={fraction}/protocol={protocol}"
         )
 
     @property
     def probe(self) -> str:
-        """Return the path of the `runs` of a size's linear probes."""
-        return f"{self.results}/probes/{{dataset}}/{{backbone}}-{self.precision}/size={{size}}"
+        """Return the path of the `runs` of a fraction's linear probes."""
+        return (
+            f"{self.results}/probes/{{dataset}}/{{backbone}}-{self.precision}/fraction={{fraction}}"
+        )
 
     @property
     def selection(self) -> str:
-        """Return the path of the heads selected at a size, a row a protocol."""
+        """Return the path of the heads selected at a fraction, a row a protocol."""
         backbone = f"{{backbone}}-{self.precision}"
-        return f"{self.results}/selections/{{dataset}}/{backbone}/size={{size}}.parquet"
+        return f"{self.results}/selections/{{dataset}}/{backbone}/fraction={{fraction}}.parquet"
 
     @property
     def long_run(self) -> str:
         """Return the folder of a selected head's `runs` and `history` after more epochs."""
         return (
-            f"{self.results}/long_runs/{{dataset}}/{{backbone}}-{self.precision}/size={{size}}/"
+            f"{self.results}/long_runs/{{dataset}}/{{backbone}}-{self.precision}/fraction={{fraction}}/"
             "protocol={protocol}/epochs={epochs}"
         )
 
@@ -384,7 +386,7 @@ class Paths:
         """Return the folder of one training of the report's Siamese network."""
         return (
             f"{self.results}/one_shot/approach={{approach}}/siamese/batch={{batch}}/"
-            "protocol={protocol}"
+            "epoch_unit={epoch_unit}"
         )
 
     @property
@@ -459,11 +461,11 @@ class Study:
     precision: str
     datasets: dict[str, Dataset]
     backbones: dict[str, Backbone]
-    sizes: tuple[Size, ...]
+    fractions: tuple[TrainingFraction, ...]
     heads: Heads
     long_runs: LongRuns
     baseline: Baseline
-    report_like: ReportLike
+    baseline_2018: Baseline2018
     augmentation: Mapping[str, Any]
     transfer_augmented: TransferAugmented
     linear_probe: LinearProbe
@@ -475,15 +477,17 @@ class Study:
         """Return where this study's files lie."""
         return Paths(self.results, self.precision)
 
-    def replicates(self, size: str) -> int:
-        """Return the number of replicates of the size with this name (see `number`)."""
-        return next(s.replicates for s in self.sizes if number(s.fraction) == size)
+    def replicates(self, fraction: str) -> int:
+        """Return the number of replicates of the fraction with this name (see `number`)."""
+        return next(s.replicates for s in self.fractions if number(s.fraction) == fraction)
 
-    def size_names(self, backbone: str | None = None, up_to: float = 1) -> list[str]:
-        """Return the names of the study's sizes, or of a backbone's, up to a fraction."""
+    def fraction_names(self, backbone: str | None = None, up_to: float = 1) -> list[str]:
+        """Return the names of the study's fractions, or of a backbone's, up to a fraction."""
         if backbone:
             up_to = min(up_to, self.backbones[backbone].up_to)
-        return [number(size.fraction) for size in self.sizes if size.fraction <= up_to]
+        return [
+            number(fraction.fraction) for fraction in self.fractions if fraction.fraction <= up_to
+        ]
 
     def controls(self) -> dict[str, list[str]]:
         """Return backbones with random weights, of each the trained ones that are cut like it."""
@@ -496,20 +500,22 @@ class Study:
 
     @property
     def contrast(self) -> tuple[float, float]:
-        """Return the sizes whose gains are compared: the report's 1 % and 100 %, or the ends."""
-        fractions = [size.fraction for size in self.sizes]
+        """Return the fractions whose gains are compared: the report's 1 % and 100 %, or the ends."""
+        fractions = [fraction.fraction for fraction in self.fractions]
         small, large = min(fractions), max(fractions)
         return (0.01 if 0.01 in fractions and large > 0.01 else small), large
 
-    def scratch_sizes(self) -> dict[str, list[str]]:
-        """Return the methods that train a network from scratch, each with its sizes' names."""
-        weak = [name for name in self.size_names() if float(name) in self.report_like.sizes]
-        every = self.size_names()
-        return {"baseline": every, "augmentation": every, "report-like": weak}
+    def scratch_fractions(self) -> dict[str, list[str]]:
+        """Return the methods that train a network from scratch, each with its fractions' names."""
+        weak = [
+            name for name in self.fraction_names() if float(name) in self.baseline_2018.fractions
+        ]
+        every = self.fraction_names()
+        return {"baseline": every, "augmentation": every, "baseline-2018": weak}
 
     def scratch_network(self, method: str) -> Convolution:
         """Return the network that a method trains from scratch."""
-        return self.report_like.network if method == "report-like" else self.baseline.network
+        return self.baseline_2018.network if method == "baseline-2018" else self.baseline.network
 
     def refits_up_to(self) -> dict[str, float]:
         """Return the methods that train a selected head another way, each up to which fraction."""
@@ -520,11 +526,11 @@ class Study:
             "fine-tuning": self.fine_tuning.up_to,
         }
 
-    def learning_rates(self, method: str, size: str) -> list[str]:
+    def learning_rates(self, method: str, fraction: str) -> list[str]:
         """Return the names of the learning rates that a network trained from scratch tries."""
-        if method == "report-like":
-            return [number(self.report_like.learning_rate)]
-        tuned = float(size) <= self.baseline.tuned_up_to
+        if method == "baseline-2018":
+            return [number(self.baseline_2018.learning_rate)]
+        tuned = float(fraction) <= self.baseline.tuned_up_to
         rates = self.heads.learning_rates if tuned else self.baseline.learning_rates
         return [number(rate) for rate in rates]
 
@@ -722,7 +728,10 @@ def _typed(config: dict[str, Any]) -> Study:
         precision=config["precision"],
         datasets=datasets,
         backbones=backbones,
-        sizes=tuple(Size(float(size["fraction"]), size["replicates"]) for size in config["sizes"]),
+        fractions=tuple(
+            TrainingFraction(float(fraction["fraction"]), fraction["replicates"])
+            for fraction in config["fractions"]
+        ),
         heads=Heads(
             **heads
             | {
@@ -732,9 +741,9 @@ def _typed(config: dict[str, Any]) -> Study:
                 "l2": float(heads["l2"]),
             }
         ),
-        long_runs=LongRuns(_long_sizes(config), config["long_runs"]["epochs"]),
+        long_runs=LongRuns(_long_fractions(config), config["long_runs"]["epochs"]),
         baseline=_split(Baseline, config["baseline"]),
-        report_like=_split(ReportLike, config["report_like"]),
+        baseline_2018=_split(Baseline2018, config["baseline_2018"]),
         augmentation=config["augmentation"],
         transfer_augmented=TransferAugmented(**config["transfer_augmented"]),
         linear_probe=_frozen(LinearProbe, config["linear_probe"]),
@@ -743,12 +752,14 @@ def _typed(config: dict[str, Any]) -> Study:
     )
 
 
-def _long_sizes(config: Mapping[str, Any]) -> tuple[float, ...]:
-    """Return the sizes of the long runs: the report's, where the study has them, by default."""
-    fractions = [size["fraction"] for size in config["sizes"]]
-    chosen = config["long_runs"]["sizes"]
+def _long_fractions(config: Mapping[str, Any]) -> tuple[float, ...]:
+    """Return the fractions of the long runs: the report's, where the study has them, by default."""
+    fractions = [fraction["fraction"] for fraction in config["fractions"]]
+    chosen = config["long_runs"]["fractions"]
     return tuple(
-        chosen if chosen is not None else (size for size in (0.01, 0.001) if size in fractions)
+        chosen
+        if chosen is not None
+        else (fraction for fraction in (0.01, 0.001) if fraction in fractions)
     )
 
 
@@ -779,18 +790,21 @@ def _check_values(study: Study) -> None:
         )
     if any(map(Path.is_file, (results, *results.parents))):
         raise ConfigError(f"results: found '{study.results}', allowed: a folder, not a file")
-    fractions = [size.fraction for size in study.sizes]
+    fractions = [fraction.fraction for fraction in study.fractions]
     for index, fraction in enumerate(fractions):
         if fraction in fractions[:index]:
             raise ConfigError(
-                f"sizes[{index}].fraction: found {number(fraction)} twice, allowed: once"
+                f"fractions[{index}].fraction: found {number(fraction)} twice, allowed: once"
             )
-    chosen = {"long_runs": study.long_runs.sizes, "report_like": study.report_like.sizes}
-    for key, sizes in chosen.items():
-        for index, fraction in enumerate(sizes):
+    chosen = {
+        "long_runs": study.long_runs.fractions,
+        "baseline_2018": study.baseline_2018.fractions,
+    }
+    for key, fractions in chosen.items():
+        for index, fraction in enumerate(fractions):
             if fraction not in fractions:
                 raise ConfigError(
-                    f"{key}.sizes[{index}]: found {number(fraction)}, allowed: one of the sizes' "
+                    f"{key}.fractions[{index}]: found {number(fraction)}, allowed: one of the fractions' "
                     f"fractions {', '.join(map(number, fractions))}"
                 )
     for backbone in study.backbones.values():
@@ -819,7 +833,7 @@ def _check_values(study: Study) -> None:
     if largest.up_to < min(fractions):
         raise ConfigError(
             f"backbones.{largest.name}.up_to: found {number(largest.up_to)}, and so no trained "
-            f"backbone for any size, allowed: at least {number(min(fractions))}"
+            f"backbone for any fraction, allowed: at least {number(min(fractions))}"
         )
     if study.fine_tuning.up_to and not any(
         backbone.fine_tune_from for backbone in study.backbones.values()
@@ -856,10 +870,10 @@ def _check_one_shot(study: Study, one_shot: OneShot) -> None:
             f"datasets.{related.name}.training_per_class: found 1, allowed: at least 2, of which "
             "one_shot makes pairs"
         )
-    if "1" not in study.size_names(one_shot.backbone):
+    if "1" not in study.fraction_names(one_shot.backbone):
         raise ConfigError(
             f"one_shot.backbone: found '{one_shot.backbone}', which not all images pass, allowed: "
-            "one with up_to: 1, and 1 among the sizes' fractions"
+            "one with up_to: 1, and 1 among the fractions' fractions"
         )
     target = study.datasets[one_shot.target]
     limits = {
@@ -909,7 +923,11 @@ def _check_dataset(study: Study, dataset: Dataset, fractions: list[float]) -> No
         )
     for key, network in (
         ("baseline", study.baseline.network),
-        *([("report_like", study.report_like.network)] if study.report_like.sizes else []),
+        *(
+            [("baseline_2018", study.baseline_2018.network)]
+            if study.baseline_2018.fractions
+            else []
+        ),
     ):
         if -(-dataset.image_size // network.stride) < network.pooling:
             raise ConfigError(
@@ -922,7 +940,7 @@ def _check_dataset(study: Study, dataset: Dataset, fractions: list[float]) -> No
     for index, fraction in enumerate(fractions):
         if fraction * dataset.training_per_class < 0.5:  # rounds to no image
             raise ConfigError(
-                f"sizes[{index}].fraction: found {number(fraction)}, which leaves the classes "
+                f"fractions[{index}].fraction: found {number(fraction)}, which leaves the classes "
                 f"of {dataset.name} without a sample, allowed: at least one of their "
                 f"{dataset.training_per_class} training images each"
             )

@@ -36,7 +36,7 @@ def scores(
         "validation_loss": loss.mean(axis=1, dtype=np.float64),
         "selection_loss": loss[:, data.selection].mean(axis=1, dtype=np.float64),
         "selection_accuracy": correct[:, data.selection].mean(axis=1),
-        "reporting_accuracy": correct[:, ~data.selection].mean(axis=1),
+        "test_accuracy": correct[:, ~data.selection].mean(axis=1),
     }
 
 
@@ -64,8 +64,8 @@ def write(rows: pd.DataFrame, path: Path | str, names: Mapping[str, str]) -> Non
     Args:
         rows: a row a replicate, or one an evaluation and replicate.
         path: file to write.
-        names: dataset, backbone, precision, method, size, run and protocol.
+        names: dataset, backbone, precision, method, fraction, run and protocol.
     """
-    columns = ("dataset", "backbone", "precision", "method", "size", "run", "protocol")
-    values = {name: names[name] for name in columns} | {"size": float(names["size"])}
+    columns = ("dataset", "backbone", "precision", "method", "fraction", "run", "protocol")
+    values = {name: names[name] for name in columns} | {"fraction": float(names["fraction"])}
     store.write_rows(store.with_names(rows, values), path)

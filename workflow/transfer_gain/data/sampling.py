@@ -1,4 +1,4 @@
-"""Nested samples, the validation halves, and what every method trains on."""
+"""Nested samples, the roles of validation images, and what every method trains on."""
 
 import math
 from collections.abc import Sequence
@@ -29,9 +29,9 @@ def draw_samples(
     study_seed: int,
     classes: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Draw a size's samples: stratified, and nested in the larger sizes of the same replicate.
+    """Draw a fraction's samples: stratified, and nested in the larger fractions of the same replicate.
 
-    Every replicate orders each class's training images once, by a seed that does not know the size;
+    Every replicate orders each class's training images once, by a seed that does not know the fraction;
     a sample is the beginning of that order.
 
     Args:
@@ -60,26 +60,26 @@ def draw_samples(
                 noun = f"training image{'s' * (len(images) != 1)}"
                 raise SourceError(
                     f"{dataset}: found {len(images)} {noun} of class {name}, of which "
-                    f"size {fraction:g} leaves none; expected at least {least}, or only larger "
-                    "fractions under sizes"
+                    f"fraction {fraction:g} leaves none; expected at least {least}, or only larger "
+                    "fractions under fractions"
                 )
             sample = images.iloc[rng.permutation(len(images))[:count]][["image_id", "label"]]
             samples.append(sample.assign(replicate=np.int32(replicate)))
     return pd.concat(samples, ignore_index=True)[["replicate", "image_id", "label"]]
 
 
-def validation_halves(index: pd.DataFrame, dataset: str, study_seed: int) -> pd.DataFrame:
-    """Split each class's validation images into a half that selects and a half that reports.
+def validation_roles(index: pd.DataFrame, dataset: str, study_seed: int) -> pd.DataFrame:
+    """Split each class's validation images into a selection set and a test set of equal size.
 
     Returns:
-        Columns image_id, half ("selection" or "reporting"), in the order of `index`.
+        Columns image_id, role ("selection" or "test"), in the order of `index`.
     """
     validation = index[index["split"] == VALIDATION].reset_index(drop=True)
     rng = generator(study_seed, dataset, "validation halves")
-    half = np.full(len(validation), "reporting", dtype=object)
+    role = np.full(len(validation), "test", dtype=object)
     for _, rows in validation.groupby("label", sort=True).groups.items():
-        half[rng.permutation(rows.to_numpy())[: len(rows) // 2]] = "selection"
-    return pd.DataFrame({"image_id": validation["image_id"], "half": half})
+        role[rng.permutation(rows.to_numpy())[: len(rows) // 2]] = "selection"
+    return pd.DataFrame({"image_id": validation["image_id"], "role": role})
 
 
 def shuffled_batches(
@@ -99,7 +99,7 @@ def shuffled_batches(
 
 
 class Replicates(NamedTuple):
-    """What every method trains on: the same images for the same size and replicate.
+    """What every method trains on: the same images for the same fraction and replicate.
 
     Attributes:
         features: (images, ...), features or pixels: all training images of any replicate, then
@@ -107,7 +107,7 @@ class Replicates(NamedTuple):
         labels: int32 (images,).
         samples: int64 (replicates, sample size), rows of `features`.
         validation: int64 (validation images,), rows of `features`.
-        selection: bool (validation images,), True in the half that selects.
+        selection: bool (validation images,), True in the selection set.
         classes: number of classes.
     """
 
@@ -122,15 +122,15 @@ class Replicates(NamedTuple):
 def read_replicates(
     features: Path | str,
     samples: Path | str,
-    halves: Path | str,
+    validation_roles: Path | str,
     copies: Path | str | None = None,
 ) -> Replicates:
-    """Read the features of a size's samples and of the validation images, and nothing else.
+    """Read the features of a fraction's samples and of the validation images, and nothing else.
 
     Args:
         features: a file of features, or of images.
-        samples: the size's samples, as `draw_samples` made them.
-        halves: the validation halves.
+        samples: the fraction's samples, as `draw_samples` made them.
+        validation_roles: which validation images select and which are the test set.
         copies: features of augmented copies of the samples' images, each as often as any other;
             they become part of the samples.
 
@@ -139,12 +139,12 @@ def read_replicates(
     """
     index = read_index(features)
     row_of_image = pd.Series(np.arange(len(index)), index=index["image_id"])
-    sampled, half = read_rows(samples), read_rows(halves)
-    for path, ids in ((samples, sampled["image_id"]), (halves, half["image_id"])):
+    sampled, roles = read_rows(samples), read_rows(validation_roles)
+    for path, ids in ((samples, sampled["image_id"]), (validation_roles, roles["image_id"])):
         if missing := set(ids) - set(row_of_image.index):
             raise StoreError(f"{path}: found image {min(missing)}, which {features} has not")
     training_rows = row_of_image[sampled["image_id"]].to_numpy()
-    validation_rows = row_of_image[half["image_id"]].to_numpy()
+    validation_rows = row_of_image[roles["image_id"]].to_numpy()
     rows = np.concatenate([np.unique(training_rows), validation_rows])
     used = len(rows) - len(validation_rows)
     data = Replicates(
@@ -154,7 +154,7 @@ def read_replicates(
             sampled["replicate"].nunique(), -1
         ),
         validation=np.arange(used, len(rows)),
-        selection=(half["half"] == "selection").to_numpy(),
+        selection=(roles["role"] == "selection").to_numpy(),
         classes=index["label"].nunique(),
     )
     if copies is None:

@@ -1,10 +1,10 @@
 """The verdict: from the runs that were selected to accuracies, gains, hypotheses, labels' worth.
 
 Every function takes `selected`, a row a run of the configuration that a protocol selected: dataset,
-backbone ("none" for networks trained from scratch), method, size, labels (training images per
+backbone ("none" for networks trained from scratch), method, fraction, labels (training images per
 class), protocol, replicate, accuracy (the one that the protocol reports), configurations (how many
 there were to choose from), train_loss (nats, at the end), levelled_off (whether it no longer fell).
-A replicate of a dataset and size has the same training images for every method.
+A replicate of a dataset and fraction has the same training images for every method.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from transfer_gain.evaluation import statistics, tables
 BASELINE = "baseline"
 # What gains are taken over, weakest first: each is itself compared with those before it, so that
 # no pair is tested twice.
-REFERENCES = ("report-like", BASELINE, "augmentation")
+REFERENCES = ("baseline-2018", BASELINE, "augmentation")
 TRANSFER = "transfer"
 EXTENDED = "transfer-extended"
 RANDOM_WEIGHTS = "random-weights"  # reference: transfer from the same network, untrained
@@ -29,25 +29,35 @@ FROM_SCRATCH = "none"  # in place of a backbone
 DRAWS = 2000
 
 METHOD = ["backbone", "method"]
-PLACE = ["dataset", "protocol", "size"]
+PLACE = ["dataset", "protocol", "fraction"]
 ACCURACY = [
-    *["dataset", "backbone", "size", "labels", "method", "protocol", "mean", "ci_low", "ci_high"],
+    *[
+        "dataset",
+        "backbone",
+        "fraction",
+        "labels",
+        "method",
+        "protocol",
+        "mean",
+        "ci_low",
+        "ci_high",
+    ],
     *["behind_best", "behind_low", "behind_high", "behind_p_holm"],
     *["replicates", "configurations", "train_loss", "levelled_off", "published"],
 ]
 GAINS = [
-    *["dataset", "backbone", "size", "method", "reference", "protocol"],
+    *["dataset", "backbone", "fraction", "method", "reference", "protocol"],
     *["relative_gain", "relative_low", "relative_high"],
     *["absolute_gain", "absolute_low", "absolute_high"],
     *["replicates", "p_value", "p_holm", "published_relative_gain", "published_absolute_gain"],
 ]
 HYPOTHESES = [
-    *["hypothesis", "dataset", "backbone", "protocol", "statistic", "size"],
+    *["hypothesis", "dataset", "backbone", "protocol", "statistic", "fraction"],
     *["estimate", "ci_low", "ci_high", "p_value", "p_holm", "p_reversed_holm"],
     *["replicates", "verdict"],
 ]
 LABEL_VALUE = [
-    *["dataset", "backbone", "method", "size", "protocol", "labels", "accuracy"],
+    *["dataset", "backbone", "method", "fraction", "protocol", "labels", "accuracy"],
     *["baseline_labels_for_same_accuracy", "relation", "ci_low", "ci_high"],
     *["multiplier", "multiplier_low", "multiplier_high", "replicates"],
 ]
@@ -74,7 +84,7 @@ def tabulate(
         backbones: those of ours that are the report's.
         controls: those with random weights, of which the hypotheses say nothing; of each the
             trained ones of the same network, layer and input size.
-        contrast: the smaller and the larger size of `hypotheses`.
+        contrast: the smaller and the larger fraction of `hypotheses`.
         seed: the study's.
     """
     if table == "hypotheses":
@@ -98,12 +108,12 @@ def accuracy(
         backbones: those of ours that are the report's.
 
     Returns:
-        Columns `ACCURACY`, a row a dataset, protocol, size and method. The interval is Student's t
+        Columns `ACCURACY`, a row a dataset, protocol, fraction and method. The interval is Student's t
         over replicates; `behind_best` how far the method is behind the most accurate one of its
         place (transfer with more updates is a reference alone, see `gains`), paired by replicate,
         `behind_p_holm` the two-sided p-value of that, corrected for all methods of the place;
         `levelled_off` the share of replicates that did, `train_loss`
-        their mean; `published` the report's accuracy, beside protocol "report" only.
+        their mean; `published` the report's accuracy, beside protocol "same-images" only.
     """
     rows = []
     best = {
@@ -134,12 +144,12 @@ def accuracy(
                 "levelled_off": runs["levelled_off"].mean(),
             }
         )
-    theirs = published.melt(["dataset", "size"], var_name="method", value_name="published")
+    theirs = published.melt(["dataset", "fraction"], var_name="method", value_name="published")
     trained_from_scratch = theirs["method"] != TRANSFER
     theirs = pd.concat(
         [theirs[trained_from_scratch].assign(backbone="none")]
         + [theirs[~trained_from_scratch].assign(backbone=backbone) for backbone in backbones]
-    ).assign(protocol="report")
+    ).assign(protocol="same-images")
     table = pd.DataFrame(rows).merge(theirs, how="left", on=[*PLACE, *METHOD])
     table["behind_p_holm"] = table.groupby(PLACE)["behind_p_holm"].transform(statistics.holm)
     return table[ACCURACY]
@@ -160,11 +170,11 @@ def gains(
         controls: see `tabulate`.
 
     Returns:
-        Columns `GAINS`, a row a dataset, protocol, size, method and reference; estimates,
+        Columns `GAINS`, a row a dataset, protocol, fraction, method and reference; estimates,
         intervals and two-sided p-values of `statistics.paired_gain`. `p_holm` is corrected for all
         tests of the table under the same protocol: the two protocols read the same runs, and a
         reader goes by one of them. Transfer with more updates is a reference alone: it is no method
-        of its own, and at the smallest sizes hardly more than plain transfer.
+        of its own, and at the smallest fractions hardly more than plain transfer.
     """
     rows = []
     for place, runs in _by_place(selected):
@@ -178,7 +188,9 @@ def gains(
                 rows.append({**place, **names, **gain, "replicates": len(pairs[0])})
     table = pd.DataFrame(rows)
     table["p_holm"] = table.groupby("protocol")["p_value"].transform(statistics.holm)
-    theirs = pd.DataFrame({"backbone": list(backbones), "method": TRANSFER, "protocol": "report"})
+    theirs = pd.DataFrame(
+        {"backbone": list(backbones), "method": TRANSFER, "protocol": "same-images"}
+    )
     theirs = theirs.merge(published, how="cross")
     return tables.beside(table, theirs, [*PLACE, *METHOD, "reference"])[GAINS]
 
@@ -186,23 +198,23 @@ def gains(
 def hypotheses(selected: pd.DataFrame, small: float, large: float) -> pd.DataFrame:
     """Test the report's two hypotheses on the absolute gain of transfer over the baseline.
 
-    H1, transfer improves accuracy: the gain at each size is above zero. H2, it improves it more
+    H1, transfer improves accuracy: the gain at each fraction is above zero. H2, it improves it more
     where data are few: the gain at `small` less the gain at `large` is above zero (Welch), and so
-    the slope of the gain against log10(size) is below it (`statistics.slope_weights`). Sizes of one
+    the slope of the gain against log10(fraction) is below it (`statistics.slope_weights`). Sizes of one
     replicate tell no spread: where `large` is one of them, `small` is also contrasted with the
-    largest size that has more; they are left out of the slope, but where less than two sizes have
+    largest fraction that has more; they are left out of the slope, but where less than two fractions have
     more, all are in it, and it has no interval.
 
     Args:
         selected: see above.
-        small: the smaller of the two sizes to contrast.
+        small: the smaller of the two fractions to contrast.
         large: the larger one.
 
     Returns:
         Columns `HYPOTHESES`: estimate with its 95 % interval, one-sided `p_value` for the
         hypothesis, `p_holm` and `p_reversed_holm` for it and for its opposite, corrected together
-        for all tests of the table under the same protocol; `replicates` the fewest at a size that
-        entered; `size` empty for H2; `verdict` as `statistics.verdict` finds it in these numbers.
+        for all tests of the table under the same protocol; `replicates` the fewest at a fraction that
+        entered; `fraction` empty for H2; `verdict` as `statistics.verdict` finds it in these numbers.
     """
     gains: dict[tuple, dict[float, np.ndarray]] = {}
     for place, runs in _by_place(selected):
@@ -210,7 +222,7 @@ def hypotheses(selected: pd.DataFrame, small: float, large: float) -> pd.DataFra
             if method == TRANSFER and ("none", BASELINE) in runs:
                 gain = np.subtract(*_paired(runs[backbone, method], runs["none", BASELINE]))
                 key = (place["dataset"], backbone, place["protocol"])
-                gains.setdefault(key, {})[place["size"]] = gain
+                gains.setdefault(key, {})[place["fraction"]] = gain
     table = pd.DataFrame(
         {"dataset": dataset, "backbone": backbone, "protocol": protocol, **row}
         for (dataset, backbone, protocol), of_size in gains.items()
@@ -234,10 +246,10 @@ def label_value(selected: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Return how many labels per class the baseline needs to be as accurate as each method.
 
     The baseline's learning curve is the nearest never falling one to its means, linear in the
-    logarithm of labels. Intervals are percentiles of a bootstrap over replicates: within a size
-    the same replicates are drawn for the method and for the baseline; sizes are drawn
+    logarithm of labels. Intervals are percentiles of a bootstrap over replicates: within a fraction
+    the same replicates are drawn for the method and for the baseline; fractions are drawn
     independently. Where the baseline's runs do not differ nothing is known of their spread: such a
-    size is taken to lie anywhere between its neighbours, and beyond the last of these the interval
+    fraction is taken to lie anywhere between its neighbours, and beyond the last of these the interval
     stays open. As each mean is spread for its own few replicates (`statistics.resampled_means`),
     intervals cover 95 to 99 %, the more the fewer there are (but 93 % with two).
 
@@ -246,7 +258,7 @@ def label_value(selected: pd.DataFrame, seed: int) -> pd.DataFrame:
         seed: the study's.
 
     Returns:
-        Columns `LABEL_VALUE`, a row a dataset, protocol, size and method but the baseline.
+        Columns `LABEL_VALUE`, a row a dataset, protocol, fraction and method but the baseline.
         `relation` is "more than" where the baseline is never as accurate, and
         `baseline_labels_for_same_accuracy` its largest number of labels; "fewer than" where it
         always is, and the smallest one; else "". `multiplier` is in proportion to `labels`, under
@@ -271,8 +283,8 @@ def label_value(selected: pd.DataFrame, seed: int) -> pd.DataFrame:
             curves.dropna(axis="columns")
             for curves in (draws.bfill(axis="columns"), draws.ffill(axis="columns"))
         )
-        others = runs[~is_baseline].groupby([*METHOD, "size", "labels"], sort=False)["accuracy"]
-        for (backbone, method, size, labels), values in others:
+        others = runs[~is_baseline].groupby([*METHOD, "fraction", "labels"], sort=False)["accuracy"]
+        for (backbone, method, fraction, labels), values in others:
             low, high = statistics.labels_for(values.mean(), curve.index, curve)
             reached = float(low if np.isinf(high) else high)
             ends = np.full(2, np.nan)
@@ -282,59 +294,61 @@ def label_value(selected: pd.DataFrame, seed: int) -> pd.DataFrame:
                 _, highs = statistics.labels_for(drawn, lowest.columns, lowest)
                 ends[0] = np.quantile(lows, 0.025, method="lower")
                 ends[1] = np.quantile(highs, 0.975, method="higher")
-            row = [dataset, backbone, method, size, protocol, labels, values.mean(), reached]
+            row = [dataset, backbone, method, fraction, protocol, labels, values.mean(), reached]
             row += ["more than" if np.isinf(high) else "fewer than" if low == 0 else "", *ends]
             row += [reached / labels, *ends / labels, len(values)]
             rows.append(row)
     return pd.DataFrame(rows, columns=LABEL_VALUE)
 
 
-def training_cost(cost: pd.DataFrame, accuracy: pd.DataFrame, sizes: pd.DataFrame) -> pd.DataFrame:
-    """Return what each method's accuracy cost at each size.
+def training_cost(
+    cost: pd.DataFrame, accuracy: pd.DataFrame, fractions: pd.DataFrame
+) -> pd.DataFrame:
+    """Return what each method's accuracy cost at each fraction.
 
     That is the time of all its jobs, every configuration and replicate: of a head that was trained
     another way also the grid that selected it, and of all methods on features the extraction, in
-    proportion to the images that the size needs of those that passed through the backbone.
+    proportion to the images that the fraction needs of those that passed through the backbone.
 
     Args:
         cost: table `cost`.
         accuracy: rows of table `accuracy` under one protocol.
-        sizes: table `sizes`.
+        fractions: table `fractions`.
 
     Returns:
-        Columns dataset, backbone, method, size, seconds (one job after the other), accuracy; NaN
+        Columns dataset, backbone, method, fraction, seconds (one job after the other), accuracy; NaN
         seconds where a job was not measured.
     """
     cost = cost.assign(
         backbone=cost["backbone"].replace("", FROM_SCRATCH),
-        size=pd.to_numeric(cost["size"]),
+        fraction=pd.to_numeric(cost["fraction"]),
     )
     # Refits of the other protocol are none of this one's cost.
     (protocol,) = accuracy["protocol"].unique()
     cost = cost[cost["protocol"].isin(["", protocol])]
-    trained = cost[cost["size"].notna() & (cost["rule"] != "train_selected_head")]
-    own = trained.groupby(["dataset", "backbone", "method", "size"])["seconds"]
+    trained = cost[cost["fraction"].notna() & (cost["rule"] != "train_selected_head")]
+    own = trained.groupby(["dataset", "backbone", "method", "fraction"])["seconds"]
     own = own.agg(lambda seconds: seconds.sum(skipna=False))
     extraction = cost[cost["rule"].isin(["extract_features", "extract_shard"])]
     extraction = extraction.groupby(["dataset", "backbone"])["seconds"]
     extraction = extraction.agg(lambda seconds: seconds.sum(skipna=False))
-    images = sizes.set_index(["dataset", "size"])
+    images = fractions.set_index(["dataset", "fraction"])
     needed = images["training_samples"] * images["replicates"] + images["validation_samples"]
     every = images["training_samples"] + images["validation_samples"]
-    passed = every.where(images.index.get_level_values("size") == 1, needed)
-    largest = accuracy.groupby(["dataset", "backbone"])["size"].max()
+    passed = every.where(images.index.get_level_values("fraction") == 1, needed)
+    largest = accuracy.groupby(["dataset", "backbone"])["fraction"].max()
     rows = []
     for row in accuracy.itertuples():
-        seconds = own.get((row.dataset, row.backbone, row.method, row.size))
+        seconds = own.get((row.dataset, row.backbone, row.method, row.fraction))
         if row.backbone != FROM_SCRATCH:
             share = (
-                needed[row.dataset, row.size]
+                needed[row.dataset, row.fraction]
                 / passed[row.dataset, largest[row.dataset, row.backbone]]
             )
             seconds += extraction[row.dataset, row.backbone] * min(share, 1)
         if row.method in REFITS:
-            seconds += own[row.dataset, row.backbone, TRANSFER, row.size]
-        names = {name: getattr(row, name) for name in ("dataset", "backbone", "method", "size")}
+            seconds += own[row.dataset, row.backbone, TRANSFER, row.fraction]
+        names = {name: getattr(row, name) for name in ("dataset", "backbone", "method", "fraction")}
         rows.append({**names, "seconds": seconds, "accuracy": row.mean})
     return pd.DataFrame(rows)
 
@@ -359,7 +373,7 @@ def _references(
 def _by_place(
     selected: pd.DataFrame,
 ) -> Iterator[tuple[dict[str, Any], dict[tuple[str, str], pd.Series]]]:
-    """Yield each dataset, protocol and size with accuracies by replicate of (backbone, method)."""
+    """Yield each dataset, protocol and fraction with accuracies by replicate of (backbone, method)."""
     for names, runs in selected.groupby(PLACE, sort=False):
         accuracies = {
             method: rows.set_index("replicate")["accuracy"]
@@ -377,7 +391,7 @@ def _tests(gains: dict[float, np.ndarray], small: float, large: float) -> Iterat
     """Yield the rows of one dataset, backbone and protocol, but for what the whole table decides.
 
     Args:
-        gains: absolute gains of the replicates by size.
+        gains: absolute gains of the replicates by fraction.
         small: see `hypotheses`.
         large: see `hypotheses`.
     """
@@ -387,7 +401,7 @@ def _tests(gains: dict[float, np.ndarray], small: float, large: float) -> Iterat
         return {
             "hypothesis": hypothesis,
             "statistic": statistic,
-            "size": np.nan,
+            "fraction": np.nan,
             "estimate": estimate,
             "ci_low": low,
             "ci_high": high,
@@ -397,16 +411,16 @@ def _tests(gains: dict[float, np.ndarray], small: float, large: float) -> Iterat
             "replicates": min(map(len, tested.values())),
         }
 
-    for size, values in gains.items():
-        yield row("H1", "absolute gain", {size: values}, [1], 1) | {"size": size}
-    replicated = {size: values for size, values in gains.items() if len(values) > 1}
+    for fraction, values in gains.items():
+        yield row("H1", "absolute gain", {fraction: values}, [1], 1) | {"fraction": fraction}
+    replicated = {fraction: values for fraction, values in gains.items() if len(values) > 1}
     for end in sorted({large, max(replicated, default=large)}, reverse=True):
         if small < end and {small, end} <= set(gains):
-            ends = {size: gains[size] for size in (small, end)}
+            ends = {fraction: gains[fraction] for fraction in (small, end)}
             yield row("H2", f"gain at {small:g} less gain at {end:g}", ends, [1, -1], 1)
     line = replicated if len(replicated) > 1 else gains
     if len(line) > 1:
-        name = f"slope of gain per tenfold size, {min(line):g} to {max(line):g}"
+        name = f"slope of gain per tenfold fraction, {min(line):g} to {max(line):g}"
         yield row("H2", name, line, statistics.slope_weights(np.log10(list(line))), -1)
 
 

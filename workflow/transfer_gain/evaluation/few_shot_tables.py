@@ -14,20 +14,38 @@ SIAMESE, UNTRAINED_SIAMESE = "siamese", "siamese-untrained"
 CONTROLS = (*transforms.CONTROLS, UNTRAINED_SIAMESE)
 # A replicate of an approach has the same tasks for every method.
 PLACE = ["approach", "trained_on", "tested_on", "backbone", "classes"]
-METHOD = ["protocol", "batch", "method"]
+METHOD = ["epoch_unit", "batch", "method"]
 ONE_SHOT = [
-    *["approach", "protocol", "trained_on", "tested_on", "backbone", "classes", "method", "batch"],
+    *[
+        "approach",
+        "epoch_unit",
+        "trained_on",
+        "tested_on",
+        "backbone",
+        "classes",
+        "method",
+        "batch",
+    ],
     *["epochs", "updates", "replicate", "tasks", "accuracy", "accuracy_320", "control"],
     *["control_accuracy", "chance", "train_accuracy", "train_loss"],
 ]
 FEW_SHOT = [
-    *["approach", "protocol", "trained_on", "tested_on", "backbone", "classes", "way", "shot"],
+    *["approach", "epoch_unit", "trained_on", "tested_on", "backbone", "classes", "way", "shot"],
     *["method", "batch", "accuracy", "ci_low", "ci_high", "replicates", "episodes"],
     *["episode_half_width", "control", "difference", "difference_low", "difference_high"],
     *["p_value", "p_holm", "chance"],
 ]
 SUMMARY = [
-    *["approach", "trained_on", "tested_on", "backbone", "classes", "protocol", "batch", "method"],
+    *[
+        "approach",
+        "trained_on",
+        "tested_on",
+        "backbone",
+        "classes",
+        "epoch_unit",
+        "batch",
+        "method",
+    ],
     *["epochs", "accuracy", "ci_low", "ci_high", "replicates", "chance", "control"],
     *["control_accuracy", "difference", "difference_low", "difference_high"],
     *["p_value", "p_holm", "verdict"],
@@ -61,10 +79,10 @@ def read_published(path: Path | str) -> pd.DataFrame:
 def once_untrained(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows without repeats of the untrained network, the same for all trainings.
 
-    Those of the approach's first training stay, of no protocol and batch.
+    Those of the approach's first training stay, of no epoch_unit and batch.
     """
     untrained = rows["method"] == UNTRAINED_SIAMESE
-    unnamed = rows[untrained].assign(protocol=one_shot.NO_PROTOCOL, batch=0)
+    unnamed = rows[untrained].assign(epoch_unit=one_shot.UNTRAINED_EPOCH, batch=0)
     seen_before = ["method", "replicate", *(c for c in ("way", "shot") if c in rows)]
     kept = unnamed.drop_duplicates([*PLACE, *seen_before])
     return pd.concat([rows[~untrained], kept], ignore_index=True)
@@ -159,8 +177,10 @@ def summary(history: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     table["verdict"] = [verdict(row) for _, row in table.iterrows()]
     theirs = published.loc[published.groupby(["approach", "batch"])["epochs"].idxmax()]
     theirs = theirs.rename(columns={end: f"published_{end}" for end in ("epochs", "low", "high")})
-    theirs = theirs.assign(method=SIAMESE, protocol=one_shot.REPORT, classes=one_shot.UNSEEN)
-    on = ["approach", "batch", "method", "protocol", "classes"]
+    theirs = theirs.assign(
+        method=SIAMESE, epoch_unit=one_shot.EPOCH_IS_BATCH, classes=one_shot.UNSEEN
+    )
+    on = ["approach", "batch", "method", "epoch_unit", "classes"]
     table = table.merge(theirs, how="left", on=on)
     then = rows.groupby([*PLACE, *METHOD, "epochs"])["accuracy_320"].mean()
     then = then.rename("accuracy_at_published").reset_index()

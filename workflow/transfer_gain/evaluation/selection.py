@@ -5,12 +5,12 @@ import pandas as pd
 # Which accuracy selects and which is reported: the report used the same images for both, the
 # held-out protocol never does.
 PROTOCOLS = {
-    "report": ("validation_accuracy", "validation_accuracy"),
-    "held-out": ("selection_accuracy", "reporting_accuracy"),
+    "same-images": ("validation_accuracy", "validation_accuracy"),
+    "held-out": ("selection_accuracy", "test_accuracy"),
 }
-TIE_BREAKERS = {"report": "validation_loss", "held-out": "selection_loss"}
+TIE_BREAKERS = {"same-images": "validation_loss", "held-out": "selection_loss"}
 CONFIGURATION = ["layers", "activation", "learning_rate", "l2"]
-GROUP = ["dataset", "backbone", "method", "size"]
+GROUP = ["dataset", "backbone", "method", "fraction"]
 SELECTED = [
     *[*GROUP, "labels", "protocol", "replicate", "configurations", *CONFIGURATION],
     *["accuracy", "train_loss", "levelled_off", "updates"],
@@ -18,7 +18,7 @@ SELECTED = [
 
 
 def select_heads(runs: pd.DataFrame) -> pd.DataFrame:
-    """Select the best of the configurations of one dataset, backbone and size.
+    """Select the best of the configurations of one dataset, backbone and fraction.
 
     The best has the highest mean accuracy over replicates; of equal ones the one with the lower
     mean loss on the same images, then the one that stands first in the config.
@@ -64,29 +64,29 @@ def select_runs(runs: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
         runs: rows of all methods. Those of the grid are chosen from; a head that was trained
             another way (run "refit") was selected before, from as many as the plain one; long runs
             are left out.
-        labels: columns dataset, size, training_per_class.
+        labels: columns dataset, fraction, training_per_class.
 
     Returns:
-        Columns dataset, backbone, method, size, labels (training images per class), protocol,
+        Columns dataset, backbone, method, fraction, labels (training images per class), protocol,
         replicate, configurations, `CONFIGURATION`, accuracy (the one that the protocol reports),
         train_loss, levelled_off, updates.
     """
     rows = []
     grid, refits = (runs[runs["run"] == run] for run in ("grid", "refit"))
-    for (dataset, backbone, method, size), own in grid.groupby(GROUP, sort=False):
+    for (dataset, backbone, method, fraction), own in grid.groupby(GROUP, sort=False):
         for _, chosen in select_heads(own).iterrows():
             names = {"protocol": chosen["protocol"], "configurations": chosen["configurations"]}
             rows.append(runs_of(own, chosen).assign(**names))
             if method != "transfer":
                 continue
-            same = refits[["dataset", "backbone", "size", "protocol"]] == [
+            same = refits[["dataset", "backbone", "fraction", "protocol"]] == [
                 dataset,
                 backbone,
-                size,
+                fraction,
                 chosen["protocol"],
             ]
             rows.append(refits[same.all(axis=1)].assign(**names))
-    selected = pd.concat(rows, ignore_index=True).merge(labels, on=["dataset", "size"])
+    selected = pd.concat(rows, ignore_index=True).merge(labels, on=["dataset", "fraction"])
     selected["accuracy"] = selected["protocol"].map(
         {protocol: reports for protocol, (_, reports) in PROTOCOLS.items()}
     )

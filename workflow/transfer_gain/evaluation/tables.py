@@ -10,7 +10,7 @@ from transfer_gain.data import store
 from transfer_gain.evaluation import selection
 from transfer_gain.evaluation.statistics import accuracy_interval
 
-COST = ["rule", "dataset", "backbone", "size", "method", "protocol"]
+COST = ["rule", "dataset", "backbone", "fraction", "method", "protocol"]
 
 
 def read_published(path: Path | str, table: str, sources: Mapping[str, str]) -> pd.DataFrame:
@@ -45,27 +45,27 @@ def read_published_transfer(
         backbones: those of ours that are the report's.
 
     Returns:
-        Columns backbone, dataset, size, validation_accuracy, and hidden_layers, activation and
+        Columns backbone, dataset, fraction, validation_accuracy, and hidden_layers, activation and
         learning_rate where the report names them.
     """
     accuracy = read_published(path, "accuracy", sources)
     accuracy = accuracy.rename(columns={"transfer": "validation_accuracy"})
     best = read_published(path, "best_heads", sources)
-    printed = pd.concat([best, accuracy[["dataset", "size", "validation_accuracy"]]])
+    printed = pd.concat([best, accuracy[["dataset", "fraction", "validation_accuracy"]]])
     return pd.DataFrame({"backbone": list(backbones)}).merge(printed, how="cross")
 
 
-def sizes(
-    index: pd.DataFrame, samples: pd.DataFrame | None, dataset: str, size: float
+def fractions(
+    index: pd.DataFrame, samples: pd.DataFrame | None, dataset: str, fraction: float
 ) -> pd.DataFrame:
-    """Count one size's images as they are in the files (the report's Tables 1 and 2).
+    """Count one fraction's images as they are in the files (the report's Tables 1 and 2).
 
     Args:
         index: rows of the dataset's images (image_id, split, label).
-        samples: rows of the size's samples (replicate, image_id, label); None where none are drawn,
+        samples: rows of the fraction's samples (replicate, image_id, label); None where none are drawn,
             and all training images are counted.
         dataset: its name.
-        size: the fraction.
+        fraction: the fraction.
 
     Returns:
         One row. Where classes differ in number, per class is their mean, rounded.
@@ -78,7 +78,7 @@ def sizes(
     return pd.DataFrame(
         {
             "dataset": [dataset],
-            "size": [size],
+            "fraction": [fraction],
             "training_samples": [sampled.min()],
             "training_per_class": [round(sampled.min() / classes)],
             "validation_samples": [len(validation)],
@@ -119,17 +119,17 @@ def best_heads(
 
     Args:
         runs: rows of all heads.
-        selections: rows of `selection.select_heads` with dataset, backbone and size.
+        selections: rows of `selection.select_heads` with dataset, backbone and fraction.
         published: as `read_published_transfer` returns it.
 
     Returns:
-        A row a dataset, backbone, size and protocol. `validation_accuracy` is the mean over
-        replicates with its 95 % interval: over all validation images for protocol "report", over
+        A row a dataset, backbone, fraction and protocol. `validation_accuracy` is the mean over
+        replicates with its 95 % interval: over all validation images for protocol "same-images", over
         the reporting half for "held-out". `published_*` is the report's, where it has it.
     """
     rows = []
     for _, chosen in selections.iterrows():
-        where = ["dataset", "backbone", "size"]
+        where = ["dataset", "backbone", "fraction"]
         same = runs[(runs[where] == chosen[where].to_numpy()).all(axis=1)]
         accuracy = selection.runs_of(same, chosen)[selection.PROTOCOLS[chosen["protocol"]][1]]
         mean, low, high = accuracy_interval(accuracy)
@@ -143,8 +143,8 @@ def best_heads(
                 "configurations": chosen["configurations"],
             }
         )
-    theirs = published.assign(protocol="report")
-    return beside(pd.DataFrame(rows), theirs, ["dataset", "backbone", "size", "protocol"])
+    theirs = published.assign(protocol="same-images")
+    return beside(pd.DataFrame(rows), theirs, ["dataset", "backbone", "fraction", "protocol"])
 
 
 def beside(ours: pd.DataFrame, published: pd.DataFrame, on: Sequence[str]) -> pd.DataFrame:
@@ -157,12 +157,12 @@ def cost(jobs: Sequence[tuple[str, ...]], benchmarks: Sequence[Path | str]) -> p
     """Gather what each job cost from its benchmark file.
 
     Args:
-        jobs: rule, dataset, backbone, size, method and protocol of each job; "" where one has no
+        jobs: rule, dataset, backbone, fraction, method and protocol of each job; "" where one has no
             meaning.
         benchmarks: its benchmark file; a job that was taken from a cache has none.
 
     Returns:
-        Columns rule, dataset, backbone, size, method, protocol, seconds, cpu_seconds, max_rss_mb; a
+        Columns rule, dataset, backbone, fraction, method, protocol, seconds, cpu_seconds, max_rss_mb; a
         row a job, empty where it was not measured.
     """
     columns = ["s", "cpu_time", "max_rss"]

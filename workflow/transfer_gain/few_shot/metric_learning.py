@@ -25,7 +25,7 @@ SUPERVISED_CONTRASTIVE, PROTOTYPICAL, NEAR_IDENTITY = METHODS = (
 DIMENSIONS = 512
 TEMPERATURE = 0.1
 # Weight of the squared deviation from the identity.
-STAY = 1e-3
+DISTANCE_PENALTY = 1e-3
 
 
 def prepared(features: np.ndarray, like: np.ndarray) -> np.ndarray:
@@ -129,7 +129,7 @@ def train(
         batch_size: images in a batch, about.
         updates: how many.
         learning_rate: Adam's.
-        l2: weight of the sum of squares of the kernel; `STAY` in its place for "near-identity".
+        l2: weight of the sum of squares of the kernel; `DISTANCE_PENALTY` in its place for "near-identity".
         seed_names: study seed and names, for each replicate's seed.
 
     Returns:
@@ -150,7 +150,7 @@ def train(
     features = tf.constant(prepared(data.features, data.features))
     labels = tf.constant(data.labels)
     contrast = prototypical if method == PROTOTYPICAL else supervised_contrastive
-    weight = STAY if method == NEAR_IDENTITY else l2
+    weight = DISTANCE_PENALTY if method == NEAR_IDENTITY else l2
 
     def loss(parameters: Parameters, images: tf.Tensor) -> tf.Tensor:
         embedded = embed(parameters, tf.gather(features, images), method)
@@ -202,6 +202,6 @@ def train_files(
     )
     seed_names = (study_seed, names["tested_on"], names["trained_on"])
     rows, episodes = train(data, method, seed_names=seed_names, **settings)
-    names = {**names, "protocol": one_shot.NO_PROTOCOL, "batch": settings["batch_size"]}
+    names = {**names, "epoch_unit": one_shot.UNTRAINED_EPOCH, "batch": settings["batch_size"]}
     one_shot.write(episodes, few_shot, names)
     one_shot.write(rows, history, names)

@@ -20,7 +20,7 @@ CANDIDATES = 7  # of a task of the report: one of the query's class and six of o
 REPORT_TASKS = 320
 SEEN, UNSEEN, ALL = "seen", "unseen", "all"  # which classes of the target a task is about
 # An epoch is one batch, or a pass over the training images; what is not trained has none.
-REPORT, LONG, NO_PROTOCOL = "report", "long", "none"
+EPOCH_IS_BATCH, EPOCH_IS_PASS, UNTRAINED_EPOCH = "batch", "pass", "none"
 
 
 class Pairs(NamedTuple):
@@ -512,7 +512,7 @@ FEW_SHOT = [
     *["method", "classes", "way", "shot", "replicate", "epochs", "episodes", "accuracy"],
     *["episode_half_width", "chance"],
 ]
-NAMES = ["approach", "protocol", "trained_on", "tested_on", "backbone", "batch"]
+NAMES = ["approach", "epoch_unit", "trained_on", "tested_on", "backbone", "batch"]
 
 
 def write(rows: pd.DataFrame, path: Path | str, names: Mapping[str, str]) -> None:

@@ -303,7 +303,7 @@ def train_files(
         history: file to write, a row an epoch, replicate and group of classes.
         few_shot: file to write, a row a replicate and few-shot evaluation.
         network: file to write, the first replicate's parameters.
-        names: approach, protocol, backbone, trained_on, tested_on and batch, for the rows.
+        names: approach, epoch_unit, backbone, trained_on, tested_on and batch, for the rows.
         study_seed: the study's.
         draws: the other arguments of `one_shot.read`.
         settings: the other arguments of `train`, but for `batches_per_epoch`.
@@ -317,7 +317,7 @@ def train_files(
     whole_pass = -(-len(data.labels) // settings["batch_size"])
     rows, episodes, parameters = train(
         data,
-        batches_per_epoch=1 if names["protocol"] == one_shot.REPORT else whole_pass,
+        batches_per_epoch=1 if names["epoch_unit"] == one_shot.EPOCH_IS_BATCH else whole_pass,
         seed_names=(study_seed, names["tested_on"], names["trained_on"], METHOD),
         **settings,
     )

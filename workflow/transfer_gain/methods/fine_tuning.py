@@ -117,7 +117,7 @@ def train_files(
     weights: Path | str,
     features: Path | str,
     samples: Path | str,
-    halves: Path | str,
+    validation_roles: Path | str,
     runs: Path | str,
     history: Path | str,
     *,
@@ -136,11 +136,11 @@ def train_files(
         images: a dataset's images.
         weights: see `backbones.build`.
         features: the dataset's features.
-        samples: the size's samples.
-        halves: the validation halves.
+        samples: the fraction's samples.
+        validation_roles: which validation images select and which are the test set.
         runs: file to write, a row a replicate.
         history: file to write, a row an evaluation and replicate.
-        names: dataset, backbone, method, size, run and protocol, for the rows.
+        names: dataset, backbone, method, fraction, run and protocol, for the rows.
         study_seed: the study's seed.
         backbone: architecture, layer and input_size, see `backbones.build`.
         settings: keyword arguments of `heads.train`.
@@ -153,14 +153,14 @@ def train_files(
         StoreError: an input is corrupt.
         BackboneError: see `split`.
     """
-    seed_names = (study_seed, names["dataset"], names["size"])
+    seed_names = (study_seed, names["dataset"], names["fraction"])
     head = heads.train(
-        read_replicates(features, samples, halves), seed_names=seed_names, **settings
+        read_replicates(features, samples, validation_roles), seed_names=seed_names, **settings
     )
     lower, upper = split(
         backbones.build(weights=weights, precision="float32", **backbone), from_layer
     )
-    data = read_replicates(images, samples, halves)
+    data = read_replicates(images, samples, validation_roles)
     compute = backbones.extractor(lower, backbone["architecture"])
     outputs = [
         compute(data.features[start : start + backbones.BATCH])

@@ -100,7 +100,7 @@ def train(
 def train_files(
     features: Path | str,
     samples: Path | str,
-    halves: Path | str,
+    validation_roles: Path | str,
     runs: Path | str,
     history: Path | str,
     *,
@@ -114,11 +114,11 @@ def train_files(
 
     Args:
         features: a dataset's features.
-        samples: a size's samples.
-        halves: the validation halves.
+        samples: a fraction's samples.
+        validation_roles: which validation images select and which are the test set.
         runs: file to write, a row a replicate.
         history: file to write, a row an evaluation and replicate.
-        names: dataset, backbone, method, size, run and protocol, for the rows.
+        names: dataset, backbone, method, fraction, run and protocol, for the rows.
         study_seed: the study's seed.
         settings: keyword arguments of `train`.
         copies: features of the samples' augmented copies, to be trained on as well.
@@ -127,12 +127,12 @@ def train_files(
     Raises:
         StoreError: an input is corrupt.
     """
-    data = read_replicates(features, samples, halves, copies)
+    data = read_replicates(features, samples, validation_roles, copies)
     if updates_of_copies:
         length = {key: settings[key] for key in ("batch_size", "epochs", "min_updates")}
         images = data.samples.shape[1] * (1 + updates_of_copies)
         settings = {**settings, "min_updates": loop.training_updates(images, **length)}
-    trained = train(data, seed_names=(study_seed, names["dataset"], names["size"]), **settings)
+    trained = train(data, seed_names=(study_seed, names["dataset"], names["fraction"]), **settings)
     precision = store.read_metadata(features)["precision"]
     # The runs come last: where they are, the history is.
     rows.write(trained.history, history, {**names, "precision": precision})
@@ -144,7 +144,7 @@ def read_settings(path: Path | str, protocol: str) -> dict[str, Any]:
 
     Args:
         path: file of `selection.select_heads`.
-        protocol: "report" or "held-out".
+        protocol: "same-images" or "held-out".
 
     Raises:
         StoreError: the file is corrupt.

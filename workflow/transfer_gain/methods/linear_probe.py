@@ -31,7 +31,7 @@ def fit(
     Args:
         data: features, labels, samples and validation halves.
         penalties: values of `l2`, > 0.
-        seed_names: study seed, dataset and size, from which the rows' seeds come; nothing is drawn.
+        seed_names: study seed, dataset and fraction, from which the rows' seeds come; nothing is drawn.
 
     Returns:
         A row a penalty and replicate, with the columns of `training.train`'s runs. Updates are
@@ -99,21 +99,21 @@ def _scored(
 def fit_files(
     features: Path | str,
     samples: Path | str,
-    halves: Path | str,
+    validation_roles: Path | str,
     runs: Path | str,
     *,
     names: Mapping[str, str],
     study_seed: int,
     penalties: Sequence[float],
 ) -> None:
-    """Fit one size's probes from and to files.
+    """Fit one fraction's probes from and to files.
 
     Args:
         features: a dataset's features.
-        samples: the size's samples.
-        halves: the validation halves.
+        samples: the fraction's samples.
+        validation_roles: which validation images select and which are the test set.
         runs: file to write, a row a penalty and replicate.
-        names: dataset, backbone and size, for the rows.
+        names: dataset, backbone and fraction, for the rows.
         study_seed: the study's seed.
         penalties: see `fit`.
 
@@ -121,9 +121,9 @@ def fit_files(
         StoreError: an input is corrupt.
     """
     fitted = fit(
-        read_replicates(features, samples, halves),
+        read_replicates(features, samples, validation_roles),
         penalties,
-        (study_seed, names["dataset"], names["size"]),
+        (study_seed, names["dataset"], names["fraction"]),
     )
     precision = store.read_metadata(features)["precision"]
     about = {"precision": precision, "method": "linear-probe", "run": "grid", "protocol": "both"}

@@ -11,7 +11,7 @@ from transfer_gain.data.sampling import Replicates, read_replicates
 from transfer_gain.methods import heads
 from transfer_gain.training import loop
 from transfer_gain.training.devices import tf
-from transfer_gain.training.im2col import Geometry, convolve_and_pool, lay_out
+from transfer_gain.training.im2col import Geometry, convolve_and_pool, im2col
 from transfer_gain.training.loop import Augmentation, Network, Parameters, Trained
 
 
@@ -67,7 +67,7 @@ def logits(
     """
     kernels, biases, *dense = parameters
     replicates, kernel, _, _, filters = kernels.shape
-    patches = lay_out(images, Geometry(kernel, stride, pooling))
+    patches = im2col(images, Geometry(kernel, stride, pooling))
     maps = []
     for replicate in range(replicates):
         own = patches[replicate if len(patches) == replicates else 0]
@@ -130,7 +130,7 @@ def train(
 def train_files(
     images: Path | str,
     samples: Path | str,
-    halves: Path | str,
+    validation_roles: Path | str,
     runs: Path | str,
     history: Path | str,
     *,
@@ -143,11 +143,11 @@ def train_files(
 
     Args:
         images: a dataset's images.
-        samples: a size's samples.
-        halves: the validation halves.
+        samples: a fraction's samples.
+        validation_roles: which validation images select and which are the test set.
         runs: file to write, a row a replicate.
         history: file to write, a row an evaluation and replicate.
-        names: dataset, method and size, for the rows.
+        names: dataset, method and fraction, for the rows.
         study_seed: the study's seed.
         settings: keyword arguments of `train`.
         ranges: see `train`.
@@ -156,8 +156,8 @@ def train_files(
         StoreError: an input is corrupt.
     """
     trained = train(
-        read_replicates(images, samples, halves),
-        seed_names=(study_seed, names["dataset"], names["size"]),
+        read_replicates(images, samples, validation_roles),
+        seed_names=(study_seed, names["dataset"], names["fraction"]),
         ranges=ranges,
         **settings,
     )

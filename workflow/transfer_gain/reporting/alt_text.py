@@ -46,8 +46,8 @@ def _gains(rows: pd.DataFrame) -> str:
     said = []
     for (backbone, reference), of_pair in rows.groupby(["backbone", "reference"], sort=False):
         values = [
-            f"{words.points(row['absolute_gain'])} at {100 * row['size']:g} %"
-            for _, row in of_pair.sort_values("size").iterrows()
+            f"{words.points(row['absolute_gain'])} at {100 * row['fraction']:g} %"
+            for _, row in of_pair.sort_values("fraction").iterrows()
         ]
         over = words.method(reference, words.FROM_SCRATCH)
         said.append(f"from {backbone} over {over} {words.listed(values)}")
@@ -55,9 +55,9 @@ def _gains(rows: pd.DataFrame) -> str:
 
 
 def _best_heads(rows: pd.DataFrame) -> str:
-    rows = rows[rows["protocol"] == "report"]
+    rows = rows[rows["protocol"] == "same-images"]
     said = [
-        f"{row['dataset']}, {row['backbone']}, {100 * row['size']:g} %: "
+        f"{row['dataset']}, {row['backbone']}, {100 * row['fraction']:g} %: "
         f"{words.accuracy(row['validation_accuracy'])} with layers {row['layers']}, "
         f"{row['activation']}, rate {row['learning_rate']:g}"
         for _, row in rows.iterrows()
@@ -66,22 +66,24 @@ def _best_heads(rows: pd.DataFrame) -> str:
 
 
 def _long_runs(rows: pd.DataFrame) -> str:
-    rows = rows[(rows["run"] == "long") & (rows["protocol"] == "report")]
-    losses = rows.groupby("size")[["train_loss", "validation_loss"]].mean()
+    rows = rows[(rows["run"] == "long") & (rows["protocol"] == "same-images")]
+    losses = rows.groupby("fraction")[["train_loss", "validation_loss"]].mean()
     said = [
-        f"{100 * size:g} %: training {row['train_loss']:.3g}, validation "
+        f"{100 * fraction:g} %: training {row['train_loss']:.3g}, validation "
         f"{row['validation_loss']:.3g}"
-        for size, row in losses.iterrows()
+        for fraction, row in losses.iterrows()
     ]
     return _sentence("losses after the last epoch", said)
 
 
 def _grid(rows: pd.DataFrame) -> str:
     rows = rows[(rows["run"] == "grid") & (rows["method"] == "transfer")]
-    means = rows.groupby(["size", "layers", "activation", "learning_rate"])["validation_accuracy"]
+    means = rows.groupby(["fraction", "layers", "activation", "learning_rate"])[
+        "validation_accuracy"
+    ]
     said = [
-        f"{100 * size:g} %: {words.accuracy(means.min())} to {words.accuracy(means.max())}"
-        for size, means in means.mean().groupby("size")
+        f"{100 * fraction:g} %: {words.accuracy(means.min())} to {words.accuracy(means.max())}"
+        for fraction, means in means.mean().groupby("fraction")
     ]
     return _sentence("accuracies of all heads", said)
 

@@ -44,16 +44,16 @@ def write(tables: Tables, where: str) -> str:
 
 
 def best_methods(tables: Tables, dataset: str) -> str:
-    """Say which method is the most accurate at each size, and which are not told apart from it.
+    """Say which method is the most accurate at each fraction, and which are not told apart from it.
 
     A method is told apart from it if their difference, paired by replicate, is significant after
-    Holm's correction for the methods of that size. There is no test of a difference that is the
+    Holm's correction for the methods of that fraction. There is no test of a difference that is the
     same in all replicates.
     """
     rows = _of(tables["accuracy"], dataset)
     rows = rows[rows["method"] != EXTENDED]  # a reference of transfer with augmentation alone
     found = []
-    for _, at_size in rows.groupby("size"):
+    for _, at_size in rows.groupby("fraction"):
         at_size = at_size.sort_values("mean", ascending=False, kind="stable")
         best, others = at_size.iloc[0], at_size.iloc[1:]
         score = words.accuracy(best["mean"])
@@ -74,15 +74,15 @@ def best_methods(tables: Tables, dataset: str) -> str:
 
 
 def gain(tables: Tables, dataset: str) -> str:
-    """Say what transfer gains over training from scratch at each size, and how sure that is."""
+    """Say what transfer gains over training from scratch at each fraction, and how sure that is."""
     backbone = strongest_backbone(tables, dataset)
     labels = _labels(tables, dataset)
     rows = _of(tables["hypotheses"], dataset, backbone=backbone, hypothesis="H1")
     found = []
-    for _, row in rows.sort_values("size").iterrows():
+    for _, row in rows.sort_values("fraction").iterrows():
         text = f"{words.points(row['estimate'])} points"
         text += words.interval(row["ci_low"], row["ci_high"], words.points)
-        text += f" {_at(labels[row['size']], not found)} ({row['verdict']}"
+        text += f" {_at(labels[row['fraction']], not found)} ({row['verdict']}"
         text += f"{_p_value(row)})"
         found.append(text)
     return f"Transfer from {backbone} gains over training from scratch {words.listed(found)}."
@@ -106,13 +106,13 @@ def label_value(tables: Tables, dataset: str) -> str:
 def strongest_backbone(tables: Tables, dataset: str) -> str:
     """Return the trained backbone from which transfer is the most accurate on average.
 
-    That is over the sizes that all of them have. Random weights are a control: `hypotheses` has no
+    That is over the fractions that all of them have. Random weights are a control: `hypotheses` has no
     row of theirs.
     """
     trained = _of(tables["hypotheses"], dataset)["backbone"].unique()
     rows = _of(tables["accuracy"], dataset, method=TRANSFER)
     means = rows[rows["backbone"].isin(trained)].pivot(
-        index="size", columns="backbone", values="mean"
+        index="fraction", columns="backbone", values="mean"
     )
     return means[trained].dropna().mean().idxmax()
 
@@ -121,7 +121,7 @@ def caveats(tables: Tables) -> list[str]:
     """Say where training from scratch is at chance, and where it or transfer was still learning.
 
     Args:
-        tables: `accuracy`, `hypotheses` and `sizes`.
+        tables: `accuracy`, `hypotheses` and `fractions`.
     """
     rows = tables["accuracy"]
     strongest = {name: strongest_backbone(tables, name) for name in rows["dataset"].unique()}
@@ -134,9 +134,9 @@ def at_chance(tables: Tables) -> list[str]:
     """Say where training from scratch, which gains are measured against, is not told from chance.
 
     Args:
-        tables: `accuracy` and `sizes`.
+        tables: `accuracy` and `fractions`.
     """
-    chance = tables["sizes"].drop_duplicates("dataset").set_index("dataset")["chance"]
+    chance = tables["fractions"].drop_duplicates("dataset").set_index("dataset")["chance"]
     rows = tables["accuracy"]
     rows = rows[(rows["method"] == BASELINE) & (rows["protocol"] == PROTOCOL)]
     least = rows["ci_low"].fillna(rows["mean"])
@@ -184,7 +184,7 @@ def beside_the_report(tables: Tables) -> list[str]:
 
 def scored_on(tables: Tables) -> str:
     """Say how many validation images each dataset has that methods are compared on."""
-    rows = tables["sizes"].drop_duplicates("dataset")
+    rows = tables["fractions"].drop_duplicates("dataset")
     rows = rows[rows["dataset"].isin(tables["accuracy"]["dataset"])]
     said = [
         f"{words.count(row['validation_samples'])} of {row['dataset']}"
@@ -202,7 +202,7 @@ def hypotheses(tables: Tables) -> list[str]:
         value = words.points(row["estimate"])
         value += words.interval(row["ci_low"], row["ci_high"], words.points)
         if row["hypothesis"] == "H1":
-            labels = _labels(tables, row["dataset"])[row["size"]]
+            labels = _labels(tables, row["dataset"])[row["fraction"]]
             where += f" at {words.count(labels)} images per class"
         text = f"{row['hypothesis']} {where}: {row['verdict']} ({row['statistic']}: {value} points"
         sentences.append(f"{text}{_p_value(row)}).")
@@ -216,9 +216,9 @@ def _of(table: pd.DataFrame, dataset: str, **values: str) -> pd.DataFrame:
 
 
 def _labels(tables: Tables, dataset: str) -> Mapping[float, int]:
-    """Return the training images per class of each size."""
+    """Return the training images per class of each fraction."""
     rows = _of(tables["accuracy"], dataset)
-    return dict(zip(rows["size"], rows["labels"], strict=True))
+    return dict(zip(rows["fraction"], rows["labels"], strict=True))
 
 
 def _sizes(rows: pd.DataFrame) -> str:

@@ -14,13 +14,13 @@ PUBLISHED = Path(__file__).parents[2] / "published_2018.yaml"
 TABLES = ("accuracy", "best_heads", "gains", "one_shot")
 
 HEAD = (
-    "| report's table | dataset | size | what | published | ours | difference |\n"
+    "| report's table | dataset | fraction | what | published | ours | difference |\n"
     "|---|---|---|---|---|---|---|"
 )
 
 
 def compare(tables: Mapping[str, pd.DataFrame]) -> str:
-    """Return every row that has a published value, under protocol "report".
+    """Return every row that has a published value, under protocol "same-images".
 
     Args:
         tables: `accuracy`, `best_heads` and `gains`; `one_shot` where the study has it.
@@ -33,7 +33,7 @@ def _rows(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     for _, row in best.dropna(subset="published_learning_rate").iterrows():
         yield _row("3", row, "best head", "validation_accuracy", "published_validation_accuracy")
         yield (
-            f"| 3 | {row['dataset']} | {100 * row['size']:g} % | its learning rate | "
+            f"| 3 | {row['dataset']} | {100 * row['fraction']:g} % | its learning rate | "
             f"{row['published_learning_rate']:g} | {row['learning_rate']:g} | |"
         )
     for _, row in tables["accuracy"].dropna(subset="published").iterrows():
@@ -49,7 +49,7 @@ def _rows(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
 
 def _one_shot_rows(rows: pd.DataFrame) -> Iterator[str]:
     """Yield the report's section 4.2.3: other images, the same number of tasks."""
-    ours = {"method": few_shot_tables.SIAMESE, "protocol": "report", "classes": "unseen"}
+    ours = {"method": few_shot_tables.SIAMESE, "protocol": "same-images", "classes": "unseen"}
     rows = rows[(rows[list(ours)] == list(ours.values())).all(axis=1)]
     for _, theirs in few_shot_tables.read_published(PUBLISHED).iterrows():
         keys = ["approach", "batch", "epochs"]
@@ -70,7 +70,7 @@ def _row(table: str, row: pd.Series, what: str, ours: str, published: str, ends:
     interval = words.interval(row[f"{ends}_low"], row[f"{ends}_high"], words.accuracy)
     difference = f"{row[ours] - row[published]:+.3f}".replace("-", words.MINUS)
     return (
-        f"| {table} | {row['dataset']} | {100 * row['size']:g} % | {what} | {row[published]:g} | "
+        f"| {table} | {row['dataset']} | {100 * row['fraction']:g} % | {what} | {row[published]:g} | "
         f"{words.accuracy(row[ours])}{interval} | {difference} |"
     )
 

@@ -23,7 +23,7 @@ APPROACHES = {
     "first": "trained on some of its classes",
     "second": "trained on related images",
 }
-EPOCHS = {one_shot.REPORT: "epoch (one batch)", one_shot.LONG: "epoch (one pass)"}
+EPOCHS = {one_shot.EPOCH_IS_BATCH: "epoch (one batch)", one_shot.EPOCH_IS_PASS: "epoch (one pass)"}
 # Colour (of the colour-blind palette) and line of each control.
 CONTROL_STYLES = {"l1": (1, "--"), "cosine": (2, "-."), "prototype": (4, ":")}
 CONTROL_STYLES |= {UNTRAINED_SIAMESE: (7, "-")}
@@ -34,7 +34,7 @@ CHANCE = {"color": "0.4", "linestyle": (0, (1, 3)), "linewidth": 1}
 def plot_one_shot(rows: pd.DataFrame, published: pd.DataFrame) -> Figure:
     """Plot one-shot accuracy against epoch, with the controls and chance.
 
-    A row of panels for the classes seen in training and for those unseen, a column a protocol.
+    A row of panels for the classes seen in training and for those unseen, a column a epoch_unit.
 
     Args:
         rows: rows of table `one_shot` of one approach.
@@ -42,7 +42,7 @@ def plot_one_shot(rows: pd.DataFrame, published: pd.DataFrame) -> Figure:
     """
     groups = [name for name in (one_shot.UNSEEN, one_shot.SEEN) if name in set(rows["classes"])]
     trained = rows[rows["method"] == SIAMESE]
-    protocols = [name for name in EPOCHS if name in set(trained["protocol"])]
+    protocols = [name for name in EPOCHS if name in set(trained["epoch_unit"])]
     batches = sorted(trained["batch"].unique())
     with paper_style():
         figure, grid = plt.subplots(
@@ -55,22 +55,22 @@ def plot_one_shot(rows: pd.DataFrame, published: pd.DataFrame) -> Figure:
         )
         for group, line in zip(groups, grid, strict=True):
             of_group = rows[rows["classes"] == group]
-            for protocol, axes in zip(protocols, line, strict=True):
+            for epoch_unit, axes in zip(protocols, line, strict=True):
                 _draw_controls(axes, of_group)
                 for batch, color in zip(batches, itertools.cycle((0, 3, 5, 6, 8, 9)), strict=False):
                     runs = of_group[
                         (of_group["method"] == SIAMESE)
-                        & (of_group["protocol"] == protocol)
+                        & (of_group["epoch_unit"] == epoch_unit)
                         & (of_group["batch"] == batch)
                     ]
                     _draw_course(axes, runs, colors(10)[color], f"siamese, {batch} pairs a batch")
-                if group == one_shot.UNSEEN and protocol == one_shot.REPORT:
+                if group == one_shot.UNSEEN and epoch_unit == one_shot.EPOCH_IS_BATCH:
                     _draw_published(axes, published)
                 axes.axhline(1 / one_shot.CANDIDATES, **CHANCE, label="chance")
-                axes.set_title(f"{_shown(rows, group)}, protocol {protocol}")
+                axes.set_title(f"{_shown(rows, group)}, epoch_unit {epoch_unit}")
             line[0].set_ylabel("share of one-shot tasks solved")
-        for protocol, axes in zip(protocols, grid[-1], strict=True):
-            axes.set_xlabel(EPOCHS[protocol])
+        for epoch_unit, axes in zip(protocols, grid[-1], strict=True):
+            axes.set_xlabel(EPOCHS[epoch_unit])
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         low, high = axes.get_ylim()
         axes.set_ylim(max(low, 0), min(high, 1))  # intervals of two replicates can be wider
@@ -175,7 +175,7 @@ def _describe(row: pd.Series) -> str:
     """Return a method's name, with its training where there are several."""
     if row["method"] != SIAMESE:
         return row["method"]
-    return f"{SIAMESE}, {row['batch']} pairs, {row['protocol']}"
+    return f"{SIAMESE}, {row['batch']} pairs, {row['epoch_unit']}"
 
 
 def plot_tasks(
@@ -219,7 +219,7 @@ def plot_tasks(
             figure,
             "below each candidate: the probability that it is of the query's class; framed: the "
             "highest one, green where right, red where wrong.\nA tie is a failure. Classes unseen "
-            "in training, first replicate, protocol long; candidates are in no order for the "
+            "in training, first replicate, epoch_unit long; candidates are in no order for the "
             "network.",
         )
     return figure
@@ -262,7 +262,7 @@ def plot_similarity(table: pd.DataFrame) -> Figure:
         images = table["images"].min()
         footnote(
             figure,
-            f"{images} images a class. The network is the first approach's, protocol long, first "
+            f"{images} images a class. The network is the first approach's, epoch_unit long, first "
             "replicate; its diagonal is of different images of a class.",
         )
     return figure
@@ -305,20 +305,20 @@ def plot_distance_and_gain(table: pd.DataFrame, gains: pd.DataFrame) -> Figure:
         table: rows of table `similarity`.
         gains: rows of table `gains`; those of transfer over the baseline, held out, are shown.
     """
-    chosen = {"method": "transfer", "reference": "baseline", "protocol": "held-out"}
+    chosen = {"method": "transfer", "reference": "baseline", "epoch_unit": "held-out"}
     gains = gains[(gains[list(chosen)] == list(chosen.values())).all(axis=1)]
     distance = distances_to_others(table)
     shown = [name for name in gains["dataset"].unique() if name in distance.index]
-    sizes = sorted(gains["size"].unique())
-    shifts = spread(len(sizes), 0.004 * max(distance.max(), 1e-9) * 2)
+    fractions = sorted(gains["fraction"].unique())
+    shifts = spread(len(fractions), 0.004 * max(distance.max(), 1e-9) * 2)
     with paper_style():
         figure, axes = plt.subplots(figsize=(6.4, 4))
         axes.axhline(0, color="0.3", linewidth=1)
-        for size, color, shift in zip(sizes, colors(len(sizes)), shifts, strict=True):
-            rows = gains[(gains["size"] == size) & gains["dataset"].isin(shown)]
+        for fraction, color, shift in zip(fractions, colors(len(fractions)), shifts, strict=True):
+            rows = gains[(gains["fraction"] == fraction) & gains["dataset"].isin(shown)]
             at = rows["dataset"].map(distance) + shift
             axes.vlines(at, rows["absolute_low"], rows["absolute_high"], color=color)
-            axes.plot(at, rows["absolute_gain"], "o", color=color, label=percent(size))
+            axes.plot(at, rows["absolute_gain"], "o", color=color, label=percent(fraction))
         low, high = axes.get_ylim()
         axes.set_ylim(max(low, -1), min(high, 1))
         for name in shown:
@@ -343,7 +343,7 @@ def plot_distance_and_gain(table: pd.DataFrame, gains: pd.DataFrame) -> Figure:
             f"bars: 95 % interval of the gain over replicates, {NO_BARS}. The "
             f"study has {count} dataset{'s' if count != 1 else ''} with a gain:\n"
             + (
-                "too few to tell a trend from chance; sizes of one dataset are no further evidence."
+                "too few to tell a trend from chance; fractions of one dataset are no further evidence."
                 if count < 5
                 else f"rank correlation over datasets: {_rank_correlation(gains, distance)}."
             ),
@@ -365,7 +365,7 @@ def distances_to_others(table: pd.DataFrame) -> pd.Series:
 
 
 def _rank_correlation(gains: pd.DataFrame, distance: pd.Series) -> str:
-    """Say Spearman's correlation of distance and gain, a dataset's gains averaged over sizes."""
+    """Say Spearman's correlation of distance and gain, a dataset's gains averaged over fractions."""
     means = gains.groupby("dataset")["absolute_gain"].mean()
     found = stats.spearmanr(means, distance.reindex(means.index))
     return f"{found.statistic:.2f}, {words.p_value(found.pvalue)}"

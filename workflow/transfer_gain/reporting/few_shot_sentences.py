@@ -23,7 +23,7 @@ def sentences(table: pd.DataFrame) -> list[str]:
     rows = pd.concat([unseen[unseen["method"] == few_shot_tables.SIAMESE], variants.loc[best]])
     said = []
     for _, row in rows.sort_values("approach", kind="stable").iterrows():
-        how = f", by protocol {row['protocol']} with {row['batch']} pairs a batch"
+        how = f", by epoch_unit {row['epoch_unit']} with {row['batch']} pairs a batch"
         text = f"On {row['tested_on']}, trained on {row['trained_on']}"
         text += how if row["method"] == few_shot_tables.SIAMESE else ""
         text += f", {words.accuracy(row['accuracy'])} of tasks are solved"

@@ -27,7 +27,7 @@ BAND_AND_BARS = "line: mean over replicates; band and bars: 95 % interval (Stude
 NO_BARS = "none where a method ran once or always came to the same"
 # Colour (of the colour-blind palette) and marker of each method, the same in every figure.
 METHODS = {
-    "report-like": (5, "v"),
+    "baseline-2018": (5, "v"),
     "baseline": (7, "s"),
     "augmentation": (1, "^"),
     "linear-probe": (4, "d"),
@@ -39,7 +39,7 @@ METHODS = {
 }
 LINES = ["-", "--", "-.", ":"]  # of the backbones, one after the other
 PROTOCOLS = {
-    "report": "configurations selected on the images that they are scored on",
+    "same-images": "configurations selected on the images that they are scored on",
     "held-out": "configurations selected on other images than they are scored on",
 }
 
@@ -60,9 +60,9 @@ def save(figure: Figure, *paths: Path | str) -> None:
     plt.close(figure)
 
 
-def percent(size: float) -> str:
+def percent(fraction: float) -> str:
     """Return a fraction as the report writes it: 0.001 as "0.1 %"."""
-    return f"{size * 100:g} %"
+    return f"{fraction * 100:g} %"
 
 
 def describe(configuration: pd.Series) -> str:
@@ -75,26 +75,26 @@ def describe(configuration: pd.Series) -> str:
 def plot_learning_rates(
     runs: pd.DataFrame, chosen: pd.Series, published: pd.DataFrame, chance: float
 ) -> Figure:
-    """Plot validation accuracy against learning rate, a line a size (the report's Figures 1 and 2).
+    """Plot validation accuracy against learning rate, a line a fraction (the report's Figures 1 and 2).
 
     Args:
         runs: rows of one dataset's and backbone's heads.
         chosen: the configuration whose layers and activation are shown: as in the report, the one
-            selected at the smallest size.
+            selected at the smallest fraction.
         published: the report's Table 3 for this dataset; may be empty.
         chance: accuracy of a guess.
     """
     same = runs[
         (runs[["layers", "activation"]] == list(chosen[["layers", "activation"]])).all(axis=1)
     ]
-    sizes = sorted(same["size"].unique())
+    fractions = sorted(same["fraction"].unique())
     with paper_style():
         figure, axes = plt.subplots(figsize=(6.4, 4))
-        for size, color in zip(sizes, colors(len(sizes)), strict=True):
-            rows = same[same["size"] == size]
+        for fraction, color in zip(fractions, colors(len(fractions)), strict=True):
+            rows = same[same["fraction"] == fraction]
             intervals = _intervals(rows, "learning_rate", "validation_accuracy", accuracy_interval)
             images, count = rows["training_samples"].iloc[0], rows["replicate"].nunique()
-            label = f"{percent(size)}: {images:,} images, {_count(count, 'replicate')}"
+            label = f"{percent(fraction)}: {images:,} images, {_count(count, 'replicate')}"
             axes.plot(intervals.index, intervals["mean"], "o-", color=color, label=label)
             known = intervals.dropna()
             ends = known.index, known["low"], known["high"]
@@ -107,7 +107,7 @@ def plot_learning_rates(
                 "D",
                 color="black",
                 fillstyle="none",
-                label=f"2018 report, its best at {percent(row['size'])}\n"
+                label=f"2018 report, its best at {percent(row['fraction'])}\n"
                 f"({row['hidden_layers']} hidden layers, {row['activation']})",
             )
         axes.axhline(chance, color="0.4", linestyle=":", label=f"chance ({chance:.3f})")
@@ -132,14 +132,14 @@ def plot_long_runs(history: pd.DataFrame) -> Figure:
     Args:
         history: rows of one dataset's and backbone's long runs under one protocol.
     """
-    sizes = sorted(history["size"].unique(), reverse=True)
+    fractions = sorted(history["fraction"].unique(), reverse=True)
     names = {"train_loss": "training", "validation_loss": "validation"}
     with paper_style():
         figure, row = plt.subplots(
-            1, len(sizes), figsize=(4.2 * len(sizes), 3.6), sharey=True, squeeze=False
+            1, len(fractions), figsize=(4.2 * len(fractions), 3.6), sharey=True, squeeze=False
         )
-        for size, axes in zip(sizes, row[0], strict=True):
-            rows = history[history["size"] == size]
+        for fraction, axes in zip(fractions, row[0], strict=True):
+            rows = history[history["fraction"] == fraction]
             for (column, name), color in zip(names.items(), colors(2), strict=True):
                 intervals = _intervals(rows, "epoch", column, mean_interval)
                 axes.plot(intervals.index, intervals["mean"], color=color, label=name)
@@ -152,7 +152,7 @@ def plot_long_runs(history: pd.DataFrame) -> Figure:
             )
             first = rows.iloc[0]
             axes.set(
-                title=f"{percent(size)} ({_count(rows['replicate'].nunique(), 'replicate')}), "
+                title=f"{percent(fraction)} ({_count(rows['replicate'].nunique(), 'replicate')}), "
                 f"lowest at epoch {lowest}\n{describe(first)}, rate {first['learning_rate']:g}",
                 xlabel="epoch",
                 xlim=(0, rows["epoch"].max()),
@@ -167,19 +167,19 @@ def plot_long_runs(history: pd.DataFrame) -> Figure:
 
 
 def plot_grid(runs: pd.DataFrame, chance: float) -> Figure:
-    """Plot the mean validation accuracy of every configuration at every size as a heat map.
+    """Plot the mean validation accuracy of every configuration at every fraction as a heat map.
 
     Args:
         runs: rows of one dataset's and backbone's heads.
         chance: accuracy of a guess, the lower end of the colours.
     """
-    means = runs.groupby([*CONFIGURATION, "size"], sort=False)["validation_accuracy"].mean()
-    grid = means.unstack("size")[sorted(runs["size"].unique(), reverse=True)]
+    means = runs.groupby([*CONFIGURATION, "fraction"], sort=False)["validation_accuracy"].mean()
+    grid = means.unstack("fraction")[sorted(runs["fraction"].unique(), reverse=True)]
     grid.index = [
         f"({layers.replace('-', ', ')}) {activation} {rate:g}"
         for layers, activation, rate, _ in grid.index
     ]
-    grid.columns = [percent(size) for size in grid.columns]
+    grid.columns = [percent(fraction) for fraction in grid.columns]
     with paper_style():
         figure, axes = plt.subplots(figsize=(5.6, 0.9 + 0.27 * len(grid)))
         sns.heatmap(
@@ -201,14 +201,14 @@ def plot_grid(runs: pd.DataFrame, chance: float) -> Figure:
     return figure
 
 
-def plot_accuracy(best: pd.DataFrame, sizes: pd.DataFrame) -> Figure:
+def plot_accuracy(best: pd.DataFrame, fractions: pd.DataFrame) -> Figure:
     """Plot the selected heads' accuracy against labels, a line a dataset and backbone.
 
     Args:
-        best: rows of table `best_heads`; those of protocol "report" are shown.
-        sizes: rows of table `sizes`.
+        best: rows of table `best_heads`; those of protocol "same-images" are shown.
+        fractions: rows of table `fractions`.
     """
-    rows = best[best["protocol"] == "report"].merge(sizes, on=["dataset", "size"])
+    rows = best[best["protocol"] == "same-images"].merge(fractions, on=["dataset", "fraction"])
     datasets, backbones = rows["dataset"].unique(), rows["backbone"].unique()
     markers = dict(zip(backbones, "os^DvP*X" * len(backbones), strict=False))
     with paper_style():
@@ -243,7 +243,7 @@ def plot_accuracy(best: pd.DataFrame, sizes: pd.DataFrame) -> Figure:
             ylim=(0, TOP),
             xlabel="training images per class",
             ylabel="validation accuracy",
-            title="Best head at each size",
+            title="Best head at each fraction",
         )
         ticks = sorted(rows["training_per_class"].unique())
         axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
@@ -293,21 +293,21 @@ def _replicates(accuracy: pd.DataFrame) -> str:
 
 
 def plot_gains(gains: pd.DataFrame) -> Figure:
-    """Plot the absolute gain of transfer over each reference by size, a panel a backbone.
+    """Plot the absolute gain of transfer over each reference by fraction, a panel a backbone.
 
     Args:
         gains: rows of table `gains` of one dataset under one protocol.
     """
     gains = gains[gains["method"] == "transfer"]
     backbones = list(gains["backbone"].unique())
-    sizes = sorted(gains["size"].unique())
+    fractions = sorted(gains["fraction"].unique())
     references = [name for name in METHODS if name in set(gains["reference"])]
     offsets = dict(zip(references, spread(len(references), 0.18), strict=True))
     with paper_style():
         figure, panels = plt.subplots(
             1,
             len(backbones),
-            figsize=(1.6 + max(2.6, 1.1 * len(sizes)) * len(backbones), 3.8),
+            figsize=(1.6 + max(2.6, 1.1 * len(fractions)) * len(backbones), 3.8),
             sharey=True,
             squeeze=False,
         )
@@ -315,15 +315,15 @@ def plot_gains(gains: pd.DataFrame) -> Figure:
             axes.axhline(0, color="0.3", linewidth=1)
             for reference in references:
                 rows = gains[(gains["backbone"] == backbone) & (gains["reference"] == reference)]
-                at = rows["size"].map(sizes.index) + offsets[reference]
+                at = rows["fraction"].map(fractions.index) + offsets[reference]
                 style = {"linestyle": "", **_method_style(reference)}
                 mean, color = rows["absolute_gain"], style["color"]
                 axes.vlines(at, rows["absolute_low"], rows["absolute_high"], color=color)
                 axes.plot(at, mean, **style, label=f"over {reference}")
                 _plot_published(axes, at, rows["published_absolute_gain"], style)
-            axes.set_xticks(range(len(sizes)), [percent(size) for size in sizes])
+            axes.set_xticks(range(len(fractions)), [percent(fraction) for fraction in fractions])
             axes.set(
-                xlim=(-0.5, len(sizes) - 0.5),
+                xlim=(-0.5, len(fractions) - 0.5),
                 xlabel="share of the training images",
                 title=f"transfer from {backbone}",
             )
@@ -392,23 +392,23 @@ def plot_label_value(label_value: pd.DataFrame) -> Figure:
 
 
 def plot_cost(cost: pd.DataFrame) -> Figure:
-    """Plot accuracy against the cost of training, a line a method through its sizes.
+    """Plot accuracy against the cost of training, a line a method through its fractions.
 
     Args:
-        cost: columns dataset, backbone, method, size, seconds, accuracy; rows of one dataset.
+        cost: columns dataset, backbone, method, fraction, seconds, accuracy; rows of one dataset.
     """
-    sizes = sorted(cost["size"].unique())
-    areas = dict(zip(sizes, np.linspace(14, 90, len(sizes)), strict=True))
+    fractions = sorted(cost["fraction"].unique())
+    areas = dict(zip(fractions, np.linspace(14, 90, len(fractions)), strict=True))
     with paper_style():
         figure, axes = plt.subplots(figsize=(6.4, 4.4))
         for name, style, rows in _by_method(cost.dropna(subset=["seconds", "accuracy"])):
-            rows = rows.sort_values("size")
+            rows = rows.sort_values("fraction")
             marker = style.pop("marker")
             axes.plot(rows["seconds"], rows["accuracy"], **style, alpha=0.5)
             axes.scatter(
                 rows["seconds"],
                 rows["accuracy"],
-                rows["size"].map(areas),
+                rows["fraction"].map(areas),
                 color=style["color"],
                 marker=marker,
             )
@@ -424,7 +424,7 @@ def plot_cost(cost: pd.DataFrame) -> Figure:
         axes.xaxis.set_major_formatter("{x:g}")
         axes.minorticks_off()
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
-        shares = ", ".join(percent(size) for size in sizes)
+        shares = ", ".join(percent(fraction) for fraction in fractions)
         footnote(figure, f"the larger a marker, the more of the training images: {shares}")
     return figure
 
@@ -482,9 +482,9 @@ def plot_samples(
 
 
 def best_at_smallest(selections: pd.DataFrame) -> pd.Series:
-    """Return the configuration that protocol "report" selected at the smallest size."""
-    rows = selections[selections["protocol"] == "report"]
-    return rows.loc[rows["size"].idxmin()]
+    """Return the configuration that protocol "same-images" selected at the smallest fraction."""
+    rows = selections[selections["protocol"] == "same-images"]
+    return rows.loc[rows["fraction"].idxmin()]
 
 
 def _intervals(rows: pd.DataFrame, by: str, column: str, interval: Callable) -> pd.DataFrame:

@@ -72,7 +72,7 @@ SECTIONS = (
         "Hypotheses",
         "H1: transfer improves accuracy. H2: it improves it more where images are few. Tested one-"
         "sided on the gain over training from scratch, corrected after Holm. By H2 the gain "
-        "at the smallest size less that at a larger one is positive, and its slope negative.",
+        "at the smallest fraction less that at a larger one is positive, and its slope negative.",
         (),
         ("hypotheses",),
     ),
@@ -98,7 +98,7 @@ SECTIONS = (
         "The images",
         "What the networks were given.",
         ("samples", "augmented"),
-        ("sizes", "skipped"),
+        ("fractions", "skipped"),
     ),
     Section(
         "heads",
@@ -265,7 +265,7 @@ def _figure(figure: Made, rows: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     name = ", ".join([figure.kind.replace("_", " "), *figure.wildcards.values()])
     description = alt_text.describe(figure.kind, figure.wildcards, rows)
     svg = inline_svg(figure.content, figure.name, name, description or figure.caption)
-    by_report = figure.wildcards.get("protocol") == "report"
+    by_report = figure.wildcards.get("protocol") == "same-images"
     return {"made": figure, "name": name, "svg": svg, "by_report": by_report}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 MINUS = "−"
 # Methods in words; one that is not here goes by its name.
 METHODS = {
-    "report-like": "the weak baseline",
+    "baseline-2018": "the weak baseline",
     "baseline": "training from scratch",
     "augmentation": "augmentation",
     "linear-probe": "the linear probe",

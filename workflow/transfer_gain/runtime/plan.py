@@ -17,7 +17,7 @@ COSTS = {
     "train_selected_head": (2, 100),
     "refit_head": (2, 25),
     "fit_probes": (1, 200),
-    "train_cnn": (2, 400),
+    "train_from_scratch": (2, 400),
     "fine_tune": (20, 30000),
     "train_siamese": (250, 0),
     "train_embedding": (14, 0),

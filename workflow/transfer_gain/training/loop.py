@@ -167,7 +167,7 @@ def train(
         epochs: epochs, unless `min_updates` asks for more.
         min_updates: least number of updates.
         l2: weight of the penalty.
-        seed_names: study seed, dataset and size, from which each replicate's seed comes.
+        seed_names: study seed, dataset and fraction, from which each replicate's seed comes.
         evaluate_every_epoch: evaluate after each epoch, not on the sparse schedule.
         augmentation: changes every batch anew; None to train on images as they are.
         first_replicate: number of the first of the samples, for its seed and its rows.

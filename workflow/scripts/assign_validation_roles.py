@@ -1,9 +1,9 @@
 from transfer_gain.runtime import job
 
-with job.logged(*snakemake.log):
+with job.monitored(*snakemake.log):
     from transfer_gain.data import sampling, store
 
-    halves = sampling.validation_halves(
+    halves = sampling.validation_roles(
         store.read_index(snakemake.input.images),
         snakemake.wildcards.dataset,
         snakemake.params.seed,

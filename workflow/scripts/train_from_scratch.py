@@ -1,6 +1,6 @@
 from transfer_gain.runtime import job
 
-with job.logged(*snakemake.log):
+with job.monitored(*snakemake.log):
     from transfer_gain.methods import scratch
     from transfer_gain.training import devices
 
@@ -9,7 +9,7 @@ with job.logged(*snakemake.log):
     scratch.train_files(
         snakemake.input.images,
         snakemake.input.samples,
-        snakemake.input.halves,
+        snakemake.input.validation_roles,
         snakemake.output.runs,
         snakemake.output.history,
         names=snakemake.wildcards,

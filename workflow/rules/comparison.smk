@@ -16,7 +16,7 @@ rule tabulate_selected:
     """The selected run of every method, a row a replicate."""
     input:
         runs=f"{paths.table('runs')}.parquet",
-        sizes=f"{paths.table('sizes')}.parquet",
+        fractions=f"{paths.table('fractions')}.parquet",
         code=code_of("tabulate_selected"),
     output:
         **table_files("selected"),
@@ -29,12 +29,12 @@ rule tabulate_selected:
         "../scripts/tabulate_selected.py"
 
 
-rule tabulate_verdict:
+rule tabulate_comparison:
     """Accuracies, gains, hypotheses and what a label is worth."""
     input:
         selected=f"{paths.table('selected')}.parquet",
         published=PUBLISHED,
-        code=code_of("tabulate_verdict"),
+        code=code_of("tabulate_comparison"),
     output:
         **table_files("{table}"),
     log:
@@ -51,4 +51,4 @@ rule tabulate_verdict:
         sources=SOURCES,
         published_backbones=PUBLISHED_BACKBONES,
     script:
-        "../scripts/tabulate_verdict.py"
+        "../scripts/tabulate_comparison.py"
