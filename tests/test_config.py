@@ -157,7 +157,7 @@ def test_every_key_reaches_the_study():
     assert fields(LinearProbe) == {*SECTIONS["`linear_probe`"].keys}
     assert fields(OneShot) == {*SECTIONS["`one_shot`"].keys}
     assert fields(FineTuning) == {*SECTIONS["`fine_tuning`"].keys}
-    assert fields(Size) == {*SECTIONS["`fractions[]`"].keys}
+    assert fields(TrainingFraction) == {*SECTIONS["`fractions[]`"].keys}
     assert fields(Backbone, "name") == {*SECTIONS["`backbones.<name>`"].keys}
 
 
@@ -320,7 +320,7 @@ REFUSED = {
     # Out of range.
     "rate 0": ({"heads": {"learning_rates": [0.1, 0]}}, f"{RATES}[1]", "0", "greater than 0"),
     "rate < 0": ({"heads": {"learning_rates": [-0.1]}}, f"{RATES}[0]", "-0.1", "greater than 0"),
-    "fraction": ({"fractions": [fraction(1.5)]}, "fractions[0].fraction", "1.5", "at most 1"),
+    "fraction too large": ({"fractions": [fraction(1.5)]}, "fractions[0].fraction", "1.5", "at most 1"),
     "replicates": ({"fractions": [fraction(1, 0)]}, "fractions[0].replicates", "0", "at least 1"),
     "images": (
         dataset(training_per_class=6001),

@@ -15,7 +15,7 @@ from transfer_gain.runtime import launcher
 
 
 @contextmanager
-def logged(log: Path | str, benchmark: Path | str) -> Iterator[logging.Logger]:
+def monitored(log: Path | str, benchmark: Path | str) -> Iterator[logging.Logger]:
     """Send everything that the block prints to a log file, native libraries' output included.
 
     A launcher runs the whole script, where there is one, so scripts import within the block what

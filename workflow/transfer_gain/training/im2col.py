@@ -39,7 +39,7 @@ class Geometry(NamedTuple):
         return (window * self.pooling + place) * self.stride + seen - before
 
 
-def lay_out(images: tf.Tensor, geometry: Geometry) -> list[tf.Tensor]:
+def im2col(images: tf.Tensor, geometry: Geometry) -> list[tf.Tensor]:
     """Return what the kernel sees at each place of a pooling window, for all windows.
 
     Args:
@@ -73,7 +73,7 @@ def convolve_and_pool(patches: tf.Tensor, kernel: tf.Tensor, places: int) -> tf.
     """Return the maximum, over each pooling window, of the convolution.
 
     Args:
-        patches: one replicate's, as `lay_out` returns them.
+        patches: one replicate's, as `im2col` returns them.
         kernel: (side, side, channels, filters)
         places: in a pooling window.
 
