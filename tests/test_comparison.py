@@ -193,7 +193,7 @@ def test_published_values_stand_only_beside_the_reports_own():
     of_gains = gains(selected)
     beside = of_gains[of_gains["published_absolute_gain"].notna()]
     assert set(beside["method"] + beside["backbone"] + beside["protocol"]) == {
-        "transfervgg16report"
+        "transfervgg16same-images"
     }
     assert beside["published_absolute_gain"].tolist() == [0.27, 0.02, 0.25, -0.01]
     assert accuracy(selected, avatars="avatars")["published"].isna().all()

@@ -320,7 +320,12 @@ REFUSED = {
     # Out of range.
     "rate 0": ({"heads": {"learning_rates": [0.1, 0]}}, f"{RATES}[1]", "0", "greater than 0"),
     "rate < 0": ({"heads": {"learning_rates": [-0.1]}}, f"{RATES}[0]", "-0.1", "greater than 0"),
-    "fraction too large": ({"fractions": [fraction(1.5)]}, "fractions[0].fraction", "1.5", "at most 1"),
+    "fraction too large": (
+        {"fractions": [fraction(1.5)]},
+        "fractions[0].fraction",
+        "1.5",
+        "at most 1",
+    ),
     "replicates": ({"fractions": [fraction(1, 0)]}, "fractions[0].replicates", "0", "at least 1"),
     "images": (
         dataset(training_per_class=6001),

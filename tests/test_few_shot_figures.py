@@ -102,7 +102,7 @@ def summary() -> pd.DataFrame:
 def test_every_method_stands_in_its_row_controls_first():
     (axes,) = few_shot_figures.plot_methods(summary()).axes
     names = [label.get_text() for label in axes.get_yticklabels()]
-    assert names == ["l1", "cosine", "siamese, 96 pairs, report", "whitening"]
+    assert names == ["l1", "cosine", "siamese, 96 pairs, batch", "whitening"]
     dots = [line.get_xdata()[0] for line in axes.get_lines() if line.get_marker() == "o"]
     assert dots == [0.22, 0.25, 0.2, 0.4]
     assert "trained on related images (peeps)" in axes.get_title()

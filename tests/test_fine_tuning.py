@@ -171,7 +171,9 @@ def test_permuted_labels_bring_chance_and_true_ones_do_not():
 
 
 def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
-    files = {name: tmp_path / f"{name}.parquet" for name in ("images", "samples", "halves")}
+    files = {
+        name: tmp_path / f"{name}.parquet" for name in ("images", "samples", "validation_roles")
+    }
     index = pd.DataFrame(
         {
             "image_id": [f"image-{row}" for row in range(60)],
@@ -183,7 +185,7 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
     about = {"classes": list("abc")}
     store.write_arrays(files["images"], "pixels", (32, 32, 1), "|u1", [(index, pixels)], about)
     store.write_rows(draw_samples(index, 0.5, "toy", 2, 2018), files["samples"])
-    store.write_rows(validation_roles(index, "toy", 2018), files["halves"])
+    store.write_rows(validation_roles(index, "toy", 2018), files["validation_roles"])
     cut = {"architecture": "VGG16", "layer": "block2_pool", "input_size": 32}
     features, weights = tmp_path / "features.parquet", tmp_path / "vgg16.weights.h5"
     keras.applications.VGG16(include_top=False, weights=None).save_weights(weights)
@@ -196,7 +198,7 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
         rate: [tmp_path / f"{kind}-{rate}" for kind in ("runs", "history")]
         for rate in ("head", 0.0, 0.001)
     }
-    others = (files["samples"], files["halves"])
+    others = (files["samples"], files["validation_roles"])
     heads.train_files(features, *others, *outputs["head"], **common)
     for rate in (0.0, 0.001):
         fine_tuning.train_files(

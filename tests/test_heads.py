@@ -243,7 +243,9 @@ def test_augmented_copies_of_permuted_labels_bring_chance():
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
-    paths = {name: tmp_path / f"{name}.parquet" for name in ("features", "samples", "halves")}
+    paths = {
+        name: tmp_path / f"{name}.parquet" for name in ("features", "samples", "validation_roles")
+    }
     rng = np.random.default_rng(0)
     index = pd.DataFrame(
         {
@@ -256,7 +258,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
     about = {"precision": "bfloat16"}
     store.write_arrays(paths["features"], "features", (12,), "<f4", [(index, values)], about)
     store.write_rows(draw_samples(index, 0.5, "toy", 2, 2018), paths["samples"])
-    store.write_rows(validation_roles(index, "toy", 2018), paths["halves"])
+    store.write_rows(validation_roles(index, "toy", 2018), paths["validation_roles"])
     return paths
 
 

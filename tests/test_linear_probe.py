@@ -107,7 +107,9 @@ def test_a_probe_that_did_not_converge_is_flagged(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_number_of_threads_changes_no_byte(tmp_path: Path):
-    files = {name: tmp_path / f"{name}.parquet" for name in ("features", "samples", "halves")}
+    files = {
+        name: tmp_path / f"{name}.parquet" for name in ("features", "samples", "validation_roles")
+    }
     data = make_data(classes=3, width=700, validation=300)
     index = pd.DataFrame(
         {
@@ -121,7 +123,7 @@ def test_the_number_of_threads_changes_no_byte(tmp_path: Path):
         files["features"], "features", (700,), "<f4", [(index, data.features)], about
     )
     store.write_rows(draw_samples(index, 1, "toy", 1, 2018), files["samples"])
-    store.write_rows(validation_roles(index, "toy", 2018), files["halves"])
+    store.write_rows(validation_roles(index, "toy", 2018), files["validation_roles"])
     names = {"dataset": "toy", "backbone": "vgg16", "fraction": "1"}
     contents = []
     for threads in (1, 2):

@@ -129,7 +129,7 @@ def data(features: np.ndarray, labels: np.ndarray, replicates: int = 1) -> one_s
 @pytest.mark.parametrize("method", [*transforms.CONTROLS, *transforms.TRANSFORMATIONS])
 def test_permuted_labels_are_at_chance_within_the_interval(method):
     draw = rng(5)
-    features = draw.gamma(1, fraction=(80, 30)).astype(np.float32) + 3 * np.eye(30)[LABELS]
+    features = draw.gamma(1, size=(80, 30)).astype(np.float32) + 3 * np.eye(30)[LABELS]
     shuffled = data(features.astype(np.float32), draw.permutation(LABELS), replicates=3)
     rows, few_shot = transforms.evaluate(method, shuffled)
     # Tasks share images, so that they vary more than as many independent ones.
@@ -140,7 +140,7 @@ def test_permuted_labels_are_at_chance_within_the_interval(method):
 @pytest.mark.parametrize("method", [*transforms.CONTROLS, *transforms.TRANSFORMATIONS])
 def test_classes_far_apart_are_recognised(method):
     draw = rng(6)
-    features = draw.gamma(1, fraction=(80, 30)) + 40 * draw.integers(2, fraction=(10, 30))[LABELS]
+    features = draw.gamma(1, size=(80, 30)) + 40 * draw.integers(2, size=(10, 30))[LABELS]
     rows, few_shot = transforms.evaluate(method, data(features.astype(np.float32), LABELS))
     assert rows["accuracy"].item() > 0.97
     assert few_shot["accuracy"].item() > 0.97

@@ -56,7 +56,9 @@ def test_every_figure_says_its_values_to_those_who_do_not_see_it(html):
     curve = labels["learning curves, clothes, held-out"]
     of_curve = accuracy.query("dataset == 'clothes' and protocol == 'held-out'")
     assert all(f"{mean:.3f}" in curve for mean in of_curve["mean"])
-    assert "Points gained: from vgg16 over the weak baseline" in labels["gains, clothes, report"]
+    assert (
+        "Points gained: from vgg16 over the weak baseline" in labels["gains, clothes, same-images"]
+    )
     assert labels["samples, clothes"].endswith("Caption of samples_clothes.")
 
 

@@ -330,23 +330,23 @@ def test_the_reports_counts():
         assert len(samples) == 2 * 7 * count
 
 
-# --- validation halves
+# --- roles of validation images
 
 
 @quick
 @given(class_counts, st.integers(0, 2**40))
-def test_halves_hold_every_validation_image_once_and_half_of_each_class(per_class, seed):
+def test_roles_hold_every_validation_image_once_and_half_of_each_class(per_class, seed):
     index = make_index([2] * len(per_class), per_class)
-    halves = validation_roles(index, "clothes", seed)
+    roles = validation_roles(index, "clothes", seed)
     validation = index[index["split"] == store.VALIDATION]
-    assert halves["image_id"].tolist() == validation["image_id"].tolist()
-    assert set(halves["half"]) <= {"selection", "reporting"}
-    selection = validation["label"][(halves["half"] == "selection").to_numpy()].value_counts()
+    assert roles["image_id"].tolist() == validation["image_id"].tolist()
+    assert set(roles["role"]) <= {"selection", "test"}
+    selection = validation["label"][(roles["role"] == "selection").to_numpy()].value_counts()
     for label, count in enumerate(per_class):
         assert selection.get(label, 0) == count // 2
 
 
-def test_halves_are_drawn_anew_by_dataset_and_seed():
+def test_roles_are_drawn_anew_by_dataset_and_seed():
     index = make_index([1], [40])
     halves = [
         tuple(validation_roles(index, dataset, seed)["half"])
@@ -386,7 +386,9 @@ def test_epochs_are_shuffled_anew():
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
     """Features, samples and halves of a small dataset; features tell which image they are of."""
-    paths = {name: tmp_path / f"{name}.parquet" for name in ("features", "samples", "halves")}
+    paths = {
+        name: tmp_path / f"{name}.parquet" for name in ("features", "samples", "validation_roles")
+    }
     index = make_index([20, 20, 20], [7, 7, 7])
     values = np.random.default_rng(5).normal(size=(len(index), 4)).astype(np.float32)
     batches = [
@@ -394,7 +396,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
     ]
     store.write_arrays(paths["features"], "features", (4,), "<f4", batches, {})
     store.write_rows(draw_samples(index, 0.25, "clothes", 4, 2018), paths["samples"])
-    store.write_rows(validation_roles(index, "clothes", 2018), paths["halves"])
+    store.write_rows(validation_roles(index, "clothes", 2018), paths["validation_roles"])
     return paths
 
 
@@ -402,7 +404,10 @@ def test_replicates_have_exactly_the_features_of_their_samples(files: dict[str, 
     index = store.read_index(files["features"])
     arrays = store.read_arrays(files["features"])
     of_image = dict(zip(index["image_id"], zip(arrays, index["label"], strict=True), strict=True))
-    samples, validation_roles = store.read_rows(files["samples"]), store.read_rows(files["halves"])
+    samples, validation_roles = (
+        store.read_rows(files["samples"]),
+        store.read_rows(files["validation_roles"]),
+    )
     data = read_replicates(**files)
     assert data.samples.shape == (4, 15)
     assert data.classes == 3
@@ -433,7 +438,7 @@ def test_only_images_that_are_used_are_read(files: dict[str, Path]):
     assert set(data.samples.ravel()).isdisjoint(data.validation)
 
 
-@pytest.mark.parametrize("file", ["samples", "halves"])
+@pytest.mark.parametrize("file", ["samples", "validation_roles"])
 def test_an_unknown_image_is_refused_by_name(files: dict[str, Path], file: str):
     rows = store.read_rows(files[file])
     rows.loc[2, "image_id"] = "stranger"

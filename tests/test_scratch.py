@@ -221,7 +221,9 @@ def test_permuted_labels_bring_augmentation_to_chance():
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
-    paths = {name: tmp_path / f"{name}.parquet" for name in ("images", "samples", "halves")}
+    paths = {
+        name: tmp_path / f"{name}.parquet" for name in ("images", "samples", "validation_roles")
+    }
     data = make_pictures(validation=30)
     index = pd.DataFrame(
         {
@@ -232,7 +234,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
     )
     store.write_arrays(paths["images"], "pixels", (9, 9, 1), "|u1", [(index, data.features)], {})
     store.write_rows(draw_samples(index, 0.1, "toy", 2, 2018), paths["samples"])
-    store.write_rows(validation_roles(index, "toy", 2018), paths["halves"])
+    store.write_rows(validation_roles(index, "toy", 2018), paths["validation_roles"])
     return paths
 
 

@@ -800,11 +800,11 @@ def _check_values(study: Study) -> None:
         "long_runs": study.long_runs.fractions,
         "baseline_2018": study.baseline_2018.fractions,
     }
-    for key, fractions in chosen.items():
-        for index, fraction in enumerate(fractions):
+    for key, picked in chosen.items():
+        for index, fraction in enumerate(picked):
             if fraction not in fractions:
                 raise ConfigError(
-                    f"{key}.fractions[{index}]: found {number(fraction)}, allowed: one of the fractions' "
+                    f"{key}.fractions[{index}]: found {number(fraction)}, allowed: one of the "
                     f"fractions {', '.join(map(number, fractions))}"
                 )
     for backbone in study.backbones.values():
