@@ -8,6 +8,22 @@ ONE_SHOT_RUNS = [
 # The network that classes are compared by, and whose tasks are shown.
 SHOWN = {"approach": "first", "batch": str(ONE_SHOT.batch_size), "epoch_unit": "pass"}
 
+
+def one_shot_features(dataset):
+    """Return the file of a dataset's features that one-shot learning uses."""
+    return paths.features.format(dataset=dataset, backbone=ONE_SHOT.backbone)
+
+
+def one_shot_names(wildcards):
+    """Return what the rows of an approach are called."""
+    return {
+        **wildcards,
+        "trained_on": ONE_SHOT.approaches[wildcards.approach],
+        "tested_on": ONE_SHOT.target,
+        "backbone": ONE_SHOT.backbone,
+    }
+
+
 # What an approach trains and is tested on.
 ONE_SHOT_IMAGES = {
     "trained_on": lambda wildcards: one_shot_features(
@@ -41,7 +57,6 @@ rule one_shot:
 rule train_siamese:
     input:
         **ONE_SHOT_IMAGES,
-        code=code_of("train_siamese"),
     output:
         history=f"{paths.siamese}/history.parquet",
         few_shot=f"{paths.siamese}/few_shot.parquet",
@@ -59,6 +74,7 @@ rule train_siamese:
         mem_mb=growing(1500 + 250 * ONE_SHOT.replicates),
         runtime=minutes("train_siamese"),
     params:
+        *code_of("train_siamese"),
         seed=study.seed,
         names=one_shot_names,
         draws=lambda wildcards: ONE_SHOT.draws(wildcards.approach),
@@ -75,7 +91,6 @@ rule train_siamese:
 rule evaluate_distances:
     input:
         **ONE_SHOT_IMAGES,
-        code=code_of("evaluate_distances"),
     output:
         history=f"{paths.one_shot_method}/history.parquet",
         few_shot=f"{paths.one_shot_method}/few_shot.parquet",
@@ -83,13 +98,14 @@ rule evaluate_distances:
         paths.log(paths.one_shot_method),
         paths.benchmark(paths.one_shot_method),
     wildcard_constraints:
-        variant=f"(?!{'|'.join(BY_GRADIENTS)})[a-z-]+",
+        variant=f"(?!{'|'.join(jobs.BY_GRADIENTS)})[a-z-]+",
     conda:
         "../../envs/environment.yaml"
     resources:
         mem_mb=growing(2000),
         runtime=minutes("evaluate_distances"),
     params:
+        *code_of("evaluate_distances"),
         seed=study.seed,
         names=one_shot_names,
         draws=lambda wildcards: ONE_SHOT.draws(wildcards.approach),
@@ -100,7 +116,6 @@ rule evaluate_distances:
 rule train_embedding:
     input:
         **ONE_SHOT_IMAGES,
-        code=code_of("train_embedding"),
     output:
         history=f"{paths.one_shot_method}/history.parquet",
         few_shot=f"{paths.one_shot_method}/few_shot.parquet",
@@ -108,7 +123,7 @@ rule train_embedding:
         paths.log(paths.one_shot_method),
         paths.benchmark(paths.one_shot_method),
     wildcard_constraints:
-        variant="|".join(BY_GRADIENTS),
+        variant="|".join(jobs.BY_GRADIENTS),
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -116,6 +131,7 @@ rule train_embedding:
         mem_mb=growing(3000),
         runtime=minutes("train_embedding"),
     params:
+        *code_of("train_embedding"),
         seed=study.seed,
         names=one_shot_names,
         draws=lambda wildcards: ONE_SHOT.draws(wildcards.approach),
@@ -134,7 +150,6 @@ rule show_tasks:
     input:
         network=f"{paths.siamese}/network.npz".format(**SHOWN),
         features=one_shot_features(ONE_SHOT.target),
-        code=code_of("show_tasks"),
     output:
         paths.tasks,
     log:
@@ -143,6 +158,7 @@ rule show_tasks:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("show_tasks"),
         seed=study.seed,
         target=ONE_SHOT.target,
         draws=ONE_SHOT.draws("first") | {"replicates": 1},
@@ -156,7 +172,6 @@ rule compare_classes:
     input:
         network=f"{paths.siamese}/network.npz".format(**SHOWN),
         features=[one_shot_features(dataset) for dataset in study.datasets],
-        code=code_of("compare_classes"),
     output:
         paths.p_same,
     log:
@@ -165,6 +180,7 @@ rule compare_classes:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("compare_classes"),
         seed=study.seed,
         datasets=list(study.datasets),
         per_class=ONE_SHOT.compared_per_class,
@@ -177,7 +193,6 @@ rule tabulate_similarity:
     input:
         p_same=paths.p_same,
         features=[one_shot_features(dataset) for dataset in study.datasets],
-        code=code_of("tabulate_similarity"),
     output:
         **table_files("similarity"),
     log:
@@ -186,6 +201,7 @@ rule tabulate_similarity:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("tabulate_similarity"),
         seed=study.seed,
         datasets=list(study.datasets),
         per_class=ONE_SHOT.compared_per_class,
@@ -199,7 +215,6 @@ rule tabulate_one_shot:
         history=[f"{run}/history.parquet" for run in ONE_SHOT_RUNS],
         few_shot=[f"{run}/few_shot.parquet" for run in ONE_SHOT_RUNS],
         published=PUBLISHED,
-        code=code_of("tabulate_one_shot"),
     output:
         **table_files("{table}"),
     log:
@@ -209,6 +224,8 @@ rule tabulate_one_shot:
         table="one_shot|few_shot|one_shot_summary",
     conda:
         "../../envs/environment.yaml"
+    params:
+        *code_of("tabulate_one_shot"),
     script:
         "../scripts/tabulate_one_shot.py"
 
@@ -218,7 +235,6 @@ rule plot_one_shot:
     input:
         one_shot=f"{paths.table('one_shot')}.parquet",
         published=PUBLISHED,
-        code=code_of("plot_one_shot"),
     output:
         **figure_files("one_shot_{approach}", "one_shot"),
     log:
@@ -226,6 +242,8 @@ rule plot_one_shot:
         paths.benchmark(paths.figure("one_shot_{approach}")),
     conda:
         "../../envs/environment.yaml"
+    params:
+        *code_of("plot_one_shot"),
     script:
         "../scripts/plot_one_shot.py"
 
@@ -233,7 +251,6 @@ rule plot_one_shot:
 rule plot_one_shot_methods:
     input:
         summary=f"{paths.table('one_shot_summary')}.parquet",
-        code=code_of("plot_one_shot_methods"),
     output:
         **figure_files("one_shot_methods_{approach}", "one_shot_methods"),
     log:
@@ -241,6 +258,8 @@ rule plot_one_shot_methods:
         paths.benchmark(paths.figure("one_shot_methods_{approach}")),
     conda:
         "../../envs/environment.yaml"
+    params:
+        *code_of("plot_one_shot_methods"),
     script:
         "../scripts/plot_one_shot_methods.py"
 
@@ -250,7 +269,6 @@ rule plot_tasks:
     input:
         tasks=paths.tasks,
         images=paths.images.format(dataset=ONE_SHOT.target),
-        code=code_of("plot_tasks"),
     output:
         **figure_files("one_shot_tasks", "one_shot_tasks"),
     log:
@@ -259,6 +277,7 @@ rule plot_tasks:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("plot_tasks"),
         target=ONE_SHOT.target,
     script:
         "../scripts/plot_tasks.py"
@@ -268,7 +287,6 @@ rule plot_similarity:
     """How alike classes are, as a heat map."""
     input:
         similarity=f"{paths.table('similarity')}.parquet",
-        code=code_of("plot_similarity"),
     output:
         **figure_files("similarity", "similarity"),
     log:
@@ -276,6 +294,8 @@ rule plot_similarity:
         paths.benchmark(paths.figure("similarity")),
     conda:
         "../../envs/environment.yaml"
+    params:
+        *code_of("plot_similarity"),
     script:
         "../scripts/plot_similarity.py"
 
@@ -284,7 +304,6 @@ rule plot_class_map:
     """All classes in the plane."""
     input:
         similarity=f"{paths.table('similarity')}.parquet",
-        code=code_of("plot_class_map"),
     output:
         **figure_files("class_map", "class_map"),
     log:
@@ -293,6 +312,7 @@ rule plot_class_map:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("plot_class_map"),
         seed=study.seed,
     script:
         "../scripts/plot_class_map.py"
@@ -303,7 +323,6 @@ rule plot_distance_and_gain:
     input:
         similarity=f"{paths.table('similarity')}.parquet",
         gains=f"{paths.table('gains')}.parquet",
-        code=code_of("plot_distance_and_gain"),
     output:
         **figure_files("distance_and_gain", "distance_and_gain"),
     log:
@@ -312,6 +331,7 @@ rule plot_distance_and_gain:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("plot_distance_and_gain"),
         backbone=ONE_SHOT.backbone,
     script:
         "../scripts/plot_distance_and_gain.py"

@@ -7,7 +7,6 @@ rule train_from_scratch:
         images=paths.images,
         samples=paths.samples,
         validation_roles=paths.validation_roles,
-        code=code_of("train_from_scratch"),
     output:
         runs=f"{paths.scratch}/runs.parquet",
         history=f"{paths.scratch}/history.parquet",
@@ -21,6 +20,7 @@ rule train_from_scratch:
         mem_mb=growing(2000),
         runtime=minutes("train_from_scratch"),
     params:
+        *code_of("train_from_scratch"),
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS
         | {
@@ -39,7 +39,6 @@ rule train_from_scratch:
 rule augment_example:
     input:
         images=paths.images,
-        code=code_of("augment_example"),
     output:
         paths.example,
     log:
@@ -48,6 +47,7 @@ rule augment_example:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("augment_example"),
         seed=study.seed,
         ranges=study.augmentation,
         times=12,

@@ -16,16 +16,15 @@ import pandas as pd
 
 from transfer_gain import seeds
 from transfer_gain.evaluation import statistics, tables
+from transfer_gain.methods import records
+from transfer_gain.methods.records import (
+    BASELINE,
+    FROM_SCRATCH,
+    FROM_SCRATCH_METHODS,
+    RANDOM_WEIGHTS,
+    TRANSFER,
+)
 
-BASELINE = "baseline"
-# What gains are taken over, weakest first: each is itself compared with those before it, so that
-# no pair is tested twice.
-REFERENCES = ("baseline-2018", BASELINE, "augmentation")
-TRANSFER = "transfer"
-EXTENDED = "transfer-extended"
-RANDOM_WEIGHTS = "random-weights"  # reference: transfer from the same network, untrained
-REFITS = ("transfer-augmented", EXTENDED, "fine-tuning")
-FROM_SCRATCH = "none"  # in place of a backbone
 DRAWS = 2000
 
 METHOD = ["backbone", "method"]
@@ -118,7 +117,11 @@ def accuracy(
     rows = []
     best = {
         tuple(place.values()): max(
-            (runs for (_, method), runs in accuracies.items() if method != EXTENDED),
+            (
+                runs
+                for (_, method), runs in accuracies.items()
+                if not records.method(method).is_reference
+            ),
             key=pd.Series.mean,
         )
         for place, accuracies in _by_place(selected)
@@ -346,8 +349,8 @@ def training_cost(
                 / passed[row.dataset, largest[row.dataset, row.backbone]]
             )
             seconds += extraction[row.dataset, row.backbone] * min(share, 1)
-        if row.method in REFITS:
-            seconds += own[row.dataset, row.backbone, TRANSFER, row.fraction]
+        if refit_of := records.method(row.method).refit_of:
+            seconds += own[row.dataset, row.backbone, refit_of, row.fraction]
         names = {name: getattr(row, name) for name in ("dataset", "backbone", "method", "fraction")}
         rows.append({**names, "seconds": seconds, "accuracy": row.mean})
     return pd.DataFrame(rows)
@@ -357,17 +360,14 @@ def _references(
     backbone: str, method: str, controls: Mapping[str, Sequence[str]]
 ) -> dict[str, tuple[str, str]]:
     """Return the (backbone, method) that a method is compared with, by the reference's name."""
-    if method == EXTENDED:
-        return {}
-    weaker = REFERENCES[: REFERENCES.index(method)] if method in REFERENCES else REFERENCES
-    references = {name: (FROM_SCRATCH, name) for name in weaker}
-    if method == "transfer-augmented":  # what copies bring is not what as many updates bring
-        references[EXTENDED] = (backbone, EXTENDED)
-    if method == TRANSFER:  # what is owed to ImageNet and not to the architecture
-        for control, same_network in controls.items():
-            if backbone in same_network:
-                references[RANDOM_WEIGHTS] = (control, TRANSFER)
-    return references
+    found: dict[str, tuple[str, str]] = {}
+    for name in records.method(method).references:
+        if name == RANDOM_WEIGHTS:  # the same network, untrained
+            same_network = [control for control, trained in controls.items() if backbone in trained]
+            found |= {name: (control, method) for control in same_network}
+        else:
+            found[name] = (FROM_SCRATCH if name in FROM_SCRATCH_METHODS else backbone, name)
+    return found
 
 
 def _by_place(

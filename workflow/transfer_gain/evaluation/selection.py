@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from transfer_gain.methods import records
+
 # Which accuracy selects and which is reported: the report used the same images for both, the
 # held-out protocol never does.
 PROTOCOLS = {
@@ -77,7 +79,8 @@ def select_runs(runs: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
         for _, chosen in select_heads(own).iterrows():
             names = {"protocol": chosen["protocol"], "configurations": chosen["configurations"]}
             rows.append(runs_of(own, chosen).assign(**names))
-            if method != "transfer":
+            others = [each.name for each in records.METHODS if each.refit_of == method]
+            if not others:
                 continue
             same = refits[["dataset", "backbone", "fraction", "protocol"]] == [
                 dataset,
@@ -85,7 +88,7 @@ def select_runs(runs: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
                 fraction,
                 chosen["protocol"],
             ]
-            rows.append(refits[same.all(axis=1)].assign(**names))
+            rows.append(refits[same.all(axis=1) & refits["method"].isin(others)].assign(**names))
     selected = pd.concat(rows, ignore_index=True).merge(labels, on=["dataset", "fraction"])
     selected["accuracy"] = selected["protocol"].map(
         {protocol: reports for protocol, (_, reports) in PROTOCOLS.items()}
