@@ -110,7 +110,7 @@ def test_the_default_networks_have_known_shapes(method, kernels, count):
     drawn = scratch.initial_parameters(np.random.default_rng(0), (64, 64, 1), 7, **shape)
     assert [array.shape for array in drawn[::2]] == kernels
     assert [array.shape for array in drawn[1::2]] == [kernel[-1:] for kernel in kernels]
-    assert sum(array.fraction for array in drawn) == count
+    assert sum(array.size for array in drawn) == count
     assert {array.dtype for array in drawn} == {np.dtype(np.float32)}
     assert not any(bias.any() for bias in drawn[1::2])
     for kernel in drawn[::2]:  # Glorot & Bengio's limit, of a window's fans
