@@ -1,0 +1,221 @@
+"""The config as a typed object: the study that it describes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from .. import names
+from .backbones import Backbone, check_backbones
+from .baselines import Augmentation, Baseline, Baseline2018, Network
+from .datasets import AnyDataset, Avatars, FashionMnist, Peeps
+from .errors import ConfigError
+from .fields import Name, Section, Some
+from .one_shot import OneShot
+from .paths import Paths, format_number
+from .training import (
+    FineTuning,
+    Heads,
+    LinearProbe,
+    LongRuns,
+    TrainingFraction,
+    TransferAugmented,
+    check_fractions,
+)
+
+# Folders of the checkout, which cannot hold results.
+CHECKOUT = ("benchmarks", "docs", "envs", "profiles", "resources", "tests", "workflow")
+
+
+def _default_datasets() -> dict[str, AnyDataset]:
+    return {
+        "clothes": FashionMnist(source="fashion-mnist"),
+        "avatars": Avatars(source="avatars"),
+        "peeps": Peeps(source="peeps"),
+    }
+
+
+def _default_backbones() -> dict[str, Backbone]:
+    vgg16 = Backbone(architecture="VGG16", fine_tune_from="block5_conv1")
+    random = Backbone(architecture="VGG16", weights=names.RANDOM_WEIGHTS, up_to=0.01)
+    return {"vgg16": vgg16, "vgg16-random": random}
+
+
+class Study(Section):
+    """A transfer-gain study."""
+
+    model_config = ConfigDict(title="A transfer-gain study")
+
+    seed: int = Field(
+        default=2018, ge=0, description="Seed from which every random draw of the study is derived."
+    )
+    results: str = Field(
+        default="results",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*/?$",
+        title="relative path of letters, digits and . _ - /",
+        description="Folder for everything that the study makes, relative to where Snakemake runs.",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto",
+        description="Arithmetic of the backbone. `auto` is bfloat16 if the processor (AMX, AMD's "
+        "AVX512-BF16) or the GPU (compute capability 8.0) is faster in it, and float32 otherwise. "
+        "The precision that was used is in the metadata of the features and in every row of "
+        "`runs`.",
+    )
+    datasets: dict[Name, AnyDataset] = Field(
+        default_factory=_default_datasets,
+        min_length=1,
+        description="The datasets, each under the name that it has in tables and figures.",
+    )
+    backbones: dict[Name, Backbone] = Field(
+        default_factory=_default_backbones,
+        min_length=1,
+        description="The frozen networks whose features the heads are trained on, each under its "
+        "name.",
+    )
+    fractions: Some[TrainingFraction] = Field(
+        default=(
+            TrainingFraction(fraction=1.0, replicates=1),
+            TrainingFraction(fraction=0.1, replicates=3),
+            TrainingFraction(fraction=0.01, replicates=5),
+            TrainingFraction(fraction=0.001, replicates=10),
+        ),
+        description="Which fractions of the training images are used, and how many samples are "
+        "drawn at each. Every fraction is listed once.",
+    )
+    heads: Heads = Heads()
+    long_runs: LongRuns = Field(default=LongRuns(), validate_default=True)
+    baseline: Baseline = Baseline()
+    baseline_2018: Baseline2018 = Baseline2018()
+    augmentation: Augmentation = Augmentation()
+    transfer_augmented: TransferAugmented = TransferAugmented()
+    linear_probe: LinearProbe = LinearProbe()
+    fine_tuning: FineTuning = FineTuning()
+    one_shot: OneShot | None = None
+
+    @field_validator("results")
+    @classmethod
+    def _without_final_slash(cls, results: str) -> str:
+        """Return a folder in one form."""
+        return results.rstrip("/")
+
+    @field_validator("long_runs")
+    @classmethod
+    def _choose_fractions(cls, long_runs: LongRuns, info: ValidationInfo) -> LongRuns:
+        """Choose the fractions of the long runs if they are not given."""
+        known = tuple(entry.fraction for entry in info.data.get("fractions", ()))
+        return long_runs.with_default_fractions(known)
+
+    @model_validator(mode="after")
+    def _give_names(self) -> Study:
+        """Tell datasets and backbones their names."""
+        for name, dataset in self.datasets.items():
+            dataset._name = name
+        for name, backbone in self.backbones.items():
+            backbone._name = name
+        return self
+
+    @property
+    def paths(self) -> Paths:
+        """Return where this study's files lie."""
+        return Paths(self.results, self.precision)
+
+    def transfer_datasets(self) -> list[AnyDataset]:
+        """Return the datasets that are part of the transfer study."""
+        return [dataset for dataset in self.datasets.values() if dataset.transfer]
+
+    def replicates(self, fraction: str) -> int:
+        """Return the number of replicates at a fraction (named as by `format_number`)."""
+        return next(
+            entry.replicates
+            for entry in self.fractions
+            if format_number(entry.fraction) == fraction
+        )
+
+    def fraction_names(self, backbone: str | None = None, up_to: float = 1) -> list[str]:
+        """Return the names of the study's fractions, or of a backbone's, up to a limit."""
+        if backbone:
+            up_to = min(up_to, self.backbones[backbone].up_to)
+        return [
+            format_number(entry.fraction) for entry in self.fractions if entry.fraction <= up_to
+        ]
+
+    def controls(self) -> dict[str, list[str]]:
+        """Return each backbone with random weights and the trained ones that are cut like it."""
+        trained = [backbone for backbone in self.backbones.values() if backbone.is_trained]
+        return {
+            control.name: [backbone.name for backbone in trained if backbone.cut == control.cut]
+            for control in self.backbones.values()
+            if not control.is_trained
+        }
+
+    @property
+    def contrast(self) -> tuple[float, float]:
+        """Return the two fractions whose gains are compared.
+
+        They are 1 % and 100 %, as in the 2018 paper, or else the smallest and the largest.
+        """
+        fractions = [entry.fraction for entry in self.fractions]
+        small, large = min(fractions), max(fractions)
+        return (0.01 if 0.01 in fractions and large > 0.01 else small), large
+
+    def scratch_fractions(self) -> dict[str, list[str]]:
+        """Return the methods that train from scratch, each with the names of its fractions."""
+        every = self.fraction_names()
+        weak = [name for name in every if float(name) in self.baseline_2018.fractions]
+        return {names.BASELINE: every, names.AUGMENTATION: every, names.BASELINE_2018: weak}
+
+    def scratch_network(self, method: str) -> Network:
+        """Return the network that a method trains from scratch."""
+        baseline = self.baseline_2018 if method == names.BASELINE_2018 else self.baseline
+        return baseline.network
+
+    def refits_up_to(self) -> dict[str, float]:
+        """Return the methods that train a selected head again, each with its largest fraction."""
+        return {
+            names.TRANSFER_EXTENDED: self.transfer_augmented.up_to,
+            names.TRANSFER_AUGMENTED: self.transfer_augmented.up_to,
+            names.FINE_TUNING: self.fine_tuning.up_to,
+        }
+
+    def learning_rates(self, method: str, fraction: str) -> list[str]:
+        """Return the names of the learning rates that a network trained from scratch tries."""
+        if method == names.BASELINE_2018:
+            return [format_number(self.baseline_2018.learning_rate)]
+        tuned = float(fraction) <= self.baseline.tuned_up_to
+        rates = self.heads.learning_rates if tuned else self.baseline.learning_rates
+        return [format_number(rate) for rate in rates]
+
+    def check(self) -> None:
+        """Refuse values that do not fit each other, or files that are not there.
+
+        Raises:
+            ConfigError: the first such value, on one line.
+        """
+        self._check_results()
+        check_fractions(self)
+        check_backbones(self)
+        if not self.transfer_datasets():
+            raise ConfigError("datasets: found none with transfer: true, allowed: at least one")
+        for dataset in self.datasets.values():
+            dataset.check(self)
+        sections = (self.heads, self.long_runs, self.baseline, self.baseline_2018)
+        checks: list[Callable[[Study], None]] = [section.check for section in sections]
+        checks.append(self.fine_tuning.check)
+        if self.one_shot:
+            checks.append(self.one_shot.check)
+        for check in checks:
+            check(self)
+
+    def _check_results(self) -> None:
+        """Refuse results in a folder of the checkout, or in the place of a file."""
+        results = Path(self.results)
+        if results.parts[0] in CHECKOUT:
+            raise ConfigError(
+                f"results: found '{results}', allowed: a folder outside of {', '.join(CHECKOUT)}"
+            )
+        if any(map(Path.is_file, (results, *results.parents))):
+            raise ConfigError(f"results: found '{results}', allowed: a folder, not a file")
