@@ -9,7 +9,7 @@ import pytest
 
 import test_comparison
 import test_figures
-from transfer_gain.config.study import complete
+from transfer_gain.config.loading import complete
 from transfer_gain.evaluation import comparison
 from transfer_gain.reporting import figures, report
 

@@ -69,7 +69,14 @@ def test_every_import_is_followed(module):
 def test_behind_a_script_is_all_but_what_runs_it():
     script = PACKAGE.parent / "scripts" / "select_heads.py"
     names = {Path(file).name for file in files_behind(script)}
-    assert names == {"select_heads.py", "__init__.py", "selection.py", "store.py", "records.py", "jobs.py"}
+    assert names == {
+        "select_heads.py",
+        "__init__.py",
+        "selection.py",
+        "store.py",
+        "records.py",
+        "jobs.py",
+    }
 
 
 def test_digests_name_each_file_wherever_the_checkout_is():

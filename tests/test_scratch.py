@@ -1,6 +1,5 @@
 """Promises of the baseline: the config's network, trained as Keras would, for any replicate."""
 
-import dataclasses
 import math
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pandas as pd
 import pytest
 
 from test_heads import Spy
-from transfer_gain.config import study
+from transfer_gain.config.loading import load
 from transfer_gain.data import store
 from transfer_gain.data.sampling import Replicates, draw_samples, validation_roles
 from transfer_gain.evaluation.statistics import mean_interval
@@ -106,7 +105,7 @@ def twin(image: tuple[int, ...], network: dict, parameters: list[np.ndarray], l2
     ],
 )
 def test_the_default_networks_have_known_shapes(method, kernels, count):
-    shape = shape_of(dataclasses.asdict(study.load({}).scratch_network(method)))
+    shape = shape_of(load({}).scratch_network(method).settings())
     drawn = scratch.initial_parameters(np.random.default_rng(0), (64, 64, 1), 7, **shape)
     assert [array.shape for array in drawn[::2]] == kernels
     assert [array.shape for array in drawn[1::2]] == [kernel[-1:] for kernel in kernels]

@@ -3,7 +3,6 @@
 import os
 import re
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 # Of this checkout, also where another workflow uses it as a module, or a link leads here.
@@ -11,15 +10,18 @@ WORKFLOW = Path(workflow.current_basedir).resolve().parent
 sys.path.insert(0, str(WORKFLOW))
 
 from transfer_gain.config import jobs
-from transfer_gain.config.jobs import PROTOCOLS, fill
-from transfer_gain.config.study import (
-    ConfigError,
-    check_duplicate_keys,
-    complete,
-    load,
-    number,
-)
+from transfer_gain.config.errors import ConfigError
+from transfer_gain.config.jobs import fill
+from transfer_gain.config.loading import check_duplicate_keys, complete, load
+from transfer_gain.config.paths import format_number
 from transfer_gain.methods import job_lists, records
+from transfer_gain.names import (
+    BY_GRADIENTS,
+    EPOCH_IS_PASS,
+    FIRST,
+    PROTOCOLS,
+    SAME_IMAGES,
+)
 from transfer_gain.runtime import (
     code_dependencies,
     job_environment,
@@ -41,8 +43,8 @@ except ConfigError as error:
     sys.exit(f"the config is refused: {error}")
 
 paths = study.paths
-TRANSFER = jobs.transfer_datasets(study)
-FRACTIONS = [number(each.fraction) for each in study.fractions]
+TRANSFER = [dataset.name for dataset in study.transfer_datasets()]
+FRACTIONS = [format_number(each.fraction) for each in study.fractions]
 SELECTIONS = jobs.selections(study)
 HEADS = jobs.heads(study)
 

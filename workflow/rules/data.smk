@@ -67,7 +67,7 @@ rule make_images:
         # What it is used for changes no image.
         settings=lambda wildcards: {
             key: value
-            for key, value in asdict(study.datasets[wildcards.dataset]).items()
+            for key, value in study.datasets[wildcards.dataset].settings().items()
             if key != "transfer"
         },
         seed=study.seed,

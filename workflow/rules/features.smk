@@ -104,7 +104,7 @@ rule extract_copies:
         seed=study.seed,
         copies=lambda wildcards: {
             "count": study.transfer_augmented.copies,
-            "ranges": study.augmentation,
+            "ranges": study.augmentation.settings(),
             "dataset": wildcards.dataset,
         },
     script:

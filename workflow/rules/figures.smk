@@ -95,7 +95,7 @@ rule plot_long_runs:
             f"{paths.long_run}/history.parquet",
             jobs.long_runs(study),
             **wildcards,
-            protocol="same-images",
+            protocol=SAME_IMAGES,
         ),
     output:
         **figure_files("long_runs_{dataset}_{backbone}", "long_runs"),

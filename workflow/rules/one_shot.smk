@@ -6,7 +6,11 @@ ONE_SHOT_RUNS = [
     *fill(paths.one_shot_method, ONE_SHOT.methods),
 ]
 # The network that classes are compared by, and whose tasks are shown.
-SHOWN = {"approach": "first", "batch": str(ONE_SHOT.batch_size), "epoch_unit": "pass"}
+SHOWN = {
+    "approach": FIRST,
+    "batch": str(ONE_SHOT.batch_size),
+    "epoch_unit": EPOCH_IS_PASS,
+}
 
 
 def one_shot_features(dataset):
@@ -98,7 +102,7 @@ rule evaluate_distances:
         paths.log(paths.one_shot_method),
         paths.benchmark(paths.one_shot_method),
     wildcard_constraints:
-        variant=f"(?!{'|'.join(jobs.BY_GRADIENTS)})[a-z-]+",
+        variant=f"(?!{'|'.join(BY_GRADIENTS)})[a-z-]+",
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -123,7 +127,7 @@ rule train_embedding:
         paths.log(paths.one_shot_method),
         paths.benchmark(paths.one_shot_method),
     wildcard_constraints:
-        variant="|".join(jobs.BY_GRADIENTS),
+        variant="|".join(BY_GRADIENTS),
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -161,7 +165,7 @@ rule show_tasks:
         *code_of("show_tasks"),
         seed=study.seed,
         target=ONE_SHOT.target,
-        draws=ONE_SHOT.draws("first") | {"replicates": 1},
+        draws=ONE_SHOT.draws(FIRST) | {"replicates": 1},
         tasks=8,
     script:
         "../scripts/show_tasks.py"

@@ -24,13 +24,15 @@ rule train_from_scratch:
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS
         | {
-            "network": asdict(study.scratch_network(wildcards.method)),
+            "network": study.scratch_network(wildcards.method).settings(),
             "learning_rate": float(wildcards.learning_rate),
             "epochs": int(wildcards.epochs),
         }
         | ({"min_updates": 0} if wildcards.method == "baseline-2018" else {}),
         ranges=lambda wildcards: (
-            study.augmentation if wildcards.method == "augmentation" else None
+            study.augmentation.settings()
+            if wildcards.method == "augmentation"
+            else None
         ),
     script:
         "../scripts/train_from_scratch.py"
@@ -49,7 +51,7 @@ rule augment_example:
     params:
         *code_of("augment_example"),
         seed=study.seed,
-        ranges=study.augmentation,
+        ranges=study.augmentation.settings(),
         times=12,
     script:
         "../scripts/augment_example.py"

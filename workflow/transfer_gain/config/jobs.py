@@ -4,13 +4,12 @@ from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from transfer_gain.names import FINE_TUNING, PROTOCOLS
+
 if TYPE_CHECKING:
     from transfer_gain.config.study import Study
 
 Job = dict[str, Any]
-PROTOCOLS = ("same-images", "held-out")
-# Variants of one-shot learning that are trained by gradients; the others are fitted in one step.
-BY_GRADIENTS = ("supervised-contrastive", "prototypical", "near-identity")
 
 
 def fill(pattern: str, jobs: Iterable[Mapping[str, Any]], **wanted: Any) -> list[str]:
@@ -24,7 +23,7 @@ def fill(pattern: str, jobs: Iterable[Mapping[str, Any]], **wanted: Any) -> list
 
 def transfer_datasets(study: "Study") -> list[str]:
     """Return the datasets of the transfer study; others are only compared with."""
-    return [name for name, dataset in study.datasets.items() if dataset.transfer]
+    return [dataset.name for dataset in study.transfer_datasets()]
 
 
 def trained_backbones(study: "Study") -> list[str]:
@@ -83,7 +82,7 @@ def refits(study: "Study", method: str) -> list[Job]:
         {"dataset": dataset, "backbone": backbone, "fraction": fraction, "method": method}
         | {"protocol": protocol}
         for dataset, backbone in product(transfer_datasets(study), trained_backbones(study))
-        if method != "fine-tuning" or study.backbones[backbone].fine_tune_from
+        if method != FINE_TUNING or study.backbones[backbone].fine_tune_from
         for fraction in study.fraction_names(backbone, study.refits_up_to()[method])
         for protocol in PROTOCOLS
     ]

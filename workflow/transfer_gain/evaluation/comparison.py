@@ -17,13 +17,8 @@ import pandas as pd
 from transfer_gain import seeds
 from transfer_gain.evaluation import statistics, tables
 from transfer_gain.methods import records
-from transfer_gain.methods.records import (
-    BASELINE,
-    FROM_SCRATCH,
-    FROM_SCRATCH_METHODS,
-    RANDOM_WEIGHTS,
-    TRANSFER,
-)
+from transfer_gain.methods.records import FROM_SCRATCH_METHODS, RANDOM_WEIGHTS, TRANSFER
+from transfer_gain.names import BASELINE, FROM_SCRATCH, SAME_IMAGES
 
 DRAWS = 2000
 
@@ -150,9 +145,9 @@ def accuracy(
     theirs = published.melt(["dataset", "fraction"], var_name="method", value_name="published")
     trained_from_scratch = theirs["method"] != TRANSFER
     theirs = pd.concat(
-        [theirs[trained_from_scratch].assign(backbone="none")]
+        [theirs[trained_from_scratch].assign(backbone=FROM_SCRATCH)]
         + [theirs[~trained_from_scratch].assign(backbone=backbone) for backbone in backbones]
-    ).assign(protocol="same-images")
+    ).assign(protocol=SAME_IMAGES)
     table = pd.DataFrame(rows).merge(theirs, how="left", on=[*PLACE, *METHOD])
     table["behind_p_holm"] = table.groupby(PLACE)["behind_p_holm"].transform(statistics.holm)
     return table[ACCURACY]
@@ -192,7 +187,7 @@ def gains(
     table = pd.DataFrame(rows)
     table["p_holm"] = table.groupby("protocol")["p_value"].transform(statistics.holm)
     theirs = pd.DataFrame(
-        {"backbone": list(backbones), "method": TRANSFER, "protocol": "same-images"}
+        {"backbone": list(backbones), "method": TRANSFER, "protocol": SAME_IMAGES}
     )
     theirs = theirs.merge(published, how="cross")
     return tables.beside(table, theirs, [*PLACE, *METHOD, "reference"])[GAINS]
@@ -222,8 +217,8 @@ def hypotheses(selected: pd.DataFrame, small: float, large: float) -> pd.DataFra
     gains: dict[tuple, dict[float, np.ndarray]] = {}
     for place, runs in _by_place(selected):
         for backbone, method in runs:
-            if method == TRANSFER and ("none", BASELINE) in runs:
-                gain = np.subtract(*_paired(runs[backbone, method], runs["none", BASELINE]))
+            if method == TRANSFER and (FROM_SCRATCH, BASELINE) in runs:
+                gain = np.subtract(*_paired(runs[backbone, method], runs[FROM_SCRATCH, BASELINE]))
                 key = (place["dataset"], backbone, place["protocol"])
                 gains.setdefault(key, {})[place["fraction"]] = gain
     table = pd.DataFrame(

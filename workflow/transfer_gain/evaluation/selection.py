@@ -3,14 +3,15 @@
 import pandas as pd
 
 from transfer_gain.methods import records
+from transfer_gain.names import HELD_OUT, SAME_IMAGES
 
 # Which accuracy selects and which is reported: the report used the same images for both, the
 # held-out protocol never does.
 PROTOCOLS = {
-    "same-images": ("validation_accuracy", "validation_accuracy"),
-    "held-out": ("selection_accuracy", "test_accuracy"),
+    SAME_IMAGES: ("validation_accuracy", "validation_accuracy"),
+    HELD_OUT: ("selection_accuracy", "test_accuracy"),
 }
-TIE_BREAKERS = {"same-images": "validation_loss", "held-out": "selection_loss"}
+TIE_BREAKERS = {SAME_IMAGES: "validation_loss", HELD_OUT: "selection_loss"}
 CONFIGURATION = ["layers", "activation", "learning_rate", "l2"]
 GROUP = ["dataset", "backbone", "method", "fraction"]
 SELECTED = [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from transfer_gain.config import jobs
 from transfer_gain.methods.records import METHODS, TRANSFER, Method
+from transfer_gain.names import BY_GRADIENTS, TRANSFER_AUGMENTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,12 +62,12 @@ def benchmarks(
         for dataset, backbone in product(jobs.transfer_datasets(study), study.backbones)
         for shard in shards_of(dataset, backbone)
     ]
-    copies = jobs.refits(study, "transfer-augmented")
+    copies = jobs.refits(study, TRANSFER_AUGMENTED)
     listed: list[tuple[str, str, str, list[jobs.Job]]] = [
         ("make_images", paths.images, "", [{"dataset": name} for name in study.datasets]),
         ("extract_features", paths.features, TRANSFER, places),
         ("extract_shard", paths.shard, TRANSFER, shards),
-        ("extract_copies", paths.copies, "transfer-augmented", copies),
+        ("extract_copies", paths.copies, TRANSFER_AUGMENTED, copies),
         ("train_selected_head", paths.long_run, TRANSFER, jobs.long_runs(study)),
     ]
     for method, job in of_methods(study):
@@ -92,6 +93,6 @@ def _of_one_shot(study: "Study") -> Iterator[tuple[str, str, str, list[jobs.Job]
     trainings = [target | job for job in one_shot.trainings()]
     yield "train_siamese", paths.siamese, "siamese", trainings
     for job in one_shot.methods:
-        by_gradients = job["variant"] in jobs.BY_GRADIENTS
+        by_gradients = job["variant"] in BY_GRADIENTS
         rule = "train_embedding" if by_gradients else "evaluate_distances"
         yield rule, paths.one_shot_method, "", [target | job]

@@ -10,16 +10,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from transfer_gain.config import jobs
+from transfer_gain.names import (
+    AUGMENTATION,
+    BASELINE,
+    BASELINE_2018,
+    FINE_TUNING,
+    TRANSFER_AUGMENTED,
+    TRANSFER_EXTENDED,
+)
 
 if TYPE_CHECKING:
     from transfer_gain.config.paths import Paths
     from transfer_gain.config.study import Study
 
-BASELINE = "baseline"
 TRANSFER = "transfer"
-EXTENDED = "transfer-extended"
-FROM_SCRATCH = "none"  # in the column backbone of a network without one
-FROM_SCRATCH_METHODS = ("baseline-2018", BASELINE, "augmentation")  # weaker first
+FROM_SCRATCH_METHODS = (BASELINE_2018, BASELINE, AUGMENTATION)  # weaker first
 RANDOM_WEIGHTS = "random-weights"
 
 
@@ -105,13 +110,13 @@ max-pooling ({{ config.baseline.pooling }}), hidden layers ({{ config.baseline.u
 {{ config.baseline.activation }}.""",
     ),
     Method(
-        name="augmentation",
+        name=AUGMENTATION,
         label="augmentation",
         position=2,
         color=1,
         marker="^",
         references=FROM_SCRATCH_METHODS[:2],
-        jobs=lambda study: jobs.from_scratch(study, "augmentation"),
+        jobs=lambda study: jobs.from_scratch(study, AUGMENTATION),
         folder=lambda paths: paths.scratch,
         rule="train_from_scratch",
         cost=(2, 400),
@@ -122,26 +127,26 @@ shifted by up to {{ config.augmentation.shift | cell }} of the side, zoomed by u
 {{ config.augmentation.shear | cell }}°{{ ", mirrored" if config.augmentation.flip }}.""",
     ),
     Method(
-        name="baseline-2018",
+        name=BASELINE_2018,
         label="the 2018 baseline",
         position=0,
         color=5,
         marker="v",
         references=(),
-        jobs=lambda study: jobs.from_scratch(study, "baseline-2018"),
+        jobs=lambda study: jobs.from_scratch(study, BASELINE_2018),
         folder=lambda paths: paths.scratch,
         rule="train_from_scratch",
         cost=(2, 400),
         description="A network as weak as the text of the 2018 paper allows.",
     ),
     Method(
-        name=EXTENDED,
+        name=TRANSFER_EXTENDED,
         label="transfer with more updates",
         position=5,
         color=9,
         marker="X",
         references=(),
-        jobs=lambda study: jobs.refits(study, EXTENDED),
+        jobs=lambda study: jobs.refits(study, TRANSFER_EXTENDED),
         folder=lambda paths: paths.refit,
         rule="refit_head",
         cost=(2, 25),
@@ -152,13 +157,13 @@ The selected head, trained on the images alone for as many updates as transfer-a
 up to {{ config.transfer_augmented.up_to | cell }}).""",
     ),
     Method(
-        name="transfer-augmented",
+        name=TRANSFER_AUGMENTED,
         label="transfer with augmentation",
         position=6,
         color=2,
         marker="P",
-        references=(*FROM_SCRATCH_METHODS, EXTENDED),
-        jobs=lambda study: jobs.refits(study, "transfer-augmented"),
+        references=(*FROM_SCRATCH_METHODS, TRANSFER_EXTENDED),
+        jobs=lambda study: jobs.refits(study, TRANSFER_AUGMENTED),
         folder=lambda paths: paths.refit,
         rule="refit_head",
         cost=(2, 25),
@@ -168,12 +173,12 @@ The selected head, trained on {{ config.transfer_augmented.copies }} augmented c
 well (fractions up to {{ config.transfer_augmented.up_to | cell }}).""",
     ),
     Method(
-        name="fine-tuning",
+        name=FINE_TUNING,
         label="fine-tuning",
         position=7,
         color=3,
         marker="*",
-        jobs=lambda study: jobs.refits(study, "fine-tuning"),
+        jobs=lambda study: jobs.refits(study, FINE_TUNING),
         folder=lambda paths: paths.refit,
         rule="fine_tune",
         cost=(20, 30000),

@@ -10,10 +10,11 @@ import pandas as pd
 
 from transfer_gain.evaluation.statistics import RELEVANT, SIGNIFICANT
 from transfer_gain.methods import records
-from transfer_gain.methods.records import BASELINE, TRANSFER
+from transfer_gain.methods.records import TRANSFER
+from transfer_gain.names import BASELINE, HELD_OUT
 from transfer_gain.reporting import words
 
-PROTOCOL = "held-out"
+PROTOCOL = HELD_OUT
 
 Tables = Mapping[str, pd.DataFrame]
 

@@ -21,6 +21,7 @@ from transfer_gain.data.store import written_whole
 from transfer_gain.evaluation.selection import CONFIGURATION
 from transfer_gain.evaluation.statistics import accuracy_interval, mean_interval
 from transfer_gain.methods import records
+from transfer_gain.names import HELD_OUT, SAME_IMAGES
 
 TOP = 1.02  # of an axis of accuracies: the marker of a perfect one is seen whole
 BAND = "line: mean over replicates; band: 95 % interval (Student's t)"
@@ -28,8 +29,8 @@ BAND_AND_BARS = "line: mean over replicates; band and bars: 95 % interval (Stude
 NO_BARS = "none where a method ran once or always came to the same"
 LINES = ["-", "--", "-.", ":"]  # of the backbones, one after the other
 PROTOCOLS = {
-    "same-images": "configurations selected on the images that they are scored on",
-    "held-out": "configurations selected on other images than they are scored on",
+    SAME_IMAGES: "configurations selected on the images that they are scored on",
+    HELD_OUT: "configurations selected on other images than they are scored on",
 }
 
 
@@ -197,7 +198,7 @@ def plot_accuracy(best: pd.DataFrame, fractions: pd.DataFrame) -> Figure:
         best: rows of table `best_heads`; those of protocol "same-images" are shown.
         fractions: rows of table `fractions`.
     """
-    rows = best[best["protocol"] == "same-images"].merge(fractions, on=["dataset", "fraction"])
+    rows = best[best["protocol"] == SAME_IMAGES].merge(fractions, on=["dataset", "fraction"])
     datasets, backbones = rows["dataset"].unique(), rows["backbone"].unique()
     markers = dict(zip(backbones, "os^DvP*X" * len(backbones), strict=False))
     with paper_style():
@@ -472,7 +473,7 @@ def plot_samples(
 
 def best_at_smallest(selections: pd.DataFrame) -> pd.Series:
     """Return the configuration that protocol "same-images" selected at the smallest fraction."""
-    rows = selections[selections["protocol"] == "same-images"]
+    rows = selections[selections["protocol"] == SAME_IMAGES]
     return rows.loc[rows["fraction"].idxmin()]
 
 

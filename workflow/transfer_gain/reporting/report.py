@@ -12,6 +12,7 @@ import yaml
 from markupsafe import Markup
 
 from transfer_gain.methods import records
+from transfer_gain.names import SAME_IMAGES
 from transfer_gain.reporting import alt_text, answer, few_shot_sentences
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -279,7 +280,7 @@ def _figure(figure: ReportItem, rows: Mapping[str, pd.DataFrame]) -> dict[str, A
     name = ", ".join([figure.kind.replace("_", " "), *figure.wildcards.values()])
     description = alt_text.describe(figure.kind, figure.wildcards, rows)
     svg = inline_svg(figure.content, figure.name, name, description or figure.caption)
-    by_report = figure.wildcards.get("protocol") == "same-images"
+    by_report = figure.wildcards.get("protocol") == SAME_IMAGES
     return {"made": figure, "name": name, "svg": svg, "by_report": by_report}
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from transfer_gain.methods import records
-from transfer_gain.methods.records import FROM_SCRATCH
+from transfer_gain.names import FROM_SCRATCH
 
 MINUS = "−"
 

@@ -1,0 +1,84 @@
+"""Loads a config as a study; an error is one line."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from transfer_gain.config.errors import ConfigError, refuse_renamed_keys
+from transfer_gain.config.study import Study
+
+
+def load(config: Mapping[str, Any]) -> Study:
+    """Check a config and return it as a study with every default filled in.
+
+    Args:
+        config: the parsed config; it is not changed.
+
+    Raises:
+        ConfigError: the first thing wrong, on one line.
+    """
+    study = _validated(config)
+    study.check()
+    return study
+
+
+def complete(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config with every default filled in, in canonical form.
+
+    Snakemake reruns jobs whose parameters have changed, so equal settings must be written equally:
+    keys are in the order of the models, 10 is 10.0 if any number is allowed, and `./a/` is `a`.
+    Each value is checked on its own, not against other values or the file system.
+
+    Args:
+        config: the parsed config; it is not changed.
+
+    Raises:
+        ConfigError: the first thing wrong, on one line.
+    """
+    return _validated(config).model_dump(mode="json")
+
+
+def check_duplicate_keys(path: Path | str) -> None:
+    """Refuse a config file with duplicate keys: YAML would silently use the last one.
+
+    Raises:
+        ConfigError: there is one; the message names key, file and line.
+    """
+    with Path(path).open("rb") as file:
+        try:
+            waiting = [yaml.compose(file, yaml.CSafeLoader)]
+        except yaml.YAMLError:  # Snakemake has read the file as JSON
+            return
+    known = set()  # an alias may lead back to the node that holds it
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, yaml.CollectionNode) or node in known:
+            continue
+        known.add(node)
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+            continue
+        keys = set()
+        for key, value in node.value:
+            name = (key.tag, str(key.value))  # 1 is not "1"
+            if name in keys:
+                line = key.start_mark.line + 1
+                raise ConfigError(f"{key.value}: found twice in {path}, line {line}, allowed: once")
+            keys.add(name)
+            waiting.append(value)
+
+
+def _validated(config: Mapping[str, Any]) -> Study:
+    """Return the study, with each value checked on its own."""
+    refuse_renamed_keys(config)
+    try:
+        return Study.model_validate(dict(config))
+    except ValidationError as error:
+        from transfer_gain.config.explain import (
+            one_line,  # imported only here, so that planning starts sooner
+        )
+
+        raise ConfigError(one_line(error)) from None
