@@ -46,12 +46,24 @@ def imports(file: Path) -> set[str]:
         (["selection", "store"], {"selection", "store"}),
         (["figures"], {"figures", "selection", "statistics", "store"}),
         (["tables"], {"tables", "selection", "statistics", "store"}),
-        (["images"], {"images", "processes", "splits", "seeds", "store"}),
-        (["heads"], {"heads", "training", "rows", "devices", "sampling", "seeds", "store"}),
-        (["sources.fashion_mnist"], {"terminal", "sources.fashion_mnist", "sources.fetch"}),
+        (["images"], {"images", "processes", "splits", "seeds", "store", "printable"}),
+        (
+            ["heads"],
+            {"heads", "training", "rows", "devices", "sampling", "seeds", "store", "printable"},
+        ),
+        (
+            ["sources.fashion_mnist"],
+            {"terminal", "printable", "sources.fashion_mnist", "sources.fetch"},
+        ),
         (
             ["sources.jaffe"],  # at two removes: expressions, archives and pictures
-            {"sources.jaffe", "sources.expressions", "sources.archives", "sources.pictures"},
+            {
+                "printable",
+                "sources.jaffe",
+                "sources.expressions",
+                "sources.archives",
+                "sources.pictures",
+            },
         ),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, list) else "",

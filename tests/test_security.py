@@ -6,20 +6,25 @@ test_fashion_mnist.
 
 import ast
 import io
+import os
 import pickle
 import shutil
+import signal
 import subprocess
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import yaml
 
 from containers import make
-from transfer_gain import backbones, siamese, store
+from transfer_gain import backbones, siamese, store, study
+from transfer_gain.printable import printable
 from transfer_gain.sources import SourceError, fashion_mnist, fetch, vgg16_weights
 from transfer_gain.sources.archives import Files
 from transfer_gain.sources.fetch import extract_debian
@@ -112,6 +117,68 @@ def test_an_image_of_too_many_pixels_is_refused_before_it_is_unpacked():
     with pytest.raises(SourceError, match=r"a\.pgm: .*pixels"):
         decode_picture(b"P5 100000 100000 255\n", "mine/a.pgm")
 
+
+# --- What is neither a file nor a folder, a config without an end, names that forge lines ---
+
+
+@contextmanager
+def within(seconds: int) -> Iterator[None]:
+    """Fail where the block takes longer."""
+
+    def fail(*_: object) -> None:
+        pytest.fail(f"took longer than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("value", ["x" * 10**6, ["x"] * 50_000, {"x" * 10**6: 1}])
+def test_an_error_of_the_config_shows_the_start_of_what_was_found(value):
+    for config in ({"seed": value}, {"heads": {"layers": value}}, {"x" * 10**6: value}):
+        with pytest.raises(study.ConfigError) as error:
+            study.load(config)
+        assert len(str(error.value)) < 1000
+
+
+@pytest.mark.parametrize("levels", [4, 7, 30])
+def test_aliases_that_repeat_each_other_do_not_end_in_a_long_error(levels: int):
+    lines = ["a0: &a0 [laugh, laugh, laugh, laugh, laugh, laugh, laugh, laugh, laugh]"]
+    for level in range(1, levels):
+        lines.append(f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]")
+    laughs = yaml.safe_load("\n".join(lines))[f"a{levels - 1}"]
+    with within(30), pytest.raises(study.ConfigError) as error:
+        study.load({"seed": laughs})
+    assert len(str(error.value)) < 500
+
+
+def test_an_alias_to_what_holds_it_is_refused():
+    with pytest.raises(study.ConfigError, match="allowed: at most 100,000 values"):
+        study.load({"seed": yaml.safe_load("&a [*a]")})
+
+
+FORGED = "x\n12:00:00 done\r\x1b]0;title\x07\x1b[2J\u202egnp.\u2028\x85.png"
+UNDECODABLE = os.fsdecode(b"k\xe4se.png")  # in Latin-1
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("käse 日本 🧀 a\\b", "käse 日本 🧀 a\\b"),
+        ("a\tb\n\x1b[2J", "a\\tb\\n\\x1b[2J"),
+        ("\x7f\x9b\u202e\u2066\u2028", "\\x7f\\x9b\\u202e\\u2066\\u2028"),
+        ("\udcff\ud800", "\\xff\\ud800"),
+    ],
+)
+def test_only_what_is_not_to_be_printed_is_escaped(text: str, shown: str):
+    assert printable(text) == shown
+
+
+# --- Packages and names of archives ---
 
 EVIL = ["../up.txt", "../../up.txt", "/up.txt", "a/../../up.txt"]
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from .printable import printable
 from .seeds import generator
 from .sources import SourceError
 from .store import (
@@ -59,7 +60,7 @@ def draw_samples(
                 name = classes[label] if classes else label
                 noun = f"training image{'s' * (len(images) != 1)}"
                 raise SourceError(
-                    f"{dataset}: found {len(images)} {noun} of class {name}, of which "
+                    f"{dataset}: found {len(images)} {noun} of class {printable(name)}, of which "
                     f"size {fraction:g} leaves none; expected at least {least}, or only larger "
                     "fractions under sizes"
                 )

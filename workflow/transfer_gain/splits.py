@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .printable import printable
 from .sources import Item, SourceError
 from .store import TRAINING, VALIDATION
 
@@ -56,8 +57,8 @@ def draw_split(
                 taken = np.count_nonzero((labels == label) & (drawn == VALIDATION))
                 beside = f" beside {taken} for {VALIDATION}" if taken else ""
                 raise SourceError(
-                    f"class {name}: found {len(candidates)} for {split}{beside} (of {found} in "
-                    f"all), expected at least {max(count, 1)}"
+                    f"class {printable(name)}: found {len(candidates)} for {split}{beside} (of "
+                    f"{found} in all), expected at least {max(count, 1)}"
                 )
             drawn[rng.permutation(candidates)[:count]] = split
     return [(item, split) for item, split in zip(items, drawn, strict=True) if split]

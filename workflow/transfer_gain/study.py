@@ -17,6 +17,8 @@ from typing import Any
 import jsonschema
 import yaml
 
+from .printable import found, printable, shorten
+
 SCHEMA_FILE = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 PROTOCOLS = ("report", "held-out")
 FROM_SCRATCH = "none"  # in the column backbone of a network without one
@@ -25,6 +27,11 @@ CONTROLS = "controls"  # of one-shot learning: all that need no training
 BY_GRADIENTS = ("supervised-contrastive", "prototypical", "near-identity")
 FIRST, SECOND = "first", "second"  # approaches to one-shot learning, as the report counts them
 EXPRESSIONS = 7  # classes of avatars, FERG-DB, peeps and JAFFE
+
+# Of a config, each value as often as aliases repeat it.
+MAX_VALUES = 100_000
+MAX_CHARACTERS = 10_000_000
+MAX_NESTING = 50
 
 # Folders that are not the results'.
 CHECKOUT = ("benchmarks", "docs", "envs", "profiles", "resources", "tests", "workflow")
@@ -35,6 +42,9 @@ SMALLEST_INPUT = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
 
 class ConfigError(ValueError):
     """The config is refused; one line names the key, what was found and what is allowed."""
+
+    def __init__(self, message: str):
+        super().__init__(printable(message))
 
 
 @dataclass(frozen=True)
@@ -569,7 +579,9 @@ def check_duplicate_keys(path: Path | str) -> None:
             name = (key.tag, str(key.value))  # 1 is not "1"
             if name in keys:
                 line = key.start_mark.line + 1
-                raise ConfigError(f"{key.value}: found twice in {path}, line {line}, allowed: once")
+                raise ConfigError(
+                    f"{shorten(name[1])}: found twice in {path}, line {line}, allowed: once"
+                )
             keys.add(name)
             waiting.append(value)
 
@@ -597,11 +609,31 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: the first thing that the schema refuses, on one line.
     """
+    _check_extent(config)
     config = copy.deepcopy(dict(config))
     errors = _FillingValidator(schema()).iter_errors(config)
     if error := next(iter(errors), None):
         raise ConfigError(_one_line(error))
     return config
+
+
+def _check_extent(config: Mapping[str, Any]) -> None:
+    """Refuse a config that is endless once its aliases are followed, before anything does."""
+    waiting: list[tuple[Any, int]] = [(config, 0)]
+    values = characters = 0
+    while waiting:
+        value, level = waiting.pop()
+        values += 1
+        characters += len(value) if isinstance(value, str) else 0
+        if values > MAX_VALUES or characters > MAX_CHARACTERS or level > MAX_NESTING:
+            raise ConfigError(
+                "config: found too much, with what aliases repeat, allowed: at most "
+                f"{MAX_VALUES:,} values, {MAX_CHARACTERS:,} characters and {MAX_NESTING} levels"
+            )
+        if isinstance(value, Mapping):
+            waiting += [(each, level + 1) for each in (*value.keys(), *value.values())]
+        elif isinstance(value, list | tuple):
+            waiting += [(each, level + 1) for each in value]
 
 
 def _fill_defaults(validator, properties, instance, subschema):
@@ -683,21 +715,21 @@ _ALLOWED = {
 
 def _one_line(error: jsonschema.ValidationError) -> str:
     """Say what is wrong with the config in one line."""
-    key = error.json_path.removeprefix("$").removeprefix(".") or "config"
+    key = shorten(error.json_path.removeprefix("$").removeprefix(".") or "config")
     if error.validator == "additionalProperties":
         known = list(error.schema["properties"])
-        found = next(name for name in error.instance if name not in known)
-        close = difflib.get_close_matches(str(found), known, n=1)
+        unknown = next(name for name in error.instance if name not in known)
+        close = difflib.get_close_matches(shorten(str(unknown)), known, n=1)
         hint = f" (did you mean '{close[0]}'?)" if close else ""
-        return f"{key}: found unknown key {found!r}{hint}, allowed: {', '.join(known)}"
+        return f"{key}: found unknown key {found(unknown)}{hint}, allowed: {', '.join(known)}"
     if error.validator == "required":
         missing = next(name for name in error.validator_value if name not in error.instance)
         what = error.schema["properties"].get(missing, {}).get("description")
         return f"{key}: found no key '{missing}', which is required" + (f": {what}" if what else "")
     if error.validator == "pattern":
-        return f"{key}: found {error.instance!r}, allowed: {error.schema['title']}"
+        return f"{key}: found {found(error.instance)}, allowed: {error.schema['title']}"
     allowed = _ALLOWED[error.validator](error.validator_value)
-    return f"{key}: found {error.instance!r}, allowed: {allowed}"
+    return f"{key}: found {found(error.instance)}, allowed: {allowed}"
 
 
 def _typed(config: dict[str, Any]) -> Study:
@@ -775,10 +807,13 @@ def _check_values(study: Study) -> None:
     results = Path(study.results)
     if results.parts[0] in CHECKOUT:
         raise ConfigError(
-            f"results: found '{study.results}', allowed: a folder outside of {', '.join(CHECKOUT)}"
+            f"results: found '{shorten(study.results)}', allowed: a folder outside of "
+            f"{', '.join(CHECKOUT)}"
         )
-    if any(map(Path.is_file, (results, *results.parents))):
-        raise ConfigError(f"results: found '{study.results}', allowed: a folder, not a file")
+    if any(map(_is_file, (results, *results.parents))):
+        raise ConfigError(
+            f"results: found '{shorten(study.results)}', allowed: a folder, not a file"
+        )
     fractions = [size.fraction for size in study.sizes]
     for index, fraction in enumerate(fractions):
         if fraction in fractions[:index]:
@@ -804,10 +839,10 @@ def _check_values(study: Study) -> None:
                 f"backbones.{backbone.name}.input_size: found {backbone.input_size}, allowed: at "
                 f"least {smallest} for {backbone.architecture}"
             )
-        if backbone.weights not in ("imagenet", "none") and not Path(backbone.weights).is_file():
+        if backbone.weights not in ("imagenet", "none") and not _is_file(backbone.weights):
             raise ConfigError(
-                f"backbones.{backbone.name}.weights: found {backbone.weights!r}, which is no file, "
-                "allowed: imagenet, none or the path of a file of weights"
+                f"backbones.{backbone.name}.weights: found {found(backbone.weights)}, which is no "
+                "file, allowed: imagenet, none or the path of a file of weights"
             )
     trained = [backbone for backbone in study.backbones.values() if backbone.is_trained]
     if not trained:
@@ -836,6 +871,11 @@ def _check_values(study: Study) -> None:
         _check_one_shot(study, study.one_shot)
 
 
+def _is_file(path: Path | str) -> bool:
+    """Tell whether there is a file; of a name that no system takes, too."""
+    return os.path.isfile(path)  # noqa: PTH113 (Path's fails for a name too long)
+
+
 def _check_one_shot(study: Study, one_shot: OneShot) -> None:
     """Refuse one-shot learning of what is not there, or too small for it."""
     known = {"target": study.datasets, "related": study.datasets, "backbone": study.backbones}
@@ -843,7 +883,8 @@ def _check_one_shot(study: Study, one_shot: OneShot) -> None:
         name = getattr(one_shot, key)
         if name is not None and name not in names:
             raise ConfigError(
-                f"one_shot.{key}: found {name!r}, allowed: one of the study's {', '.join(names)}"
+                f"one_shot.{key}: found {found(name)}, allowed: one of the study's "
+                f"{', '.join(names)}"
             )
     if one_shot.related == one_shot.target:
         raise ConfigError(
@@ -884,15 +925,17 @@ def _check_one_shot(study: Study, one_shot: OneShot) -> None:
 def _check_dataset(study: Study, dataset: Dataset, fractions: list[float]) -> None:
     """Refuse a dataset that is not there, or too small for the study."""
     path = dataset.options.get("path")
-    if path is not None and not Path(path).exists():
+    # Opening a pipe would wait for ever.
+    if path is not None and not (_is_file(path) or os.path.isdir(path)):  # noqa: PTH112
         what = schema()["$defs"][dataset.source]["properties"]["path"]["description"]
+        there = "neither a file nor a folder" if os.path.lexists(path) else "nothing"
         raise ConfigError(
-            f"datasets.{dataset.name}.path: found nothing at {path!r}, allowed: {what}"
+            f"datasets.{dataset.name}.path: found {there} at {found(path)}, allowed: {what}"
         )
     if path is not None and Path(study.results).resolve().is_relative_to(Path(path).resolve()):
         raise ConfigError(
-            f"results: found '{study.results}', allowed: a folder outside of the images of "
-            f"{dataset.name}"
+            f"results: found '{shorten(study.results)}', allowed: a folder outside of the "
+            f"images of {dataset.name}"
         )
     free = dataset.options.get("identities") == "free"
     if free and dataset.options.get("validation") == "by-character":
