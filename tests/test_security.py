@@ -5,16 +5,23 @@ test_fashion_mnist.
 """
 
 import ast
+import bz2
+import gzip
 import io
+import lzma
 import os
 import pickle
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import tarfile
+import tracemalloc
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +29,11 @@ import onnx
 import pytest
 import yaml
 
-from containers import make
+from containers import make, noise, png, tar_bytes, zip_bytes
 from transfer_gain import backbones, siamese, store, study
 from transfer_gain.printable import printable
-from transfer_gain.sources import SourceError, fashion_mnist, fetch, vgg16_weights
-from transfer_gain.sources.archives import Files
+from transfer_gain.sources import SourceError, archives, fashion_mnist, fetch, vgg16_weights
+from transfer_gain.sources.archives import Files, UnreadableError
 from transfer_gain.sources.fetch import extract_debian
 from transfer_gain.sources.pictures import decode_picture
 from transfer_gain.sources.vgg16_tensors import FILE, load, weights_digest
@@ -118,6 +125,196 @@ def test_an_image_of_too_many_pixels_is_refused_before_it_is_unpacked():
         decode_picture(b"P5 100000 100000 255\n", "mine/a.pgm")
 
 
+# --- Archives: what they unpack to, and what their lists take ---
+
+
+def peak(function: Callable[[], object]) -> int:
+    """Return the bytes that Python holds at most while a function runs."""
+    tracemalloc.start()
+    try:
+        function()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def refusal(path: Path, **limits: int) -> str:
+    """Return what an archive or a folder is refused with: one line."""
+    with pytest.raises(SourceError) as error:
+        Files(path, **limits)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def lying_zip(content: bytes, claimed: int, method: int, summed: int | None = None) -> bytes:
+    """Return a zip of one file that claims to have fewer bytes.
+
+    Args:
+        content: of the file.
+        claimed: how many bytes it claims to have.
+        method: how it is compressed.
+        summed: how many of its bytes its checksum is of, by default as many as it claims.
+    """
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("a/x.png", content)
+    honest = struct.pack("<I", zlib.crc32(content)), struct.pack("<I", len(content))
+    lie = struct.pack("<I", zlib.crc32(content[: summed or claimed])), struct.pack("<I", claimed)
+    packed = file.getvalue()
+    for old, new in zip(honest, lie, strict=True):
+        assert packed.count(old) == 2  # before the content and in the list at the end
+        packed = packed.replace(old, new)
+    return packed
+
+
+def test_what_a_zip_can_unpack_only_as_a_whole_is_refused(tmp_path: Path):
+    for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        path = tmp_path / "lying.zip"
+        path.write_bytes(lying_zip(bytes(10**7), 9, method))
+        assert path.stat().st_size < 2_000
+        assert f"compressed by method {method}, expected deflate or none" in refusal(path)
+
+        def read(path=path):
+            with suppress(SourceError):
+                Files(path, max_file=10_000).read("a/x.png")
+
+        assert peak(read) < 2**20
+
+
+@pytest.mark.parametrize(
+    ("summed", "reason"), [(9, "Bad CRC-32"), (10, "damaged: not of the 9 bytes that it claims")]
+)
+def test_a_file_that_is_more_than_it_claims_is_refused(summed: int, reason: str, tmp_path: Path):
+    lying = lying_zip(bytes(10**7), 9, zipfile.ZIP_DEFLATED, summed)
+    (tmp_path / "lying.zip").write_bytes(lying)
+    files = Files(tmp_path / "lying.zip", max_total=1000)
+
+    def read():
+        with pytest.raises(UnreadableError, match=rf"x\.png: {reason}"):
+            files.read("a/x.png")
+
+    assert peak(read) < 3 * 2**20
+
+
+def test_an_archive_in_an_archive_is_no_more_than_it_claims(tmp_path: Path):
+    inner = tar_bytes({"a/x.png": bytes(10**6)})
+    outer = lying_zip(inner, 9, zipfile.ZIP_DEFLATED, summed=10).replace(b"a/x.png", b"a/x.tar")
+    (tmp_path / "outer.zip").write_bytes(outer)
+    assert "x.tar: damaged: not of the 9 bytes that it claims" in refusal(tmp_path / "outer.zip")
+
+
+def test_temporary_files_count_against_the_total(tmp_path: Path, monkeypatch):
+    sizes = []  # of temporary files when they are closed
+
+    class Temporary(io.BytesIO):
+        made = 0
+
+        def __init__(self):
+            Temporary.made += 1
+            super().__init__()
+
+        def close(self) -> None:
+            if not self.closed:
+                sizes.append(len(self.getvalue()))
+            super().close()
+
+    monkeypatch.setattr(archives.tempfile, "TemporaryFile", Temporary)
+    padded = gzip.compress(tar_bytes({"a/x.png": b"x"}) + bytes(450_000))  # zeros after its end
+    path = make("zip", tmp_path / "outer", {f"{n}.tar.gz": padded for n in range(20)})
+    assert path.stat().st_size < 25_000
+    with pytest.raises(SourceError, match="unpacks to more than the limit of 1,000,000 bytes"):
+        Files(path, max_total=10**6)
+    assert Temporary.made == len(sizes) >= 4
+    assert sum(sizes) <= 10**6
+
+
+TREE = {"a/x.png": png(noise(1)), "b/y.png": png(noise(2))}
+NESTED = {"in.zip": zip_bytes(TREE), "in.tar.gz": tar_bytes({"c/z.png": png(noise(3))}, "gz")}
+
+
+def test_a_name_has_a_limit_of_levels_and_characters(tmp_path: Path):
+    deep = tmp_path / "deep.tar.gz"
+    deep.write_bytes(tar_bytes({"a/" * 20_000 + "x.png": b""}, "gz"))
+    assert deep.stat().st_size < 500
+    message = "deep.tar.gz: a name over the limit of 4,096 characters or 32 levels"
+    assert refusal(deep).endswith(message)
+    assert peak(lambda: refusal(deep)) < 3 * 2**20
+    for kind in ("folder", "zip", "tar"):
+        name = "a/" * (archives.MAX_LEVELS - 1) + "x.png"
+        assert Files(make(kind, tmp_path / "good", {name: b""})).paths == (name,)
+        path = make(kind, tmp_path / "bad", {f"a/{name}": b""})
+        assert "a name over the limit of" in refusal(path)
+    # Not longer by being cut in two by an archive.
+    half = "a/" * (archives.MAX_LEVELS // 2)
+    path = make("zip", tmp_path / "cut", {f"{half}in.zip": zip_bytes({f"{half}x.png": b""})})
+    assert "a name over the limit of" in refusal(path)
+
+
+def test_the_number_of_entries_has_a_limit(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_ENTRIES", 30)
+    few = {f"a/{n}.png": b"" for n in range(14)}
+    many = {f"a/{n}.png": b"" for n in range(32)}
+    clutter = {f"a/.{n}.png": b"" for n in range(32)}
+    folders = {f"{n}/b/c/d/x.png": b"" for n in range(7)}
+    for kind in ("folder", "zip", "tar", "tar.gz"):
+        assert len(Files(make(kind, tmp_path / "few", few)).paths) == 14
+        for name, tree in {"many": many, "clutter": clutter, "folders": folders}.items():
+            path = make(kind, tmp_path / name, tree)
+            assert "more than the limit of 30 files and folders" in refusal(path)
+    path = make("zip", tmp_path / "outer", {f"{n}.zip": zip_bytes(few) for n in range(3)})
+    assert "more than the limit of 30 files and folders" in refusal(path)
+
+
+def test_the_names_together_have_a_limit(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_NAMES", 10_000)
+    path = make("tar", tmp_path / "long", {f"a/{n:0200}.png": b"" for n in range(60)})
+    assert "more than the limit of 10,000 characters of names" in refusal(path)
+
+
+def header(kind: bytes, size: int, name: str = "x.png") -> bytes:
+    member = tarfile.TarInfo(name)
+    member.type, member.size = kind, size
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE]
+)
+def test_the_headers_of_a_tar_have_a_limit(kind: bytes, tmp_path: Path):
+    size = 30 * 2**20
+    with gzip.open(tmp_path / "long.tgz", "wb") as file:
+        file.write(header(kind, size))
+        for _ in range(30):
+            file.write(b"a" * 2**20)
+        file.write(header(tarfile.REGTYPE, 0) + bytes(1024))
+    assert "long.tgz: its headers are too long" in refusal(tmp_path / "long.tgz")
+    assert peak(lambda: refusal(tmp_path / "long.tgz")) < 8 * 2**20
+
+
+def test_an_xz_file_does_not_say_how_much_memory_it_takes(tmp_path: Path):
+    packed = bytearray(lzma.compress(bytes(1000)))
+    assert packed[14] == 0x21  # LZMA2, and then the size of its dictionary
+    packed[16] = 38  # 2 GiB
+    packed[20:24] = struct.pack("<I", zlib.crc32(packed[12:20]))
+    (tmp_path / "greedy.tar.xz").write_bytes(packed)
+    assert "Memory usage limit" in refusal(tmp_path / "greedy.tar.xz")
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_compressed_files_one_after_the_other_are_one(pack, tmp_path: Path):
+    content = tar_bytes(TREE)
+    (tmp_path / "two.tar.x").write_bytes(pack(content[:700]) + pack(content[700:]))
+    files = Files(tmp_path / "two.tar.x")
+    assert {path: files.read(path) for path in files.paths} == TREE
+
+
+def test_a_zip_s_list_of_files_has_a_limit(tmp_path: Path, monkeypatch):
+    path = make("zip", tmp_path / "many", {f"{n}.png": b"" for n in range(100)})
+    monkeypatch.setattr(archives, "MAX_ENTRIES", 99)
+    monkeypatch.setattr(zipfile, "ZipInfo", None)  # none is made
+    assert "many.zip: more than the limit of 99 files and folders" in refusal(path)
+
+
 # --- What is neither a file nor a folder, a config without an end, names that forge lines ---
 
 
@@ -135,6 +332,25 @@ def within(seconds: int) -> Iterator[None]:
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
+
+
+def special_files(folder: Path) -> Iterator[Path]:
+    os.mkfifo(folder / "pipe")
+    (folder / "link").symlink_to(folder / "pipe")
+    yield from (folder / "pipe", folder / "link", Path("/dev/zero"))
+    with socket.socket(socket.AF_UNIX) as listening:
+        path = Path(os.path.relpath(folder / "s"))  # a socket's path has a limit of 100 bytes
+        listening.bind(str(path))
+        yield path
+
+
+def test_a_pipe_a_device_or_a_socket_is_refused_before_it_is_opened(tmp_path: Path):
+    for path in special_files(tmp_path):
+        with within(5):
+            assert refusal(path) == f"{path}: neither a file nor a folder"
+            with pytest.raises(study.ConfigError) as error:
+                study.load({"datasets": {"mine": {"source": "folder", "path": str(path)}}})
+        assert f"mine.path: found neither a file nor a folder at '{path}', " in str(error.value)
 
 
 @pytest.mark.parametrize("value", ["x" * 10**6, ["x"] * 50_000, {"x" * 10**6: 1}])
