@@ -179,7 +179,8 @@ def test_features_keep_the_images_names_and_say_how_they_were_made(images: Path,
 
 ONE_THREAD = """
 import sys
-from transfer_gain import backbones, devices
+from transfer_gain.features import backbones
+from transfer_gain.training import devices
 devices.configure(gpu=False, calls=1)
 backbones.extract(*sys.argv[1:4], architecture="VGG16", layer="block5_pool", input_size=64,
                   precision="float32", threads=1)

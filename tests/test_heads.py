@@ -186,7 +186,7 @@ def test_a_run_is_one_row_that_agrees_with_its_history():
             rows["validation_accuracy"],
             selecting * rows["selection_accuracy"] + (1 - selecting) * rows["test_accuracy"],
         )
-        for half, images in (("selection", 11), ("reporting", 20)):
+        for half, images in (("selection", 11), ("test", 20)):
             correct = rows[f"{half}_accuracy"] * images
             np.testing.assert_allclose(correct, correct.round(), atol=1e-9)
 

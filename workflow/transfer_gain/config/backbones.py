@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -11,6 +11,7 @@ from transfer_gain.config.errors import ConfigError
 from transfer_gain.config.fields import Fraction, Named, Weights
 from transfer_gain.config.paths import format_number
 from transfer_gain.names import FROM_SCRATCH, IMAGENET, RANDOM_WEIGHTS
+from transfer_gain.printable import shown
 
 if TYPE_CHECKING:
     from transfer_gain.config.study import Study
@@ -106,9 +107,9 @@ class Backbone(Named):
                 f"backbones.{self.name}.input_size: found {self.input_size}, allowed: at least "
                 f"{smallest} for {self.architecture}"
             )
-        if self.weights not in (IMAGENET, RANDOM_WEIGHTS) and not Path(self.weights).is_file():
+        if self.weights not in (IMAGENET, RANDOM_WEIGHTS) and not os.path.isfile(self.weights):
             raise ConfigError(
-                f"backbones.{self.name}.weights: found {self.weights!r}, which is no file, "
+                f"backbones.{self.name}.weights: found {shown(self.weights)}, which is no file, "
                 "allowed: imagenet, none or the path of a file of weights"
             )
 

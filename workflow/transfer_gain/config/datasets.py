@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,6 +11,7 @@ from pydantic import Field
 from transfer_gain.config.errors import ConfigError
 from transfer_gain.config.fields import ALL_DIFFERENT, FROM_LIST, UNIQUE_ITEMS, Named, PathText
 from transfer_gain.names import EXPRESSIONS
+from transfer_gain.printable import shorten, shown
 
 if TYPE_CHECKING:
     from transfer_gain.config.study import Study
@@ -103,14 +105,16 @@ class Dataset(Named):
 
     def _check_path(self, path: str, results: str) -> None:
         """Refuse a path that leads nowhere, and results among the images."""
-        if not Path(path).exists():
+        # Opening a pipe would wait for ever; Path.is_file fails for a name that is too long.
+        if not (os.path.isfile(path) or os.path.isdir(path)):
             what = (type(self).model_fields["path"].description or "").rstrip(".")
+            there = "neither a file nor a folder" if os.path.lexists(path) else "nothing"
             raise ConfigError(
-                f"datasets.{self.name}.path: found nothing at {path!r}, allowed: {what}"
+                f"datasets.{self.name}.path: found {there} at {shown(path)}, allowed: {what}"
             )
         if Path(results).resolve().is_relative_to(Path(path).resolve()):
             raise ConfigError(
-                f"results: found '{results}', allowed: a folder outside of the images of "
+                f"results: found '{shorten(results)}', allowed: a folder outside of the images of "
                 f"{self.name}"
             )
 

@@ -1,9 +1,9 @@
-"""The error of a refused config, values in its messages, and renamed keys."""
+"""The error of a refused config, and renamed keys."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-LONGEST = 200  # characters of a value that a message shows
+from transfer_gain.printable import printable
 
 # Old names of keys, each with its new one.
 RENAMED = {
@@ -18,14 +18,8 @@ RENAMED = {
 class ConfigError(ValueError):
     """The config is refused; one line names the key, what was found and what is allowed."""
 
-
-def shown(value: Any) -> str:
-    """Return a value as messages show it: on one line, cut after 200 characters."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python refuses to print integers of thousands of digits
-        return "a huge number"
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+    def __init__(self, message: str):
+        super().__init__(printable(message))
 
 
 def refuse_renamed_keys(config: Mapping[Any, Any]) -> None:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from transfer_gain.config import schema
-from transfer_gain.config.errors import shown
+from transfer_gain.printable import shorten, shown
 
 _KINDS = {
     "array": "a list",
@@ -63,7 +63,7 @@ def _unknown_key(loc: schema.Place, found: Any) -> str:
     """Say that a key is unknown, and which are known."""
     place, node = schema.find(loc[:-1])
     known = list(node["properties"])
-    close = difflib.get_close_matches(str(found), known, n=1)
+    close = difflib.get_close_matches(shorten(str(found)), known, n=1)
     hint = f" (did you mean '{close[0]}'?)" if close else ""
     return f"{_written(place)}: found unknown key {shown(found)}{hint}, allowed: {', '.join(known)}"
 
@@ -108,4 +108,4 @@ def _written(place: schema.Place) -> str:
         else:
             name = key if key.replace("_", "").replace("-", "").isalnum() else shown(key)
             text += f".{name}" if text else name
-    return text or "config"
+    return shorten(text) or "config"

@@ -9,6 +9,12 @@ from pydantic import ValidationError
 
 from transfer_gain.config.errors import ConfigError, refuse_renamed_keys
 from transfer_gain.config.study import Study
+from transfer_gain.printable import shorten
+
+# Limits of a config, each value counted as often as aliases repeat it.
+MAX_VALUES = 100_000
+MAX_CHARACTERS = 10_000_000
+MAX_NESTING = 50
 
 
 def load(config: Mapping[str, Any]) -> Study:
@@ -66,19 +72,40 @@ def check_duplicate_keys(path: Path | str) -> None:
             name = (key.tag, str(key.value))  # 1 is not "1"
             if name in keys:
                 line = key.start_mark.line + 1
-                raise ConfigError(f"{key.value}: found twice in {path}, line {line}, allowed: once")
+                raise ConfigError(
+                    f"{shorten(name[1])}: found twice in {path}, line {line}, allowed: once"
+                )
             keys.add(name)
             waiting.append(value)
 
 
 def _validated(config: Mapping[str, Any]) -> Study:
     """Return the study, with each value checked on its own."""
+    _check_extent(config)
     refuse_renamed_keys(config)
     try:
         return Study.model_validate(dict(config))
     except ValidationError as error:
-        from transfer_gain.config.explain import (
-            one_line,  # imported only here, so that planning starts sooner
-        )
+        # Imported only here, so that planning starts sooner.
+        from transfer_gain.config.explain import one_line
 
         raise ConfigError(one_line(error)) from None
+
+
+def _check_extent(config: Mapping[str, Any]) -> None:
+    """Refuse a config that is endless once its aliases are followed, before anything does."""
+    waiting: list[tuple[Any, int]] = [(config, 0)]
+    values = characters = 0
+    while waiting:
+        value, level = waiting.pop()
+        values += 1
+        characters += len(value) if isinstance(value, str) else 0
+        if values > MAX_VALUES or characters > MAX_CHARACTERS or level > MAX_NESTING:
+            raise ConfigError(
+                "config: found too much, with what aliases repeat, allowed: at most "
+                f"{MAX_VALUES:,} values, {MAX_CHARACTERS:,} characters and {MAX_NESTING} levels"
+            )
+        if isinstance(value, Mapping):
+            waiting += [(each, level + 1) for each in (*value.keys(), *value.values())]
+        elif isinstance(value, list | tuple):
+            waiting += [(each, level + 1) for each in value]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from transfer_gain.config.errors import ConfigError, shown
+from transfer_gain.config.errors import ConfigError
 from transfer_gain.config.fields import L2, Count, Distinct, LearningRate, Section, SomeDistinct
 from transfer_gain.names import CONTROLS, EPOCH_IS_BATCH, EPOCH_UNITS, FIRST, SECOND
+from transfer_gain.printable import shown
 
 if TYPE_CHECKING:
     from transfer_gain.config.study import Study

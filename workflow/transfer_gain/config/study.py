@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -25,6 +26,7 @@ from transfer_gain.config.training import (
     TransferAugmented,
     check_fractions,
 )
+from transfer_gain.printable import shorten
 
 # Folders of the checkout, which cannot hold results.
 CHECKOUT = ("benchmarks", "docs", "envs", "profiles", "resources", "tests", "workflow")
@@ -215,7 +217,10 @@ class Study(Section):
         results = Path(self.results)
         if results.parts[0] in CHECKOUT:
             raise ConfigError(
-                f"results: found '{results}', allowed: a folder outside of {', '.join(CHECKOUT)}"
+                f"results: found '{shorten(self.results)}', allowed: a folder outside of {', '.join(CHECKOUT)}"
             )
-        if any(map(Path.is_file, (results, *results.parents))):
-            raise ConfigError(f"results: found '{results}', allowed: a folder, not a file")
+        # Path.is_file fails for a name that is too long.
+        if any(map(os.path.isfile, (results, *results.parents))):
+            raise ConfigError(
+                f"results: found '{shorten(self.results)}', allowed: a folder, not a file"
+            )

@@ -306,7 +306,7 @@ def plot_distance_and_gain(table: pd.DataFrame, gains: pd.DataFrame) -> Figure:
         table: rows of table `similarity`.
         gains: rows of table `gains`; those of transfer over the baseline, held out, are shown.
     """
-    chosen = {"method": "transfer", "reference": "baseline", "epoch_unit": "held-out"}
+    chosen = {"method": "transfer", "reference": "baseline", "protocol": "held-out"}
     gains = gains[(gains[list(chosen)] == list(chosen.values())).all(axis=1)]
     distance = distances_to_others(table)
     shown = [name for name in gains["dataset"].unique() if name in distance.index]
