@@ -63,8 +63,8 @@ def fractions(
 
     Args:
         index: rows of the dataset's images (image_id, split, label).
-        samples: rows of the fraction's samples (replicate, image_id, label); None where none are drawn,
-            and all training images are counted.
+        samples: rows of the fraction's samples (replicate, image_id, label); None where none are
+            drawn, and all training images are counted.
         dataset: its name.
         fraction: the fraction.
 

@@ -71,8 +71,8 @@ def _row(table: str, row: pd.Series, what: str, ours: str, published: str, ends:
     interval = words.interval(row[f"{ends}_low"], row[f"{ends}_high"], words.accuracy)
     difference = f"{row[ours] - row[published]:+.3f}".replace("-", words.MINUS)
     return (
-        f"| {table} | {row['dataset']} | {100 * row['fraction']:g} % | {what} | {row[published]:g} | "
-        f"{words.accuracy(row[ours])}{interval} | {difference} |"
+        f"| {table} | {row['dataset']} | {100 * row['fraction']:g} % | {what} | "
+        f"{row[published]:g} | {words.accuracy(row[ours])}{interval} | {difference} |"
     )
 
 
