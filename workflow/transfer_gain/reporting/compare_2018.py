@@ -1,4 +1,4 @@
-"""Our values beside those of the 2018 report, as one table in Markdown, from a study's tables."""
+"""Compare a study with the 2018 paper: one Markdown table of our values next to the paper's."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,10 +21,10 @@ HEAD = (
 
 
 def compare(tables: Mapping[str, pd.DataFrame]) -> str:
-    """Return every row that has a published value, under protocol "same-images".
+    """Return a Markdown row for every published value, under protocol "same-images".
 
     Args:
-        tables: `accuracy`, `best_heads` and `gains`; `one_shot` where the study has it.
+        tables: `accuracy`, `best_heads` and `gains`; `one_shot` if the study has it.
     """
     return "\n".join([HEAD, *_rows(tables)]) + "\n"
 
@@ -49,7 +49,7 @@ def _rows(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
 
 
 def _one_shot_rows(rows: pd.DataFrame) -> Iterator[str]:
-    """Yield the report's section 4.2.3: other images, the same number of tasks."""
+    """Yield section 4.2.3 of the 2018 paper: other images, the same number of tasks."""
     ours = {"method": few_shot_tables.SIAMESE, "protocol": "same-images", "classes": "unseen"}
     rows = rows[(rows[list(ours)] == list(ours.values())).all(axis=1)]
     for _, theirs in few_shot_tables.read_published(PUBLISHED).iterrows():
@@ -67,7 +67,7 @@ def _one_shot_rows(rows: pd.DataFrame) -> Iterator[str]:
 
 
 def _row(table: str, row: pd.Series, what: str, ours: str, published: str, ends: str = "ci") -> str:
-    """Return a line of Markdown: a published value and ours with its interval."""
+    """Return a Markdown row: a published value, and ours with its interval."""
     interval = words.interval(row[f"{ends}_low"], row[f"{ends}_high"], words.accuracy)
     difference = f"{row[ours] - row[published]:+.3f}".replace("-", words.MINUS)
     return (
