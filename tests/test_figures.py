@@ -473,7 +473,7 @@ def test_cost_shows_all_methods_and_leaves_out_what_was_not_measured():
     assert axes.get_xscale() == "log"
     drawn = [len(dots.get_offsets()) for dots in axes.collections]
     assert drawn == [2, 1, 2, 2, 2, 2, 2, 2, 2, 2]
-    assert "the larger a marker, the more of the training images: 10 %, 100 %" in text_of(figure)
+    assert "larger markers stand for larger fractions: 10 %, 100 %" in text_of(figure)
 
 
 def test_augmented_images_stand_beside_the_one_they_were_made_of():

@@ -204,8 +204,9 @@ def hypotheses(selected: pd.DataFrame, small: float, large: float) -> pd.DataFra
     (`statistics.slope_weights`).
 
     Fractions with one replicate have no measured spread. If `large` is one of them, `small` is also
-    contrasted with the largest replicated fraction. Such fractions are left out of the slope, unless
-    fewer than two fractions are replicated; then all enter the slope, which has no interval.
+    contrasted with the largest replicated fraction. Such fractions are left out of the slope. The
+    exception is when fewer than two fractions are replicated: then all enter the slope, which has
+    no interval.
 
     Args:
         selected: see above.
@@ -249,12 +250,13 @@ def label_value(selected: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Return how many labels per class the baseline needs to be as accurate as each method.
 
     The baseline's learning curve is the non-decreasing curve nearest to its means, linear in the
-    logarithm of labels. Intervals are percentiles of a bootstrap over replicates. Within a fraction,
-    the same replicates are drawn for the method and the baseline; fractions are drawn independently.
-    If the baseline's runs at a fraction do not differ, their spread is unknown: the curve may lie
-    anywhere between the neighboring fractions, and beyond the last of these the interval is open.
-    Each mean is spread for its own number of replicates (`statistics.resampled_means`), so intervals
-    cover 95 to 99 %, more with fewer replicates (but 93 % with two).
+    logarithm of labels. Intervals are percentiles of a bootstrap over replicates. Within a
+    fraction, the same replicates are drawn for the method and the baseline. Fractions are drawn
+    independently. If the baseline's runs at a fraction do not differ, their spread is unknown: the
+    curve may lie anywhere between the neighboring fractions, and beyond the last of these the
+    interval is open. Each mean is spread for its own number of replicates
+    (`statistics.resampled_means`), so intervals cover 95 to 99 %, more with fewer replicates (but
+    93 % with two).
 
     Args:
         selected: see above.

@@ -1,4 +1,4 @@
-"""Dense heads on a backbone's features (section 3.1.2 of the 2018 paper), all replicates at once."""
+"""Dense heads on a backbone's features (2018 paper, section 3.1.2), all replicates at once."""
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The files of all training jobs of a study, derived from the methods' records. Only rules use it."""
+"""The files of all training jobs of a study, derived from the methods' records; for rules only."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby, product
