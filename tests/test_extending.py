@@ -80,7 +80,7 @@ def test_links_lead_somewhere(page: Path):
 
 def test_the_catalog_s_metadata_has_the_keys_that_the_catalog_reads():
     usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
-    assert set(usage) == {"mandatory-flags", "software-stack-deployment", "same-images"}
+    assert set(usage) == {"mandatory-flags", "software-stack-deployment", "report"}
     assert usage["mandatory-flags"]["flags"] == "--cores all"
 
 
@@ -110,7 +110,7 @@ def test_published_values_stand_beside_ours():
 def test_published_one_shot_accuracies_stand_beside_ours_after_as_many_epochs():
     rows = pd.DataFrame({"epochs": [1, 20, 1, 20], "accuracy_320": [0.1, 0.3, 0.2, 0.4]})
     rows = rows.assign(approach="first", batch=36, tested_on="avatars", classes="unseen")
-    rows = rows.assign(method="siamese", protocol="same-images")
+    rows = rows.assign(method="siamese", epoch_unit="batch")
     first, second = compare_2018._one_shot_rows(rows)
     assert "36 pairs, epoch 1 | 0.28 | 0.150 [" in first
     assert "36 pairs, epoch 20 | 0.40 to 0.49 | 0.350 [" in second
