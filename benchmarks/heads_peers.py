@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from transfer_gain.config.study import load
+from transfer_gain.config.loading import load
 from transfer_gain.data.sampling import Replicates, read_replicates
 
 Score = tuple[float, float]

@@ -26,7 +26,7 @@ def study(configurations: int) -> dict:
         "results": "results/planning",
         "datasets": {"clothes": {"source": "fashion-mnist"}},
         "backbones": {"vgg16": {"architecture": "VGG16"}},
-        "sizes": [{"fraction": size, "replicates": 1} for size in FRACTIONS],
+        "fractions": [{"fraction": size, "replicates": 1} for size in FRACTIONS],
         "heads": {
             "layers": list(LAYERS),
             "activations": ["elu"],

@@ -4,14 +4,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from side_by_side import CHECKOUT, WORK
-from transfer_gain.config.study import Study, load
+from transfer_gain.config.loading import load
+from transfer_gain.config.study import Study
 
 
 def clothes(
@@ -34,7 +34,7 @@ def clothes(
         "results": str(WORK / f"clothes-{per_class}"),
         "datasets": {"clothes": config["datasets"]["clothes"] | dataset},
         "backbones": {"vgg16": config["backbones"]["vgg16"]},
-        "sizes": [{"fraction": size, "replicates": replicates} for size in sizes],
+        "fractions": [{"fraction": size, "replicates": replicates} for size in sizes],
         "heads": config["heads"] | {"learning_rates": list(rates)},
         **{key: config[key] for key in ("baseline", "augmentation")},
     }
@@ -68,4 +68,4 @@ def snakemake(config: Path, cores: int, *arguments: str, **environment: str) -> 
 
 def network(about: Study) -> dict[str, Any]:
     """Return the shape of a study's baseline, as `cnn.train` takes it."""
-    return asdict(about.scratch_network("baseline"))
+    return about.scratch_network("baseline").settings()

@@ -41,7 +41,7 @@ def tar_bytes(tree: Tree, compression: str = "") -> bytes:
     with tarfile.open(fileobj=file, mode=f"w:{compression}") as archive:
         for name, content in tree.items():
             member = tarfile.TarInfo(name)
-            member.fraction = len(content)
+            member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
     return file.getvalue()
 

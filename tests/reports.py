@@ -9,7 +9,7 @@ import pytest
 
 import test_comparison
 import test_figures
-from transfer_gain.config.study import complete
+from transfer_gain.config.loading import complete
 from transfer_gain.evaluation import comparison
 from transfer_gain.reporting import figures, report
 
@@ -17,11 +17,11 @@ CLASSES = {"clothes": ["t-shirt", "kurta & été"], "avatars": ["anger", "<joy>"
 CONFIG = complete({})
 
 
-def made(kind: str, content, **wildcards: str) -> report.Made:
+def made(kind: str, content, **wildcards: str) -> report.ReportItem:
     """Return a figure or table as the workflow hands it over."""
     name = "_".join([kind, *wildcards.values()])
     ending, folder = (".svg", "figures") if isinstance(content, str) else (".csv", "tables")
-    return report.Made(
+    return report.ReportItem(
         name=name,
         kind=kind,
         path=f"{folder}/{name}{ending}",
@@ -33,7 +33,7 @@ def made(kind: str, content, **wildcards: str) -> report.Made:
     )
 
 
-def tables() -> list[report.Made]:
+def tables() -> list[report.ReportItem]:
     """Return the tables of a study of two datasets."""
     selected = test_comparison.study()
     rows = {name: make(selected) for name, (make, _) in test_comparison.TABLES.items()}
@@ -64,7 +64,7 @@ def runs() -> pd.DataFrame:
     return pd.concat([rows.assign(run="grid"), rows.assign(run="long")])
 
 
-def drawings(folder: Path) -> list[report.Made]:
+def drawings(folder: Path) -> list[report.ReportItem]:
     """Return figures of both datasets, by both protocols."""
     rows = {table.name: table.content for table in tables()}
     drawn = []

@@ -186,6 +186,15 @@ def test_a_tar_that_ends_in_a_zip_is_a_tar(tmp_path):
     assert contents(Files(path)) == {"x.png": b"x", "last.zip/y.png": b"y"}
 
 
+def test_a_sparse_file_in_a_tar_is_told_how_to_pack_it(tmp_path):
+    member = tarfile.TarInfo("x.png")
+    member.type = tarfile.GNUTYPE_SPARSE
+    with tarfile.open(tmp_path / "data.tar", "w", format=tarfile.GNU_FORMAT) as archive:
+        archive.addfile(member)
+    with pytest.raises(SourceError, match=r"data\.tar: a sparse file; pack it without --sparse"):
+        Files(tmp_path / "data.tar")
+
+
 def test_a_missing_path_is_named(tmp_path):
     with pytest.raises(SourceError, match=r"nowhere\.zip: no such file or folder"):
         Files(tmp_path / "nowhere.zip")

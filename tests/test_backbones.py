@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from transfer_gain.config import study
+from transfer_gain.config import backbones as backbone_config
 from transfer_gain.data import augmentation, store
 from transfer_gain.data.sources import vgg16_tensors
 from transfer_gain.data.sources.base import SourceError
@@ -179,7 +179,8 @@ def test_features_keep_the_images_names_and_say_how_they_were_made(images: Path,
 
 ONE_THREAD = """
 import sys
-from transfer_gain import backbones, devices
+from transfer_gain.features import backbones
+from transfer_gain.training import devices
 devices.configure(gpu=False, calls=1)
 backbones.extract(*sys.argv[1:4], architecture="VGG16", layer="block5_pool", input_size=64,
                   precision="float32", threads=1)
@@ -387,9 +388,9 @@ def test_copies_are_features_of_changed_training_images_of_the_samples_alone(tmp
     np.testing.assert_allclose(alone, found[6:], rtol=1e-5, atol=1e-4)
 
 
-@pytest.mark.parametrize("architecture", ["VGG16", "MobileNetV2", *study.SMALLEST_INPUT])
+@pytest.mark.parametrize("architecture", ["VGG16", "MobileNetV2", *backbone_config.SMALLEST_INPUT])
 def test_the_smallest_input_is_the_smallest_that_keras_takes(architecture: str):
-    smallest = study.SMALLEST_INPUT.get(architecture, 32)
+    smallest = backbone_config.SMALLEST_INPUT.get(architecture, 32)
     build = partial(getattr(keras.applications, architecture), include_top=False, weights=None)
     build(input_shape=(smallest, smallest, 3))
     with pytest.raises(ValueError, match=f"at least {smallest}x{smallest}"):

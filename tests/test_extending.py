@@ -25,17 +25,13 @@ def blocks(language: str) -> list[str]:
 
 def test_a_dataset_is_added_as_the_page_says(tmp_path: Path):
     folder = copy_checkout(tmp_path)
-    (module,) = (block for block in blocks("python") if "stripes" in block)
-    (folder / "workflow/transfer_gain/data/sources/stripes.py").write_text(module)
-    schema_file = folder / "workflow/schemas/config.schema.yaml"
-    schema = yaml.safe_load(schema_file.read_text())
-    (keys,) = (block for block in blocks("yaml") if "stripes" in block)
-    schema["$defs"] |= yaml.safe_load(keys)
-    dataset = schema["$defs"]["dataset"]
-    dataset["properties"]["source"]["enum"].append("stripes")
-    condition = {"properties": {"source": {"const": "stripes"}}, "required": ["source"]}
-    dataset["allOf"].append({"if": condition, "then": {"$ref": "#/$defs/stripes"}})
-    schema_file.write_text(yaml.safe_dump(schema))
+    package = folder / "workflow/transfer_gain"
+    module, model = (block for block in blocks("python") if "class Stripes" in block)
+    (package / "data/sources/stripes.py").write_text(module)
+    datasets = package / "config/datasets.py"
+    head, union = re.split(r"(?=\n# [^\n]*\nAnyDataset = )", datasets.read_text())
+    assert "| Folder," in union
+    datasets.write_text(f"{head}\n{model}\n{union.replace('| Folder,', '| Folder | Stripes,')}")
     done = snakemake(
         folder, "--cores", "1", "results/images/lines.parquet",
         study={

@@ -13,6 +13,7 @@ from matplotlib.text import Text
 from test_selection import make_runs
 from transfer_gain.data import store
 from transfer_gain.evaluation import comparison, selection, tables
+from transfer_gain.methods import records
 from transfer_gain.reporting import figures
 
 PUBLISHED = Path(__file__).parents[1] / "workflow" / "published_2018.yaml"
@@ -121,7 +122,7 @@ def selected_of(fractions: dict[float, int], protocol: str = "same-images") -> p
     rng = np.random.default_rng(0)
     names = [
         ("none" if method in ("baseline", "baseline-2018", "augmentation") else "vgg16", method)
-        for method in figures.METHODS
+        for method in records.BY_NAME
     ]
     return pd.DataFrame(
         {

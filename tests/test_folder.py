@@ -8,7 +8,7 @@ from containers import CONTAINERS, encode, make, noise, png
 from transfer_gain.data.sources.archives import UnreadableError
 from transfer_gain.data.sources.base import SourceError
 from transfer_gain.data.sources.folder import Folder
-from transfer_gain.data.sources.pictures import decode_picture
+from transfer_gain.data.sources.pictures import FORMATS, decode_picture
 
 TREE = {
     f"{name}/{number}.png": noise(10 * label + number)
@@ -21,6 +21,7 @@ SPLIT = {
     for part, split in enumerate(["train", "val"])
     for seed, name in enumerate(TREE)
 }
+NO_IMAGE = f"no image of a known format ({', '.join(FORMATS)})"
 
 
 def folder(tmp_path, tree, **options) -> Folder:
@@ -89,15 +90,15 @@ def test_files_that_are_no_whole_image_are_named(tmp_path):
     }
     lines = problems(tmp_path, FILES | bad)
     assert [line.split(":")[0] for line in lines] == sorted(bad)
-    assert "cat/notes.txt: no image that Pillow can read" in lines
-    assert "eel/page.eps: no image that Pillow can read" in lines  # Pillow would run Ghostscript
+    assert f"cat/notes.txt: {NO_IMAGE}" in lines
+    assert f"eel/page.eps: {NO_IMAGE}" in lines  # Pillow would run Ghostscript
     assert "logo.PNG: an image that is not directly in a class folder" in lines
 
 
 def test_skip_leaves_out_only_what_is_bad(tmp_path):
     pets = folder(tmp_path, FILES | {"cat/bad.png": b""}, on_bad_image="skip")
     assert [item.image_id for item in pets.items] == sorted(TREE)
-    assert pets.skipped == [("cat/bad.png", "no image that Pillow can read")]
+    assert pets.skipped == [("cat/bad.png", NO_IMAGE)]
 
 
 def test_no_more_than_ten_problems_are_listed(tmp_path):
@@ -221,6 +222,12 @@ GRAY16 = np.array([[0, 128, 129], [257, 32768, 65535]], np.uint16)
 GRAY8 = np.array([[0, 0, 1], [1, 128, 255]], np.uint8)  # nearest of 255 / 65535 of it
 
 
+def test_every_16_bit_gray_becomes_the_nearest_of_8():
+    every = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    expected = np.round(every / 257).astype(np.uint8)
+    assert np.array_equal(decode_picture(encode(Image.fromarray(every), "PNG"), "x"), expected)
+
+
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
 def test_16_bit_gray_is_scaled_to_8(kind):
     content = encode(Image.fromarray(GRAY16), kind)
@@ -285,7 +292,7 @@ def test_pictures_are_turned_as_exif_says():
     assert np.array_equal(decode_picture(content, "x"), np.rot90(RGB[:, :1], -1))
 
 
-def test_pillows_limit_of_pixels_is_an_error_by_name(monkeypatch):
+def test_the_limit_of_pixels_is_an_error_by_name(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 99)
     assert decode_picture(png(noise(0, (9, 11))), "x").shape == (9, 11)
     with pytest.raises(UnreadableError, match=r"big\.png: more than 99 pixels, which is the limit"):

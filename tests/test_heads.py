@@ -34,7 +34,7 @@ SCORES = ["train_accuracy", "train_loss", "validation_accuracy", "validation_los
 )
 def test_the_reports_parameter_counts(layers: list[int], count: int):
     parameters = heads.initial_parameters(np.random.default_rng(0), 2048, layers, 7)
-    assert sum(array.fraction for array in parameters) == count
+    assert sum(array.size for array in parameters) == count
     assert {array.dtype for array in parameters} == {np.dtype(np.float32)}
     assert not any(bias.any() for bias in parameters[1::2])
     for kernel in parameters[::2]:
@@ -186,7 +186,7 @@ def test_a_run_is_one_row_that_agrees_with_its_history():
             rows["validation_accuracy"],
             selecting * rows["selection_accuracy"] + (1 - selecting) * rows["test_accuracy"],
         )
-        for half, images in (("selection", 11), ("reporting", 20)):
+        for half, images in (("selection", 11), ("test", 20)):
             correct = rows[f"{half}_accuracy"] * images
             np.testing.assert_allclose(correct, correct.round(), atol=1e-9)
 

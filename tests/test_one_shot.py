@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 
 from toys import one_shot_data
-from transfer_gain.config.study import BY_GRADIENTS, CONTROLS, load
+from transfer_gain.config.loading import load
 from transfer_gain.data import store
 from transfer_gain.data.sources.base import SourceError
 from transfer_gain.evaluation import few_shot_tables
 from transfer_gain.few_shot import one_shot, transforms
+from transfer_gain.names import BY_GRADIENTS, CONTROLS
 
 LABELS = np.repeat([3, 5, 8, 9], [20, 20, 20, 20])
 

@@ -57,7 +57,7 @@ def test_every_figure_says_its_values_to_those_who_do_not_see_it(html):
     of_curve = accuracy.query("dataset == 'clothes' and protocol == 'held-out'")
     assert all(f"{mean:.3f}" in curve for mean in of_curve["mean"])
     assert (
-        "Points gained: from vgg16 over the weak baseline" in labels["gains, clothes, same-images"]
+        "Points gained: from vgg16 over the 2018 baseline" in labels["gains, clothes, same-images"]
     )
     assert labels["samples, clothes"].endswith("Caption of samples_clothes.")
 

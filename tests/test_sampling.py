@@ -349,7 +349,7 @@ def test_roles_hold_every_validation_image_once_and_half_of_each_class(per_class
 def test_roles_are_drawn_anew_by_dataset_and_seed():
     index = make_index([1], [40])
     halves = [
-        tuple(validation_roles(index, dataset, seed)["half"])
+        tuple(validation_roles(index, dataset, seed)["role"])
         for dataset, seed in (("clothes", 1), ("clothes", 1), ("clothes", 2), ("avatars", 1))
     ]
     assert halves[0] == halves[1]
@@ -423,7 +423,7 @@ def test_replicates_have_exactly_the_features_of_their_samples(files: dict[str, 
         data.validation,
         data.selection,
         validation_roles["image_id"],
-        validation_roles["half"],
+        validation_roles["role"],
         strict=True,
     ):
         np.testing.assert_array_equal(data.features[row], of_image[image][0])

@@ -1,6 +1,5 @@
 """Promises of the baseline: the config's network, trained as Keras would, for any replicate."""
 
-import dataclasses
 import math
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pandas as pd
 import pytest
 
 from test_heads import Spy
-from transfer_gain.config import study
+from transfer_gain.config.loading import load
 from transfer_gain.data import store
 from transfer_gain.data.sampling import Replicates, draw_samples, validation_roles
 from transfer_gain.evaluation.statistics import mean_interval
@@ -106,11 +105,11 @@ def twin(image: tuple[int, ...], network: dict, parameters: list[np.ndarray], l2
     ],
 )
 def test_the_default_networks_have_known_shapes(method, kernels, count):
-    shape = shape_of(dataclasses.asdict(study.load({}).scratch_network(method)))
+    shape = shape_of(load({}).scratch_network(method).settings())
     drawn = scratch.initial_parameters(np.random.default_rng(0), (64, 64, 1), 7, **shape)
     assert [array.shape for array in drawn[::2]] == kernels
     assert [array.shape for array in drawn[1::2]] == [kernel[-1:] for kernel in kernels]
-    assert sum(array.fraction for array in drawn) == count
+    assert sum(array.size for array in drawn) == count
     assert {array.dtype for array in drawn} == {np.dtype(np.float32)}
     assert not any(bias.any() for bias in drawn[1::2])
     for kernel in drawn[::2]:  # Glorot & Bengio's limit, of a window's fans

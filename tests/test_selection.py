@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transfer_gain.config import study
+from transfer_gain import names
 from transfer_gain.data import store
 from transfer_gain.evaluation import selection
 from transfer_gain.methods import heads
@@ -144,7 +144,7 @@ def test_what_is_compared_has_the_accuracy_that_its_protocol_reports():
 
 
 def test_the_protocols_are_the_configs():
-    assert tuple(selection.PROTOCOLS) == study.PROTOCOLS
+    assert tuple(selection.PROTOCOLS) == names.PROTOCOLS
 
 
 @settings(deadline=None, max_examples=30)

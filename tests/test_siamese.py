@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from toys import one_shot_data
-from transfer_gain.config.study import BY_GRADIENTS
 from transfer_gain.evaluation.statistics import mean_interval
 from transfer_gain.few_shot import one_shot
+from transfer_gain.names import BY_GRADIENTS
 
 LABELS = np.repeat(np.arange(4, dtype=np.int32), 12)
 

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 
 import checkout as in_checkout
 from checkout import ROOT, copy_checkout
-from test_config import mutated
-from transfer_gain.config.study import ConfigError, load
+from configs import mutated
+from transfer_gain.config.errors import ConfigError
+from transfer_gain.config.loading import load
 from transfer_gain.runtime.launcher import ADDRESS
 
 # In the place of what a script does, but not of what it imports.

@@ -17,7 +17,6 @@ rule tabulate_selected:
     input:
         runs=f"{paths.table('runs')}.parquet",
         fractions=f"{paths.table('fractions')}.parquet",
-        code=code_of("tabulate_selected"),
     output:
         **table_files("selected"),
     log:
@@ -25,6 +24,8 @@ rule tabulate_selected:
         paths.benchmark(paths.table("selected")),
     conda:
         "../../envs/environment.yaml"
+    params:
+        *code_of("tabulate_selected"),
     script:
         "../scripts/tabulate_selected.py"
 
@@ -34,7 +35,6 @@ rule tabulate_comparison:
     input:
         selected=f"{paths.table('selected')}.parquet",
         published=PUBLISHED,
-        code=code_of("tabulate_comparison"),
     output:
         **table_files("{table}"),
     log:
@@ -45,6 +45,7 @@ rule tabulate_comparison:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("tabulate_comparison"),
         seed=study.seed,
         controls=study.controls(),
         contrast=study.contrast,

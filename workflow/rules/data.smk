@@ -2,6 +2,12 @@
 # that no change of code calls for another download.
 
 
+def source_module(dataset):
+    """Return the module that a dataset's images come from."""
+    name = study.datasets[dataset].source.replace("-", "_")
+    return PACKAGE / "data" / "sources" / f"{name}.py"
+
+
 rule fetch_fashion_mnist:
     """Fashion-MNIST's images of clothes, verified."""
     output:
@@ -38,9 +44,6 @@ rule fetch_vgg16_weights:
 rule make_images:
     input:
         files=lambda wildcards: source_files(wildcards.dataset),
-        code=lambda wildcards: code_of(
-            "make_images", source_module(study.datasets[wildcards.dataset].source)
-        ),
     output:
         paths.images,
     log:
@@ -59,11 +62,12 @@ rule make_images:
         mem_mb=growing(2000),
         runtime=minutes("make_images"),
     params:
-        listing=lambda wildcards: listing(wildcards.dataset),
+        code=lambda wildcards: code_of("make_images", source_module(wildcards.dataset)),
+        listing=lambda wildcards: user_files.listing(user_folder(wildcards.dataset)),
         # What it is used for changes no image.
         settings=lambda wildcards: {
             key: value
-            for key, value in asdict(study.datasets[wildcards.dataset]).items()
+            for key, value in study.datasets[wildcards.dataset].settings().items()
             if key != "transfer"
         },
         seed=study.seed,
@@ -74,7 +78,6 @@ rule make_images:
 rule draw_samples:
     input:
         images=paths.images,
-        code=code_of("draw_samples"),
     output:
         paths.samples,
     log:
@@ -85,6 +88,7 @@ rule draw_samples:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("draw_samples"),
         fraction=lambda wildcards: float(wildcards.fraction),
         replicates=lambda wildcards: study.replicates(wildcards.fraction),
         seed=study.seed,
@@ -95,7 +99,6 @@ rule draw_samples:
 rule assign_validation_roles:
     input:
         images=paths.images,
-        code=code_of("assign_validation_roles"),
     output:
         paths.validation_roles,
     log:
@@ -104,6 +107,7 @@ rule assign_validation_roles:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("assign_validation_roles"),
         seed=study.seed,
     script:
         "../scripts/assign_validation_roles.py"

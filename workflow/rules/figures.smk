@@ -2,9 +2,9 @@
 
 FIGURES = [
     # Of all fractions together, which the jobs are not.
-    *dict.fromkeys(fill("learning_rates_{dataset}_{backbone}", SELECTED)),
-    *dict.fromkeys(fill("grid_{dataset}_{backbone}", SELECTED)),
-    *dict.fromkeys(fill("long_runs_{dataset}_{backbone}", LONG_RUNS)),
+    *dict.fromkeys(fill("learning_rates_{dataset}_{backbone}", SELECTIONS)),
+    *dict.fromkeys(fill("grid_{dataset}_{backbone}", SELECTIONS)),
+    *dict.fromkeys(fill("long_runs_{dataset}_{backbone}", jobs.long_runs(study))),
     *expand("samples_{dataset}", dataset=study.datasets),
     *expand(
         "{name}_{dataset}_{protocol}",
@@ -24,6 +24,21 @@ if study.one_shot:
     FIGURES += ONE_SHOT_FIGURES
 
 
+def figure_files(name, caption):
+    """Return the two files of a figure, by format; the SVG goes into Snakemake's report."""
+    axes = ("dataset", "backbone", "protocol", "approach")
+    return {
+        "svg": report(
+            paths.figure(f"{name}.svg"),
+            caption=f"../report/{caption}.rst",
+            category="Figures",
+            labels={"figure": caption}
+            | {axis: f"{{{axis}}}" for axis in axes if axis in name},
+        ),
+        "png": paths.figure(f"{name}.png"),
+    }
+
+
 rule figures:
     """All figures, as SVG and PNG."""
     input:
@@ -33,10 +48,9 @@ rule figures:
 rule plot_learning_rates:
     input:
         runs=lambda wildcards: fill(f"{paths.head}/runs.parquet", HEADS, **wildcards),
-        selections=lambda wildcards: fill(paths.selection, SELECTED, **wildcards),
+        selections=lambda wildcards: fill(paths.selection, SELECTIONS, **wildcards),
         images=paths.images,
         published=PUBLISHED,
-        code=code_of("plot_learning_rates"),
     output:
         **figure_files("learning_rates_{dataset}_{backbone}", "learning_rates"),
     log:
@@ -45,6 +59,7 @@ rule plot_learning_rates:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("plot_learning_rates"),
         fractions=lambda wildcards: [
             float(fraction) for fraction in study.fraction_names(wildcards.backbone)
         ],
@@ -61,7 +76,6 @@ rule plot_grid:
     input:
         runs=lambda wildcards: fill(f"{paths.head}/runs.parquet", HEADS, **wildcards),
         images=paths.images,
-        code=code_of("plot_grid"),
     output:
         **figure_files("grid_{dataset}_{backbone}", "grid"),
     log:
@@ -69,6 +83,8 @@ rule plot_grid:
         paths.benchmark(paths.figure("grid_{dataset}_{backbone}")),
     conda:
         "../../envs/environment.yaml"
+    params:
+        *code_of("plot_grid"),
     script:
         "../scripts/plot_grid.py"
 
@@ -77,11 +93,10 @@ rule plot_long_runs:
     input:
         history=lambda wildcards: fill(
             f"{paths.long_run}/history.parquet",
-            LONG_RUNS,
+            jobs.long_runs(study),
             **wildcards,
-            protocol="same-images",
+            protocol=SAME_IMAGES,
         ),
-        code=code_of("plot_long_runs"),
     output:
         **figure_files("long_runs_{dataset}_{backbone}", "long_runs"),
     log:
@@ -89,6 +104,8 @@ rule plot_long_runs:
         paths.benchmark(paths.figure("long_runs_{dataset}_{backbone}")),
     conda:
         "../../envs/environment.yaml"
+    params:
+        *code_of("plot_long_runs"),
     script:
         "../scripts/plot_long_runs.py"
 
@@ -96,7 +113,6 @@ rule plot_long_runs:
 rule plot_samples:
     input:
         images=paths.images,
-        code=code_of("plot_samples"),
     output:
         **figure_files("samples_{dataset}", "samples"),
     log:
@@ -105,6 +121,7 @@ rule plot_samples:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("plot_samples"),
         per_class=10,
     script:
         "../scripts/plot_samples.py"
@@ -115,7 +132,6 @@ rule plot_accuracy:
     input:
         best=f"{paths.table('best_heads')}.parquet",
         fractions=f"{paths.table('fractions')}.parquet",
-        code=code_of("plot_accuracy"),
     output:
         **figure_files("accuracy", "accuracy"),
     log:
@@ -123,6 +139,8 @@ rule plot_accuracy:
         paths.benchmark(paths.figure("accuracy")),
     conda:
         "../../envs/environment.yaml"
+    params:
+        *code_of("plot_accuracy"),
     script:
         "../scripts/plot_accuracy.py"
 
@@ -131,7 +149,6 @@ rule plot_learning_curves:
     input:
         accuracy=f"{paths.table('accuracy')}.parquet",
         images=paths.images,
-        code=code_of("plot_learning_curves"),
     output:
         **figure_files("learning_curves_{dataset}_{protocol}", "learning_curves"),
     log:
@@ -139,6 +156,8 @@ rule plot_learning_curves:
         paths.benchmark(paths.figure("learning_curves_{dataset}_{protocol}")),
     conda:
         "../../envs/environment.yaml"
+    params:
+        *code_of("plot_learning_curves"),
     script:
         "../scripts/plot_learning_curves.py"
 
@@ -146,7 +165,6 @@ rule plot_learning_curves:
 rule plot_gains:
     input:
         gains=f"{paths.table('gains')}.parquet",
-        code=code_of("plot_gains"),
     output:
         **figure_files("gains_{dataset}_{protocol}", "gains"),
     log:
@@ -154,6 +172,8 @@ rule plot_gains:
         paths.benchmark(paths.figure("gains_{dataset}_{protocol}")),
     conda:
         "../../envs/environment.yaml"
+    params:
+        *code_of("plot_gains"),
     script:
         "../scripts/plot_gains.py"
 
@@ -161,7 +181,6 @@ rule plot_gains:
 rule plot_label_value:
     input:
         label_value=f"{paths.table('label_value')}.parquet",
-        code=code_of("plot_label_value"),
     output:
         **figure_files("label_value_{dataset}_{protocol}", "label_value"),
     log:
@@ -169,6 +188,8 @@ rule plot_label_value:
         paths.benchmark(paths.figure("label_value_{dataset}_{protocol}")),
     conda:
         "../../envs/environment.yaml"
+    params:
+        *code_of("plot_label_value"),
     script:
         "../scripts/plot_label_value.py"
 
@@ -178,7 +199,6 @@ rule plot_cost:
         cost=f"{paths.table('cost')}.parquet",
         accuracy=f"{paths.table('accuracy')}.parquet",
         fractions=f"{paths.table('fractions')}.parquet",
-        code=code_of("plot_cost"),
     output:
         **figure_files("cost_{dataset}_{protocol}", "cost"),
     log:
@@ -186,6 +206,8 @@ rule plot_cost:
         paths.benchmark(paths.figure("cost_{dataset}_{protocol}")),
     conda:
         "../../envs/environment.yaml"
+    params:
+        *code_of("plot_cost"),
     script:
         "../scripts/plot_cost.py"
 
@@ -193,7 +215,6 @@ rule plot_cost:
 rule plot_augmented:
     input:
         images=paths.example,
-        code=code_of("plot_augmented"),
     output:
         **figure_files("augmented_{dataset}", "augmented"),
     log:
@@ -201,5 +222,7 @@ rule plot_augmented:
         paths.benchmark(paths.figure("augmented_{dataset}")),
     conda:
         "../../envs/environment.yaml"
+    params:
+        *code_of("plot_augmented"),
     script:
         "../scripts/plot_augmented.py"

@@ -1,13 +1,21 @@
 # Heads on the features: the grid, the selection by protocol, and the selected ones once more; beside
 # them the linear probe.
 
+HEAD_SETTINGS = {
+    key: getattr(study.heads, key) for key in ("batch_size", "min_updates", "l2")
+}
+
+
+def head_memory(wildcards, attempt):
+    """Return the megabytes that training on the features of a fraction takes."""
+    return attempt * (1500 + int(2500 * float(wildcards.fraction)))
+
 
 rule train_head:
     input:
         features=paths.features,
         samples=paths.samples,
         validation_roles=paths.validation_roles,
-        code=code_of("train_head"),
     output:
         runs=f"{paths.head}/runs.parquet",
         history=f"{paths.head}/history.parquet",
@@ -21,6 +29,7 @@ rule train_head:
         mem_mb=head_memory,
         runtime=minutes("train_head"),
     params:
+        *code_of("train_head"),
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS
         | {
@@ -36,8 +45,9 @@ rule train_head:
 
 rule select_heads:
     input:
-        runs=lambda wildcards: fill(f"{paths.head}/runs.parquet", heads_of(wildcards)),
-        code=code_of("select_heads"),
+        runs=lambda wildcards: fill(
+            f"{paths.head}/runs.parquet", jobs.heads_of(study, wildcards)
+        ),
     output:
         paths.selection,
     log:
@@ -45,6 +55,8 @@ rule select_heads:
         paths.benchmark(paths.selection),
     conda:
         "../../envs/environment.yaml"
+    params:
+        *code_of("select_heads"),
     script:
         "../scripts/select_heads.py"
 
@@ -55,7 +67,6 @@ rule train_selected_head:
         samples=paths.samples,
         validation_roles=paths.validation_roles,
         selection=paths.selection,
-        code=code_of("train_head"),
     output:
         runs=f"{paths.long_run}/runs.parquet",
         history=f"{paths.long_run}/history.parquet",
@@ -69,6 +80,7 @@ rule train_selected_head:
         mem_mb=head_memory,
         runtime=minutes("train_selected_head"),
     params:
+        *code_of("train_head"),
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS
         | {
@@ -91,7 +103,6 @@ rule refit_head:
         copies=lambda wildcards: (
             paths.copies if wildcards.method == "transfer-augmented" else []
         ),
-        code=code_of("train_head"),
     output:
         runs=f"{paths.refit}/runs.parquet",
         history=f"{paths.refit}/history.parquet",
@@ -107,6 +118,7 @@ rule refit_head:
         mem_mb=head_memory,
         runtime=minutes("refit_head"),
     params:
+        *code_of("train_head"),
         seed=study.seed,
         settings=HEAD_SETTINGS | {"epochs": study.heads.epochs},
         updates_of_copies=lambda wildcards: (
@@ -127,7 +139,6 @@ rule fine_tune:
         samples=paths.samples,
         validation_roles=paths.validation_roles,
         selection=paths.selection,
-        code=code_of("fine_tune"),
     output:
         runs=f"{paths.refit}/runs.parquet",
         history=f"{paths.refit}/history.parquet",
@@ -143,6 +154,7 @@ rule fine_tune:
         mem_mb=growing(6000),
         runtime=minutes("fine_tune"),
     params:
+        *code_of("fine_tune"),
         seed=study.seed,
         backbone=lambda wildcards: study.backbones[wildcards.backbone].cut,
         settings=HEAD_SETTINGS | {"epochs": study.heads.epochs},
@@ -162,7 +174,6 @@ rule fit_probes:
         features=paths.features,
         samples=paths.samples,
         validation_roles=paths.validation_roles,
-        code=code_of("fit_probes"),
     output:
         runs=f"{paths.probe}/runs.parquet",
     log:
@@ -174,6 +185,7 @@ rule fit_probes:
         mem_mb=head_memory,
         runtime=minutes("fit_probes"),
     params:
+        *code_of("fit_probes"),
         seed=study.seed,
         penalties=study.linear_probe.l2,
     script:

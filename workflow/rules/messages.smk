@@ -2,6 +2,12 @@
 # where to look.
 
 
+def progress_bars():
+    """Return what shows the run's progress instead of Snakemake's lines: make's, or none."""
+    handlers = workflow.logger_manager.get_log_handlers()
+    return [handler for handler in handlers if hasattr(handler, "expect")]
+
+
 onstart:
     messages.note_interruption()
     if Path(paths.results).exists() and not os.access(paths.results, os.W_OK):

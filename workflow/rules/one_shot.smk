@@ -6,7 +6,27 @@ ONE_SHOT_RUNS = [
     *fill(paths.one_shot_method, ONE_SHOT.methods),
 ]
 # The network that classes are compared by, and whose tasks are shown.
-SHOWN = {"approach": "first", "batch": str(ONE_SHOT.batch_size), "epoch_unit": "pass"}
+SHOWN = {
+    "approach": FIRST,
+    "batch": str(ONE_SHOT.batch_size),
+    "epoch_unit": EPOCH_IS_PASS,
+}
+
+
+def one_shot_features(dataset):
+    """Return the file of a dataset's features that one-shot learning uses."""
+    return paths.features.format(dataset=dataset, backbone=ONE_SHOT.backbone)
+
+
+def one_shot_names(wildcards):
+    """Return what the rows of an approach are called."""
+    return {
+        **wildcards,
+        "trained_on": ONE_SHOT.approaches[wildcards.approach],
+        "tested_on": ONE_SHOT.target,
+        "backbone": ONE_SHOT.backbone,
+    }
+
 
 # What an approach trains and is tested on.
 ONE_SHOT_IMAGES = {
@@ -41,7 +61,6 @@ rule one_shot:
 rule train_siamese:
     input:
         **ONE_SHOT_IMAGES,
-        code=code_of("train_siamese"),
     output:
         history=f"{paths.siamese}/history.parquet",
         few_shot=f"{paths.siamese}/few_shot.parquet",
@@ -59,6 +78,7 @@ rule train_siamese:
         mem_mb=growing(1500 + 250 * ONE_SHOT.replicates),
         runtime=minutes("train_siamese"),
     params:
+        *code_of("train_siamese"),
         seed=study.seed,
         names=one_shot_names,
         draws=lambda wildcards: ONE_SHOT.draws(wildcards.approach),
@@ -75,7 +95,6 @@ rule train_siamese:
 rule evaluate_distances:
     input:
         **ONE_SHOT_IMAGES,
-        code=code_of("evaluate_distances"),
     output:
         history=f"{paths.one_shot_method}/history.parquet",
         few_shot=f"{paths.one_shot_method}/few_shot.parquet",
@@ -90,6 +109,7 @@ rule evaluate_distances:
         mem_mb=growing(2000),
         runtime=minutes("evaluate_distances"),
     params:
+        *code_of("evaluate_distances"),
         seed=study.seed,
         names=one_shot_names,
         draws=lambda wildcards: ONE_SHOT.draws(wildcards.approach),
@@ -100,7 +120,6 @@ rule evaluate_distances:
 rule train_embedding:
     input:
         **ONE_SHOT_IMAGES,
-        code=code_of("train_embedding"),
     output:
         history=f"{paths.one_shot_method}/history.parquet",
         few_shot=f"{paths.one_shot_method}/few_shot.parquet",
@@ -116,6 +135,7 @@ rule train_embedding:
         mem_mb=growing(3000),
         runtime=minutes("train_embedding"),
     params:
+        *code_of("train_embedding"),
         seed=study.seed,
         names=one_shot_names,
         draws=lambda wildcards: ONE_SHOT.draws(wildcards.approach),
@@ -134,7 +154,6 @@ rule show_tasks:
     input:
         network=f"{paths.siamese}/network.npz".format(**SHOWN),
         features=one_shot_features(ONE_SHOT.target),
-        code=code_of("show_tasks"),
     output:
         paths.tasks,
     log:
@@ -143,9 +162,10 @@ rule show_tasks:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("show_tasks"),
         seed=study.seed,
         target=ONE_SHOT.target,
-        draws=ONE_SHOT.draws("first") | {"replicates": 1},
+        draws=ONE_SHOT.draws(FIRST) | {"replicates": 1},
         tasks=8,
     script:
         "../scripts/show_tasks.py"
@@ -156,7 +176,6 @@ rule compare_classes:
     input:
         network=f"{paths.siamese}/network.npz".format(**SHOWN),
         features=[one_shot_features(dataset) for dataset in study.datasets],
-        code=code_of("compare_classes"),
     output:
         paths.p_same,
     log:
@@ -165,6 +184,7 @@ rule compare_classes:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("compare_classes"),
         seed=study.seed,
         datasets=list(study.datasets),
         per_class=ONE_SHOT.compared_per_class,
@@ -177,7 +197,6 @@ rule tabulate_similarity:
     input:
         p_same=paths.p_same,
         features=[one_shot_features(dataset) for dataset in study.datasets],
-        code=code_of("tabulate_similarity"),
     output:
         **table_files("similarity"),
     log:
@@ -186,6 +205,7 @@ rule tabulate_similarity:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("tabulate_similarity"),
         seed=study.seed,
         datasets=list(study.datasets),
         per_class=ONE_SHOT.compared_per_class,
@@ -199,7 +219,6 @@ rule tabulate_one_shot:
         history=[f"{run}/history.parquet" for run in ONE_SHOT_RUNS],
         few_shot=[f"{run}/few_shot.parquet" for run in ONE_SHOT_RUNS],
         published=PUBLISHED,
-        code=code_of("tabulate_one_shot"),
     output:
         **table_files("{table}"),
     log:
@@ -209,6 +228,8 @@ rule tabulate_one_shot:
         table="one_shot|few_shot|one_shot_summary",
     conda:
         "../../envs/environment.yaml"
+    params:
+        *code_of("tabulate_one_shot"),
     script:
         "../scripts/tabulate_one_shot.py"
 
@@ -218,7 +239,6 @@ rule plot_one_shot:
     input:
         one_shot=f"{paths.table('one_shot')}.parquet",
         published=PUBLISHED,
-        code=code_of("plot_one_shot"),
     output:
         **figure_files("one_shot_{approach}", "one_shot"),
     log:
@@ -226,6 +246,8 @@ rule plot_one_shot:
         paths.benchmark(paths.figure("one_shot_{approach}")),
     conda:
         "../../envs/environment.yaml"
+    params:
+        *code_of("plot_one_shot"),
     script:
         "../scripts/plot_one_shot.py"
 
@@ -233,7 +255,6 @@ rule plot_one_shot:
 rule plot_one_shot_methods:
     input:
         summary=f"{paths.table('one_shot_summary')}.parquet",
-        code=code_of("plot_one_shot_methods"),
     output:
         **figure_files("one_shot_methods_{approach}", "one_shot_methods"),
     log:
@@ -241,6 +262,8 @@ rule plot_one_shot_methods:
         paths.benchmark(paths.figure("one_shot_methods_{approach}")),
     conda:
         "../../envs/environment.yaml"
+    params:
+        *code_of("plot_one_shot_methods"),
     script:
         "../scripts/plot_one_shot_methods.py"
 
@@ -250,7 +273,6 @@ rule plot_tasks:
     input:
         tasks=paths.tasks,
         images=paths.images.format(dataset=ONE_SHOT.target),
-        code=code_of("plot_tasks"),
     output:
         **figure_files("one_shot_tasks", "one_shot_tasks"),
     log:
@@ -259,6 +281,7 @@ rule plot_tasks:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("plot_tasks"),
         target=ONE_SHOT.target,
     script:
         "../scripts/plot_tasks.py"
@@ -268,7 +291,6 @@ rule plot_similarity:
     """How alike classes are, as a heat map."""
     input:
         similarity=f"{paths.table('similarity')}.parquet",
-        code=code_of("plot_similarity"),
     output:
         **figure_files("similarity", "similarity"),
     log:
@@ -276,6 +298,8 @@ rule plot_similarity:
         paths.benchmark(paths.figure("similarity")),
     conda:
         "../../envs/environment.yaml"
+    params:
+        *code_of("plot_similarity"),
     script:
         "../scripts/plot_similarity.py"
 
@@ -284,7 +308,6 @@ rule plot_class_map:
     """All classes in the plane."""
     input:
         similarity=f"{paths.table('similarity')}.parquet",
-        code=code_of("plot_class_map"),
     output:
         **figure_files("class_map", "class_map"),
     log:
@@ -293,6 +316,7 @@ rule plot_class_map:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("plot_class_map"),
         seed=study.seed,
     script:
         "../scripts/plot_class_map.py"
@@ -303,7 +327,6 @@ rule plot_distance_and_gain:
     input:
         similarity=f"{paths.table('similarity')}.parquet",
         gains=f"{paths.table('gains')}.parquet",
-        code=code_of("plot_distance_and_gain"),
     output:
         **figure_files("distance_and_gain", "distance_and_gain"),
     log:
@@ -312,6 +335,7 @@ rule plot_distance_and_gain:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("plot_distance_and_gain"),
         backbone=ONE_SHOT.backbone,
     script:
         "../scripts/plot_distance_and_gain.py"

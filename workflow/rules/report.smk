@@ -10,6 +10,29 @@ INPUTS = sorted(
 )
 
 
+def caption_file(kind):
+    """Return the file that says what a kind of figure shows."""
+    return WORKFLOW / "report" / f"{kind}.rst"
+
+
+def origin_of(path):
+    """Return how a file was made, as the report tells it: kind, rule, script and wildcards."""
+    maker = next(each for each in workflow.rules if each.is_producer(path))
+    wildcards = dict(maker.get_wildcards(path))
+    name, kind = Path(path).stem, Path(path).stem
+    for value in wildcards.values():
+        kind = kind.removesuffix(f"_{value}").replace(f"_{value}_", "_")
+    return {
+        "name": name,
+        # A table's rule may name the table by a wildcard.
+        "kind": name if Path(path).suffix == ".csv" else kind,
+        "path": os.path.relpath(path, Path(paths.report).parent),
+        "rule": maker.name,
+        "script": f"workflow/scripts/{Path(str(maker.script)).name}",
+        "wildcards": wildcards,
+    }
+
+
 rule report:
     """The report, one HTML file, the answer as text, and the RO-Crate that says how all was made."""
     input:
@@ -23,7 +46,6 @@ rule digest_inputs:
     """The digests of the images and weights that the study begins with."""
     input:
         files=INPUTS,
-        code=code_of("digest_inputs"),
     output:
         paths.inputs,
     log:
@@ -33,9 +55,10 @@ rule digest_inputs:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("digest_inputs"),
         # Folders are no input files (see source_files): their listing tells of a change.
         folders={
-            folder: listing(name)
+            folder: user_files.listing(folder)
             for name in study.datasets
             if (folder := user_folder(name))
         },
@@ -53,10 +76,11 @@ rule report_html:
         images=expand(paths.images, dataset=study.datasets),
         templates=sorted(map(os.path.relpath, PACKAGE.glob("reporting/templates/*"))),
         captions=lambda wildcards: [
-            os.path.relpath(caption_file(made_by(f"{paths.figure(name)}.svg")["kind"]))
+            os.path.relpath(
+                caption_file(origin_of(f"{paths.figure(name)}.svg")["kind"])
+            )
             for name in FIGURES
         ],
-        code=code_of("write_report"),
     output:
         html=report(paths.report, caption="../report/report.rst", category="The answer"),
         answer=paths.answer,
@@ -67,12 +91,13 @@ rule report_html:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("write_report"),
         datasets=list(study.datasets),
         tables=lambda wildcards: [
-            made_by(f"{paths.table(name)}.csv") for name in REPORTED
+            origin_of(f"{paths.table(name)}.csv") for name in REPORTED
         ],
         figures=lambda wildcards: [
-            made_by(f"{paths.figure(name)}.svg") for name in FIGURES
+            origin_of(f"{paths.figure(name)}.svg") for name in FIGURES
         ],
         facts={
             "config": complete(config),
@@ -94,7 +119,6 @@ rule describe_run:
         cost=f"{paths.table('cost')}.parquet",
         inputs=paths.inputs,
         citation=local(os.path.relpath(WORKFLOW.parent / "CITATION.cff")),
-        code=code_of("describe_run"),
     output:
         config=paths.config,
         crate=paths.crate,
@@ -105,6 +129,7 @@ rule describe_run:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("describe_run"),
         config=complete(config),
         datasets=list(study.datasets),
     script:

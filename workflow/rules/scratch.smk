@@ -7,7 +7,6 @@ rule train_from_scratch:
         images=paths.images,
         samples=paths.samples,
         validation_roles=paths.validation_roles,
-        code=code_of("train_from_scratch"),
     output:
         runs=f"{paths.scratch}/runs.parquet",
         history=f"{paths.scratch}/history.parquet",
@@ -21,16 +20,19 @@ rule train_from_scratch:
         mem_mb=growing(2000),
         runtime=minutes("train_from_scratch"),
     params:
+        *code_of("train_from_scratch"),
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS
         | {
-            "network": asdict(study.scratch_network(wildcards.method)),
+            "network": study.scratch_network(wildcards.method).settings(),
             "learning_rate": float(wildcards.learning_rate),
             "epochs": int(wildcards.epochs),
         }
         | ({"min_updates": 0} if wildcards.method == "baseline-2018" else {}),
         ranges=lambda wildcards: (
-            study.augmentation if wildcards.method == "augmentation" else None
+            study.augmentation.settings()
+            if wildcards.method == "augmentation"
+            else None
         ),
     script:
         "../scripts/train_from_scratch.py"
@@ -39,7 +41,6 @@ rule train_from_scratch:
 rule augment_example:
     input:
         images=paths.images,
-        code=code_of("augment_example"),
     output:
         paths.example,
     log:
@@ -48,8 +49,9 @@ rule augment_example:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("augment_example"),
         seed=study.seed,
-        ranges=study.augmentation,
+        ranges=study.augmentation.settings(),
         times=12,
     script:
         "../scripts/augment_example.py"

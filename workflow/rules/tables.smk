@@ -35,7 +35,6 @@ rule tabulate_fractions:
         images=expand(paths.images, dataset=study.datasets),
         samples=expand(paths.samples, dataset=TRANSFER, fraction=FRACTIONS),
         published=PUBLISHED,
-        code=code_of("tabulate_fractions"),
     output:
         **table_files("fractions"),
     log:
@@ -44,8 +43,9 @@ rule tabulate_fractions:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("tabulate_fractions"),
         datasets=list(study.datasets),
-        samples=list(product(TRANSFER, FRACTIONS)),
+        samples=[(dataset, fraction) for dataset in TRANSFER for fraction in FRACTIONS],
         sources=SOURCES,
     script:
         "../scripts/tabulate_fractions.py"
@@ -55,7 +55,6 @@ rule tabulate_skipped:
     """Files of an own folder that were left out, and why."""
     input:
         images=expand(paths.images, dataset=study.datasets),
-        code=code_of("tabulate_skipped"),
     output:
         **table_files("skipped"),
     log:
@@ -64,6 +63,7 @@ rule tabulate_skipped:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("tabulate_skipped"),
         datasets=list(study.datasets),
     script:
         "../scripts/tabulate_skipped.py"
@@ -71,8 +71,7 @@ rule tabulate_skipped:
 
 rule gather_rows:
     input:
-        rows=lambda wildcards: rows_of_runs(wildcards.rows),
-        code=code_of("gather_rows"),
+        rows=lambda wildcards: job_lists.rows_of_runs(study, wildcards.rows),
     output:
         **table_files("{rows}"),
     log:
@@ -82,6 +81,8 @@ rule gather_rows:
         rows="runs|history",
     conda:
         "../../envs/environment.yaml"
+    params:
+        *code_of("gather_rows"),
     script:
         "../scripts/gather_rows.py"
 
@@ -90,9 +91,8 @@ rule tabulate_best_heads:
     """The best head of each dataset, backbone and fraction (Table 3)."""
     input:
         runs=fill(f"{paths.head}/runs.parquet", HEADS),
-        selections=[paths.selection.format(**names) for names in SELECTED],
+        selections=[paths.selection.format(**names) for names in SELECTIONS],
         published=PUBLISHED,
-        code=code_of("tabulate_best_heads"),
     output:
         **table_files("best_heads"),
     log:
@@ -101,9 +101,10 @@ rule tabulate_best_heads:
     conda:
         "../../envs/environment.yaml"
     params:
+        *code_of("tabulate_best_heads"),
         sources=SOURCES,
         published_backbones=PUBLISHED_BACKBONES,
-        names=[names | {"fraction": float(names["fraction"])} for names in SELECTED],
+        names=[names | {"fraction": float(names["fraction"])} for names in SELECTIONS],
     script:
         "../scripts/tabulate_best_heads.py"
 
@@ -115,7 +116,6 @@ rule tabulate_cost:
             f"{paths.table('{name}')}.parquet",
             name=["runs", "history", *(["one_shot"] if study.one_shot else [])],
         ),
-        code=code_of("tabulate_cost"),
     output:
         **table_files("cost"),
     log:
@@ -124,7 +124,12 @@ rule tabulate_cost:
     conda:
         "../../envs/environment.yaml"
     params:
-        jobs=lambda wildcards: [job for job, _ in job_benchmarks()],
-        benchmarks=lambda wildcards: [file for _, file in job_benchmarks()],
+        *code_of("tabulate_cost"),
+        jobs=lambda wildcards: [
+            row for row, _ in job_lists.benchmarks(study, shards_of)
+        ],
+        benchmarks=lambda wildcards: [
+            file for _, file in job_lists.benchmarks(study, shards_of)
+        ],
     script:
         "../scripts/tabulate_cost.py"

@@ -5,14 +5,17 @@ with job.monitored(*snakemake.log):
     from transfer_gain.data.sources.base import open_source
 
     settings = snakemake.params.settings
-    images.write_images(
-        open_source(settings["source"], snakemake.input.files, settings, snakemake.params.seed),
-        snakemake.output[0],
-        dataset=settings["name"],
-        training_per_class=settings["training_per_class"],
-        validation_per_class=settings["validation_per_class"],
-        image_size=settings["image_size"],
-        study_seed=snakemake.params.seed,
-        by_group=settings["options"].get("validation") == "by-character",
-        processes=snakemake.threads,
-    )
+    with open_source(
+        settings["source"], snakemake.input.files, settings, snakemake.params.seed
+    ) as source:
+        images.write_images(
+            source,
+            snakemake.output[0],
+            dataset=settings["name"],
+            training_per_class=settings["training_per_class"],
+            validation_per_class=settings["validation_per_class"],
+            image_size=settings["image_size"],
+            study_seed=snakemake.params.seed,
+            by_group=settings["options"].get("validation") == "by-character",
+            processes=snakemake.threads,
+        )

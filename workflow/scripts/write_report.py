@@ -10,11 +10,11 @@ with job.monitored(*snakemake.log):
 
     params, files = snakemake.params, snakemake.input
     tables = [
-        report.Made(**made, content=store.read_rows(path))
+        report.ReportItem(**made, content=store.read_rows(path))
         for made, path in zip(params.tables, files.tables, strict=True)
     ]
     figures = [
-        report.Made(
+        report.ReportItem(
             **made,
             content=Path(path).read_text(),
             caption=report.caption(template, made["wildcards"]),

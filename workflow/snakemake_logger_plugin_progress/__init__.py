@@ -14,6 +14,7 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 from tqdm import tqdm
 
+from transfer_gain.printable import printable
 from transfer_gain.runtime import messages, plan
 
 LAST_LINES = 15  # of a failed job's log
@@ -117,7 +118,10 @@ class LogHandler(LogHandlerBase):
         for path in map(Path, list(record.log)[:1]):  # behind it is what the job cost
             ends = path.read_text(errors="replace").splitlines() if path.exists() else []
             how = "ends:" if ends else "is empty."
-            lines += [f"Its log, {path}, {how}", *(f"    {line}" for line in ends[-LAST_LINES:])]
+            lines += [
+                f"Its log, {path}, {how}",
+                *(f"    {printable(line)}" for line in ends[-LAST_LINES:]),
+            ]
         return "\n".join(lines)
 
     def _say(self, text: str) -> None:

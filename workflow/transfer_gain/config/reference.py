@@ -1,36 +1,51 @@
-"""The configuration reference, docs/configuration.md, written from the config's schema."""
+"""Writes the configuration reference and the JSON schema, both from the models of the config."""
 
+import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
-from transfer_gain.config import study
+from transfer_gain.config.loading import complete
+from transfer_gain.config.paths import format_number
+from transfer_gain.config.schema import Schema, json_schema, resolved
 
-COMMAND = (
-    "PYTHONPATH=workflow .venv/bin/python -m transfer_gain.config.reference > docs/configuration.md"
-)
+CHECKOUT = Path(__file__).parents[3]
+SCHEMA_FILE = CHECKOUT / "workflow" / "schemas" / "config.schema.json"
+REFERENCE_FILE = CHECKOUT / "docs" / "configuration.md"
+COMMAND = "PYTHONPATH=workflow .venv/bin/python -m transfer_gain.config.reference"
 
 _TITLE = f"""\
 # Configuration
 
-<!-- Made from workflow/schemas/config.schema.yaml; do not edit. To make it anew:
+<!-- Generated from workflow/transfer_gain/config/; do not edit. To write it again:
 {COMMAND}
 -->
 
-A study is one YAML file. `config.yaml` is taken unless `--configfile` names another, which then
-stands alone: nothing of `config.yaml` is mixed in. A key that is left out has its default; unknown
-keys and impossible values are refused before any job starts. Small complete studies are in
-`workflow/studies/`.
+A study is one YAML file. Snakemake reads `config.yaml`, unless `--configfile` names another file,
+which then replaces it: nothing of `config.yaml` is mixed in. Keys that are left out have their
+defaults. Unknown keys and impossible values are refused before any job starts. There are small
+complete studies in `workflow/studies/`.
+
+Editors with a YAML language server complete and check keys, if the first line of the file gives the
+path of `workflow/schemas/config.schema.json`, as it does in those studies.
 """
 
 _EXAMPLE = """\
-## Example: every default
+## Example: all defaults
 
-What an empty study means: `config.yaml` but for one-shot learning, which only a study with
-`one_shot` has.
+This is an empty study with all defaults filled in. `config.yaml` describes the same study, plus
+one-shot learning, which takes place only if a study has the section `one_shot`.
 
 """
+
+_KINDS = {
+    "integer": "whole number",
+    "number": "number",
+    "string": "text",
+    "boolean": "true or false",
+}
 
 
 class Section(NamedTuple):
@@ -38,71 +53,62 @@ class Section(NamedTuple):
 
     title: str
     description: str
-    keys: Mapping[str, Mapping[str, Any]]
+    keys: Mapping[str, Schema]
     required: tuple[str, ...] = ()
 
 
 def sections() -> Iterator[Section]:
-    """Yield every key of the config, in the schema's order."""
-    top = {key: _resolved(value) for key, value in study.schema()["properties"].items()}
-    nested = {key for key, value in top.items() if _is_nested(value)}
-    plain = {key: value for key, value in top.items() if key not in nested}
+    """Yield every key of the config, in the order of the models."""
+    top = _properties(json_schema())
+    nested = [key for key, node in top.items() if node.get("type") in ("object", "array")]
+    plain = {key: node for key, node in top.items() if key not in nested}
     yield Section("The study", "Keys at the top of the file.", plain)
-    for key in top:
-        if key in nested:
-            yield from _nested(key, top[key])
+    for key in nested:
+        yield from _nested(key, top[key])
 
 
-def write() -> str:
+def markdown() -> str:
     """Return the whole reference as Markdown."""
-    parts = [_TITLE, *map(_section, sections()), _EXAMPLE + _yaml(study.complete({}))]
+    parts = [_TITLE, *map(_section, sections()), _EXAMPLE + _block(complete({}))]
     return "\n".join(parts)
 
 
-def _is_nested(schema: Mapping[str, Any]) -> bool:
-    """Tell whether a key holds keys of its own, or a list of such."""
-    kinds = schema.get("type", ())
-    return bool({"object", "array"} & {*([kinds] if isinstance(kinds, str) else kinds)})
+def schema_text() -> str:
+    """Return the JSON schema as text."""
+    return json.dumps(json_schema(), indent=2) + "\n"
 
 
-def _resolved(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a schema with what its $ref points to filled in."""
-    if "$ref" not in schema:
-        return dict(schema)
-    name = schema["$ref"].removeprefix("#/$defs/")
-    beside = {key: value for key, value in schema.items() if key != "$ref"}
-    return _resolved(study.schema()["$defs"][name]) | beside
-
-
-def _nested(key: str, schema: Mapping[str, Any]) -> Iterator[Section]:
+def _nested(key: str, node: Schema) -> Iterator[Section]:
     """Yield the sections of a key that holds an object, named objects or a list of objects."""
-    title, entry, description = f"`{key}`", schema, schema["description"]
-    if schema["type"] == "array":
-        title, entry = f"`{key}[]`", _resolved(schema["items"])
+    title, entry, description = f"`{key}`", node, node["description"]
+    if "items" in node:
+        title, entry = f"`{key}[]`", resolved(node["items"])
         description += " A list of entries."
-    elif "propertyNames" in schema:
-        title, entry = f"`{key}.<name>`", _resolved(schema["additionalProperties"])
-        description += f" Names are {_resolved(schema['propertyNames'])['title']}."
-    if entry is not schema:
-        default = _yaml({key: schema["default"]})
-        description += f"\n\nWhere `{key}` is left out, it is\n\n{default.strip()}"
-    required = tuple(entry.get("required", ()))
-    if "allOf" not in entry:
-        yield Section(title, description, _properties(entry), required)
+    elif "propertyNames" in node:
+        title, entry = f"`{key}.<name>`", resolved(node["additionalProperties"])
+        description += f" Names consist of {node['propertyNames']['title']}."
+    if entry is not node:
+        default = _block({key: node["default"]})
+        description += f"\n\nThe default of `{key}` is\n\n{default.strip()}"
+    if "oneOf" not in entry:
+        yield Section(title, description, *_keys(entry))
         return
-    yield Section(title, f"{description}\n\nEach `source` has keys of its own.", {})
-    for variant in entry["allOf"]:
-        source = variant["if"]["properties"]["source"]
-        own = _resolved(variant["then"])
-        keys = _properties(own)
-        keys["source"] |= source
-        needed = (*required, *own.get("required", ()))
-        yield Section(f"{title} with `source: {source['const']}`", "Its keys:", keys, needed)
+    yield Section(title, f"{description}\n\nThe other keys depend on `source`.", {})
+    for each in entry["oneOf"]:
+        model = resolved(each)
+        source = model["properties"]["source"]["const"]
+        yield Section(f"{title} with `source: {source}`", model["description"], *_keys(model))
 
 
-def _properties(schema: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _keys(node: Schema) -> tuple[dict[str, Schema], tuple[str, ...]]:
+    """Return the schemas of an object's keys, required ones first, and which are required."""
+    properties, required = _properties(node), tuple(node.get("required", ()))
+    return {key: properties[key] for key in dict.fromkeys([*required, *properties])}, required
+
+
+def _properties(node: Schema) -> dict[str, Schema]:
     """Return the schemas of an object's keys."""
-    return {key: _resolved(value) for key, value in schema["properties"].items()}
+    return {key: resolved(value) for key, value in node["properties"].items()}
 
 
 def _section(section: Section) -> str:
@@ -110,52 +116,57 @@ def _section(section: Section) -> str:
     lines = [f"## {section.title}\n\n{section.description}\n"]
     if section.keys:
         lines += ["| key | value | default | meaning |", "|---|---|---|---|"]
-    for key, schema in section.keys.items():
-        default = "**required**" if key in section.required else _code(schema["default"])
-        lines.append(f"| `{key}` | {_value(schema)} | {default} | {schema['description']} |")
+    for key, node in section.keys.items():
+        default = "**required**" if key in section.required else _code(node["default"])
+        lines.append(f"| `{key}` | {_value(node)} | {default} | {node['description']} |")
     return "\n".join(lines) + ("\n" if section.keys else "")
 
 
-def _value(schema: Mapping[str, Any]) -> str:
+def _value(node: Schema) -> str:
     """Say in words which values a schema allows."""
-    if "const" in schema:
-        return _code(schema["const"])
-    if "enum" in schema:
-        return "one of " + ", ".join(map(_code, schema["enum"]))
-    if "title" in schema:
-        return schema["title"]
-    kinds = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
-    or_null = ", or null" if "null" in kinds else ""
-    if kinds[0] == "array":
-        least = f"at least {schema['minItems']}, " if "minItems" in schema else ""
-        different = "all different, " if schema.get("uniqueItems") else ""
-        return f"list ({least}{different}each {_value(_resolved(schema['items']))}){or_null}"
+    if "const" in node:
+        return _code(node["const"])
+    if "enum" in node:
+        return "one of " + ", ".join(map(_code, node["enum"]))
+    if "title" in node:
+        return str(node["title"])
+    or_null = ", or null" if node.get("nullable") else ""
+    if node["type"] == "array":
+        least = f"at least {node['minItems']}, " if "minItems" in node else ""
+        different = "all different, " if node.get("uniqueItems") else ""
+        return f"list ({least}{different}each {_value(resolved(node['items']))}){or_null}"
     bounds = [
-        f"{sign} {schema[keyword]}"
+        f"{sign} {node[keyword]}"
         for keyword, sign in (("exclusiveMinimum", ">"), ("minimum", "≥"), ("maximum", "≤"))
-        if keyword in schema
+        if keyword in node
     ]
-    names = {
-        "integer": "whole number",
-        "number": "number",
-        "string": "text",
-        "boolean": "true or false",
-    }
-    kind = " ".join([names[kinds[0]], ", ".join(bounds)]).strip()
-    return kind + or_null
+    return " ".join([_KINDS[node["type"]], ", ".join(bounds)]).strip() + or_null
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes numbers as people do: 1 and 0.00001, where YAML has 1.0 and 1.0e-05."""
+
+
+_Dumper.add_representer(
+    float,
+    lambda dumper, value: dumper.represent_scalar(
+        "tag:yaml.org,2002:" + ("int" if value.is_integer() else "float"), format_number(value)
+    ),
+)
 
 
 def _code(value: Any) -> str:
     """Return a value as YAML on one line, as code."""
-    text = yaml.safe_dump([value], default_flow_style=True, sort_keys=False, width=10_000)
+    text = yaml.dump([value], Dumper=_Dumper, default_flow_style=True, width=10_000)
     return f"`{text.strip()[1:-1]}`"
 
 
-def _yaml(config: Mapping[str, Any]) -> str:
+def _block(config: Mapping[str, Any]) -> str:
     """Return some of a config as a block of YAML."""
-    text = yaml.safe_dump(dict(config), sort_keys=False, default_flow_style=None)
+    text = yaml.dump(dict(config), Dumper=_Dumper, sort_keys=False, default_flow_style=None)
     return f"```yaml\n{text}```\n"
 
 
 if __name__ == "__main__":
-    print(write(), end="")
+    SCHEMA_FILE.write_text(schema_text())
+    REFERENCE_FILE.write_text(markdown())

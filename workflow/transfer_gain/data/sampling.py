@@ -18,6 +18,7 @@ from transfer_gain.data.store import (
     read_metadata,
     read_rows,
 )
+from transfer_gain.printable import printable
 from transfer_gain.seeds import generator
 
 
@@ -59,7 +60,7 @@ def draw_samples(
                 name = classes[label] if classes else label
                 noun = f"training image{'s' * (len(images) != 1)}"
                 raise SourceError(
-                    f"{dataset}: found {len(images)} {noun} of class {name}, of which "
+                    f"{dataset}: found {len(images)} {noun} of class {printable(name)}, of which "
                     f"fraction {fraction:g} leaves none; expected at least {least}, or only larger "
                     "fractions under fractions"
                 )

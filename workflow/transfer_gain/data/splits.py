@@ -6,6 +6,7 @@ import numpy as np
 
 from transfer_gain.data.sources.base import Item, SourceError
 from transfer_gain.data.store import TRAINING, VALIDATION
+from transfer_gain.printable import printable
 
 
 def draw_split(
@@ -56,7 +57,7 @@ def draw_split(
                 taken = np.count_nonzero((labels == label) & (drawn == VALIDATION))
                 beside = f" beside {taken} for {VALIDATION}" if taken else ""
                 raise SourceError(
-                    f"class {name}: found {len(candidates)} for {split}{beside} (of {found} in "
+                    f"class {printable(name)}: found {len(candidates)} for {split}{beside} (of {found} in "
                     f"all), expected at least {max(count, 1)}"
                 )
             drawn[rng.permutation(candidates)[:count]] = split

@@ -16,16 +16,10 @@ import pandas as pd
 
 from transfer_gain import seeds
 from transfer_gain.evaluation import statistics, tables
+from transfer_gain.methods import records
+from transfer_gain.methods.records import FROM_SCRATCH_METHODS, RANDOM_WEIGHTS, TRANSFER
+from transfer_gain.names import BASELINE, FROM_SCRATCH, SAME_IMAGES
 
-BASELINE = "baseline"
-# What gains are taken over, weakest first: each is itself compared with those before it, so that
-# no pair is tested twice.
-REFERENCES = ("baseline-2018", BASELINE, "augmentation")
-TRANSFER = "transfer"
-EXTENDED = "transfer-extended"
-RANDOM_WEIGHTS = "random-weights"  # reference: transfer from the same network, untrained
-REFITS = ("transfer-augmented", EXTENDED, "fine-tuning")
-FROM_SCRATCH = "none"  # in place of a backbone
 DRAWS = 2000
 
 METHOD = ["backbone", "method"]
@@ -118,7 +112,11 @@ def accuracy(
     rows = []
     best = {
         tuple(place.values()): max(
-            (runs for (_, method), runs in accuracies.items() if method != EXTENDED),
+            (
+                runs
+                for (_, method), runs in accuracies.items()
+                if not records.method(method).is_reference
+            ),
             key=pd.Series.mean,
         )
         for place, accuracies in _by_place(selected)
@@ -147,9 +145,9 @@ def accuracy(
     theirs = published.melt(["dataset", "fraction"], var_name="method", value_name="published")
     trained_from_scratch = theirs["method"] != TRANSFER
     theirs = pd.concat(
-        [theirs[trained_from_scratch].assign(backbone="none")]
+        [theirs[trained_from_scratch].assign(backbone=FROM_SCRATCH)]
         + [theirs[~trained_from_scratch].assign(backbone=backbone) for backbone in backbones]
-    ).assign(protocol="same-images")
+    ).assign(protocol=SAME_IMAGES)
     table = pd.DataFrame(rows).merge(theirs, how="left", on=[*PLACE, *METHOD])
     table["behind_p_holm"] = table.groupby(PLACE)["behind_p_holm"].transform(statistics.holm)
     return table[ACCURACY]
@@ -189,7 +187,7 @@ def gains(
     table = pd.DataFrame(rows)
     table["p_holm"] = table.groupby("protocol")["p_value"].transform(statistics.holm)
     theirs = pd.DataFrame(
-        {"backbone": list(backbones), "method": TRANSFER, "protocol": "same-images"}
+        {"backbone": list(backbones), "method": TRANSFER, "protocol": SAME_IMAGES}
     )
     theirs = theirs.merge(published, how="cross")
     return tables.beside(table, theirs, [*PLACE, *METHOD, "reference"])[GAINS]
@@ -219,8 +217,8 @@ def hypotheses(selected: pd.DataFrame, small: float, large: float) -> pd.DataFra
     gains: dict[tuple, dict[float, np.ndarray]] = {}
     for place, runs in _by_place(selected):
         for backbone, method in runs:
-            if method == TRANSFER and ("none", BASELINE) in runs:
-                gain = np.subtract(*_paired(runs[backbone, method], runs["none", BASELINE]))
+            if method == TRANSFER and (FROM_SCRATCH, BASELINE) in runs:
+                gain = np.subtract(*_paired(runs[backbone, method], runs[FROM_SCRATCH, BASELINE]))
                 key = (place["dataset"], backbone, place["protocol"])
                 gains.setdefault(key, {})[place["fraction"]] = gain
     table = pd.DataFrame(
@@ -346,8 +344,8 @@ def training_cost(
                 / passed[row.dataset, largest[row.dataset, row.backbone]]
             )
             seconds += extraction[row.dataset, row.backbone] * min(share, 1)
-        if row.method in REFITS:
-            seconds += own[row.dataset, row.backbone, TRANSFER, row.fraction]
+        if refit_of := records.method(row.method).refit_of:
+            seconds += own[row.dataset, row.backbone, refit_of, row.fraction]
         names = {name: getattr(row, name) for name in ("dataset", "backbone", "method", "fraction")}
         rows.append({**names, "seconds": seconds, "accuracy": row.mean})
     return pd.DataFrame(rows)
@@ -357,17 +355,14 @@ def _references(
     backbone: str, method: str, controls: Mapping[str, Sequence[str]]
 ) -> dict[str, tuple[str, str]]:
     """Return the (backbone, method) that a method is compared with, by the reference's name."""
-    if method == EXTENDED:
-        return {}
-    weaker = REFERENCES[: REFERENCES.index(method)] if method in REFERENCES else REFERENCES
-    references = {name: (FROM_SCRATCH, name) for name in weaker}
-    if method == "transfer-augmented":  # what copies bring is not what as many updates bring
-        references[EXTENDED] = (backbone, EXTENDED)
-    if method == TRANSFER:  # what is owed to ImageNet and not to the architecture
-        for control, same_network in controls.items():
-            if backbone in same_network:
-                references[RANDOM_WEIGHTS] = (control, TRANSFER)
-    return references
+    found: dict[str, tuple[str, str]] = {}
+    for name in records.method(method).references:
+        if name == RANDOM_WEIGHTS:  # the same network, untrained
+            same_network = [control for control, trained in controls.items() if backbone in trained]
+            found |= {name: (control, method) for control in same_network}
+        else:
+            found[name] = (FROM_SCRATCH if name in FROM_SCRATCH_METHODS else backbone, name)
+    return found
 
 
 def _by_place(

@@ -8,6 +8,7 @@ import yaml
 
 from transfer_gain.evaluation.statistics import SIGNIFICANT, accuracy_interval, contrast, holm
 from transfer_gain.few_shot import one_shot, transforms
+from transfer_gain.names import EPOCH_IS_BATCH
 
 SIAMESE, UNTRAINED_SIAMESE = "siamese", "siamese-untrained"
 # What needs no training: distances on raw features, and the network as it is initialised.
@@ -177,9 +178,7 @@ def summary(history: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     table["verdict"] = [verdict(row) for _, row in table.iterrows()]
     theirs = published.loc[published.groupby(["approach", "batch"])["epochs"].idxmax()]
     theirs = theirs.rename(columns={end: f"published_{end}" for end in ("epochs", "low", "high")})
-    theirs = theirs.assign(
-        method=SIAMESE, epoch_unit=one_shot.EPOCH_IS_BATCH, classes=one_shot.UNSEEN
-    )
+    theirs = theirs.assign(method=SIAMESE, epoch_unit=EPOCH_IS_BATCH, classes=one_shot.UNSEEN)
     on = ["approach", "batch", "method", "epoch_unit", "classes"]
     table = table.merge(theirs, how="left", on=on)
     then = rows.groupby([*PLACE, *METHOD, "epochs"])["accuracy_320"].mean()

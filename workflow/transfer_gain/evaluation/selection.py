@@ -2,13 +2,16 @@
 
 import pandas as pd
 
+from transfer_gain.methods import records
+from transfer_gain.names import HELD_OUT, SAME_IMAGES
+
 # Which accuracy selects and which is reported: the report used the same images for both, the
 # held-out protocol never does.
 PROTOCOLS = {
-    "same-images": ("validation_accuracy", "validation_accuracy"),
-    "held-out": ("selection_accuracy", "test_accuracy"),
+    SAME_IMAGES: ("validation_accuracy", "validation_accuracy"),
+    HELD_OUT: ("selection_accuracy", "test_accuracy"),
 }
-TIE_BREAKERS = {"same-images": "validation_loss", "held-out": "selection_loss"}
+TIE_BREAKERS = {SAME_IMAGES: "validation_loss", HELD_OUT: "selection_loss"}
 CONFIGURATION = ["layers", "activation", "learning_rate", "l2"]
 GROUP = ["dataset", "backbone", "method", "fraction"]
 SELECTED = [
@@ -77,7 +80,8 @@ def select_runs(runs: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
         for _, chosen in select_heads(own).iterrows():
             names = {"protocol": chosen["protocol"], "configurations": chosen["configurations"]}
             rows.append(runs_of(own, chosen).assign(**names))
-            if method != "transfer":
+            others = [each.name for each in records.METHODS if each.refit_of == method]
+            if not others:
                 continue
             same = refits[["dataset", "backbone", "fraction", "protocol"]] == [
                 dataset,
@@ -85,7 +89,7 @@ def select_runs(runs: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
                 fraction,
                 chosen["protocol"],
             ]
-            rows.append(refits[same.all(axis=1)].assign(**names))
+            rows.append(refits[same.all(axis=1) & refits["method"].isin(others)].assign(**names))
     selected = pd.concat(rows, ignore_index=True).merge(labels, on=["dataset", "fraction"])
     selected["accuracy"] = selected["protocol"].map(
         {protocol: reports for protocol, (_, reports) in PROTOCOLS.items()}

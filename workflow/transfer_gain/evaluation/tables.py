@@ -9,6 +9,7 @@ import yaml
 from transfer_gain.data import store
 from transfer_gain.evaluation import selection
 from transfer_gain.evaluation.statistics import accuracy_interval
+from transfer_gain.names import SAME_IMAGES
 
 COST = ["rule", "dataset", "backbone", "fraction", "method", "protocol"]
 
@@ -143,7 +144,7 @@ def best_heads(
                 "configurations": chosen["configurations"],
             }
         )
-    theirs = published.assign(protocol="same-images")
+    theirs = published.assign(protocol=SAME_IMAGES)
     return beside(pd.DataFrame(rows), theirs, ["dataset", "backbone", "fraction", "protocol"])
 
 

@@ -20,7 +20,7 @@ CANDIDATES = 7  # of a task of the report: one of the query's class and six of o
 REPORT_TASKS = 320
 SEEN, UNSEEN, ALL = "seen", "unseen", "all"  # which classes of the target a task is about
 # An epoch is one batch, or a pass over the training images; what is not trained has none.
-EPOCH_IS_BATCH, EPOCH_IS_PASS, UNTRAINED_EPOCH = "batch", "pass", "none"
+UNTRAINED_EPOCH = "none"
 
 
 class Pairs(NamedTuple):

@@ -17,6 +17,7 @@ from scipy.special import expit
 
 from transfer_gain.data import store
 from transfer_gain.few_shot import one_shot
+from transfer_gain.names import EPOCH_IS_BATCH
 from transfer_gain.seeds import run_seed
 from transfer_gain.training import loop
 from transfer_gain.training.devices import tf
@@ -317,7 +318,7 @@ def train_files(
     whole_pass = -(-len(data.labels) // settings["batch_size"])
     rows, episodes, parameters = train(
         data,
-        batches_per_epoch=1 if names["epoch_unit"] == one_shot.EPOCH_IS_BATCH else whole_pass,
+        batches_per_epoch=1 if names["epoch_unit"] == EPOCH_IS_BATCH else whole_pass,
         seed_names=(study_seed, names["tested_on"], names["trained_on"], METHOD),
         **settings,
     )

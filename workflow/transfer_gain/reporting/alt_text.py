@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 
 from transfer_gain.evaluation import similarity
+from transfer_gain.names import SAME_IMAGES
 from transfer_gain.reporting import words
 
 Tables = Mapping[str, pd.DataFrame]
@@ -55,7 +56,7 @@ def _gains(rows: pd.DataFrame) -> str:
 
 
 def _best_heads(rows: pd.DataFrame) -> str:
-    rows = rows[rows["protocol"] == "same-images"]
+    rows = rows[rows["protocol"] == SAME_IMAGES]
     said = [
         f"{row['dataset']}, {row['backbone']}, {100 * row['fraction']:g} %: "
         f"{words.accuracy(row['validation_accuracy'])} with layers {row['layers']}, "
@@ -66,7 +67,7 @@ def _best_heads(rows: pd.DataFrame) -> str:
 
 
 def _long_runs(rows: pd.DataFrame) -> str:
-    rows = rows[(rows["run"] == "long") & (rows["protocol"] == "same-images")]
+    rows = rows[(rows["run"] == "long") & (rows["protocol"] == SAME_IMAGES)]
     losses = rows.groupby("fraction")[["train_loss", "validation_loss"]].mean()
     said = [
         f"{100 * fraction:g} %: training {row['train_loss']:.3g}, validation "

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 import pandas as pd
 
 from transfer_gain.evaluation.statistics import RELEVANT, SIGNIFICANT
+from transfer_gain.methods import records
+from transfer_gain.methods.records import TRANSFER
+from transfer_gain.names import BASELINE, HELD_OUT
 from transfer_gain.reporting import words
 
-PROTOCOL = "held-out"
-TRANSFER = "transfer"
-BASELINE = "baseline"
-EXTENDED = "transfer-extended"
+PROTOCOL = HELD_OUT
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -51,7 +51,7 @@ def best_methods(tables: Tables, dataset: str) -> str:
     same in all replicates.
     """
     rows = _of(tables["accuracy"], dataset)
-    rows = rows[rows["method"] != EXTENDED]  # a reference of transfer with augmentation alone
+    rows = rows[~rows["method"].map(lambda name: records.method(name).is_reference)]
     found = []
     for _, at_size in rows.groupby("fraction"):
         at_size = at_size.sort_values("mean", ascending=False, kind="stable")

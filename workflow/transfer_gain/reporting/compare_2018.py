@@ -10,6 +10,8 @@ import pandas as pd
 from transfer_gain.data import store
 from transfer_gain.evaluation import few_shot_tables, statistics
 from transfer_gain.few_shot import one_shot
+from transfer_gain.methods import records
+from transfer_gain.names import EPOCH_IS_BATCH
 from transfer_gain.reporting import words
 
 PUBLISHED = Path(__file__).parents[2] / "published_2018.yaml"
@@ -40,9 +42,9 @@ def _rows(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
             f"{row['published_learning_rate']:g} | {row['learning_rate']:g} | |"
         )
     for _, row in tables["accuracy"].dropna(subset="published").iterrows():
-        yield _row("4", row, words.METHODS[row["method"]], "mean", "published")
+        yield _row("4", row, records.method(row["method"]).label, "mean", "published")
     for _, row in tables["gains"].dropna(subset="published_relative_gain").iterrows():
-        over = f"over {words.METHODS[row['reference']]}"
+        over = f"over {records.method(row['reference']).label}"
         yield _row("5", row, f"RG {over}", "relative_gain", "published_relative_gain", "relative")
         yield _row("5", row, f"AG {over}", "absolute_gain", "published_absolute_gain", "absolute")
 
@@ -57,7 +59,7 @@ def comparable_one_shot(rows: pd.DataFrame) -> pd.DataFrame:
     """
     ours = {
         "method": few_shot_tables.SIAMESE,
-        "epoch_unit": one_shot.EPOCH_IS_BATCH,
+        "epoch_unit": EPOCH_IS_BATCH,
         "classes": one_shot.UNSEEN,
     }
     rows = rows[(rows[list(ours)] == list(ours.values())).all(axis=1)]

@@ -16,6 +16,7 @@ from transfer_gain.evaluation import similarity
 from transfer_gain.evaluation.few_shot_tables import CONTROLS, SIAMESE, UNTRAINED_SIAMESE
 from transfer_gain.evaluation.statistics import accuracy_interval
 from transfer_gain.few_shot import one_shot
+from transfer_gain.names import EPOCH_IS_BATCH, EPOCH_IS_PASS
 from transfer_gain.reporting import words
 from transfer_gain.reporting.figures import NO_BARS, colors, footnote, paper_style, percent, spread
 
@@ -23,7 +24,7 @@ APPROACHES = {
     "first": "trained on some of its classes",
     "second": "trained on related images",
 }
-EPOCHS = {one_shot.EPOCH_IS_BATCH: "epoch (one batch)", one_shot.EPOCH_IS_PASS: "epoch (one pass)"}
+EPOCHS = {EPOCH_IS_BATCH: "epoch (one batch)", EPOCH_IS_PASS: "epoch (one pass)"}
 # Colour (of the colour-blind palette) and line of each control.
 CONTROL_STYLES = {"l1": (1, "--"), "cosine": (2, "-."), "prototype": (4, ":")}
 CONTROL_STYLES |= {UNTRAINED_SIAMESE: (7, "-")}
@@ -64,7 +65,7 @@ def plot_one_shot(rows: pd.DataFrame, published: pd.DataFrame) -> Figure:
                         & (of_group["batch"] == batch)
                     ]
                     _draw_course(axes, runs, colors(10)[color], f"siamese, {batch} pairs a batch")
-                if group == one_shot.UNSEEN and epoch_unit == one_shot.EPOCH_IS_BATCH:
+                if group == one_shot.UNSEEN and epoch_unit == EPOCH_IS_BATCH:
                     _draw_published(axes, published)
                 axes.axhline(1 / one_shot.CANDIDATES, **CHANCE, label="chance")
                 axes.set_title(f"{_shown(rows, group)}, epoch_unit {epoch_unit}")
@@ -305,7 +306,7 @@ def plot_distance_and_gain(table: pd.DataFrame, gains: pd.DataFrame) -> Figure:
         table: rows of table `similarity`.
         gains: rows of table `gains`; those of transfer over the baseline, held out, are shown.
     """
-    chosen = {"method": "transfer", "reference": "baseline", "epoch_unit": "held-out"}
+    chosen = {"method": "transfer", "reference": "baseline", "protocol": "held-out"}
     gains = gains[(gains[list(chosen)] == list(chosen.values())).all(axis=1)]
     distance = distances_to_others(table)
     shown = [name for name in gains["dataset"].unique() if name in distance.index]

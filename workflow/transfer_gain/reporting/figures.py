@@ -20,27 +20,17 @@ from matplotlib.ticker import LogLocator
 from transfer_gain.data.store import written_whole
 from transfer_gain.evaluation.selection import CONFIGURATION
 from transfer_gain.evaluation.statistics import accuracy_interval, mean_interval
+from transfer_gain.methods import records
+from transfer_gain.names import HELD_OUT, SAME_IMAGES
 
 TOP = 1.02  # of an axis of accuracies: the marker of a perfect one is seen whole
 BAND = "line: mean over replicates; band: 95 % interval (Student's t)"
 BAND_AND_BARS = "line: mean over replicates; band and bars: 95 % interval (Student's t)"
 NO_BARS = "none where a method ran once or always came to the same"
-# Colour (of the colour-blind palette) and marker of each method, the same in every figure.
-METHODS = {
-    "baseline-2018": (5, "v"),
-    "baseline": (7, "s"),
-    "augmentation": (1, "^"),
-    "linear-probe": (4, "d"),
-    "transfer": (0, "o"),
-    "transfer-extended": (9, "X"),
-    "transfer-augmented": (2, "P"),
-    "fine-tuning": (3, "*"),
-    "random-weights": (6, "p"),  # a reference of gains only: transfer from an untrained network
-}
 LINES = ["-", "--", "-.", ":"]  # of the backbones, one after the other
 PROTOCOLS = {
-    "same-images": "configurations selected on the images that they are scored on",
-    "held-out": "configurations selected on other images than they are scored on",
+    SAME_IMAGES: "configurations selected on the images that they are scored on",
+    HELD_OUT: "configurations selected on other images than they are scored on",
 }
 
 
@@ -208,7 +198,7 @@ def plot_accuracy(best: pd.DataFrame, fractions: pd.DataFrame) -> Figure:
         best: rows of table `best_heads`; those of protocol "same-images" are shown.
         fractions: rows of table `fractions`.
     """
-    rows = best[best["protocol"] == "same-images"].merge(fractions, on=["dataset", "fraction"])
+    rows = best[best["protocol"] == SAME_IMAGES].merge(fractions, on=["dataset", "fraction"])
     datasets, backbones = rows["dataset"].unique(), rows["backbone"].unique()
     markers = dict(zip(backbones, "os^DvP*X" * len(backbones), strict=False))
     with paper_style():
@@ -275,7 +265,7 @@ def plot_learning_curves(accuracy: pd.DataFrame, chance: float) -> Figure:
             ylim=(max(chance - 0.08, 0), TOP),
             xlabel="training images per class",
             ylabel="validation accuracy",
-            title=_verdict_title(accuracy, "accuracy against labels"),
+            title=_comparison_title(accuracy, "accuracy against labels"),
         )
         _tick_labels(axes.xaxis, accuracy["labels"])
         _legend(axes, accuracy["published"])
@@ -301,7 +291,7 @@ def plot_gains(gains: pd.DataFrame) -> Figure:
     gains = gains[gains["method"] == "transfer"]
     backbones = list(gains["backbone"].unique())
     fractions = sorted(gains["fraction"].unique())
-    references = [name for name in METHODS if name in set(gains["reference"])]
+    references = _in_order(gains["reference"])
     offsets = dict(zip(references, spread(len(references), 0.18), strict=True))
     with paper_style():
         figure, panels = plt.subplots(
@@ -332,7 +322,7 @@ def plot_gains(gains: pd.DataFrame) -> Figure:
         low, high = axes.get_ylim()
         axes.set_ylim(max(low, -1), min(high, 1))  # intervals of two replicates can be wider
         _legend(axes, gains["published_absolute_gain"])
-        figure.suptitle(_verdict_title(gains, "what transfer learning gains"), fontsize="medium")
+        figure.suptitle(_comparison_title(gains, "what transfer learning gains"), fontsize="medium")
         figure.tight_layout()
         footnote(
             figure,
@@ -377,7 +367,7 @@ def plot_label_value(label_value: pd.DataFrame) -> Figure:
             ylim=(low, high),
             xlabel="training images per class of the method",
             ylabel="training images per class\nof the baseline for the same accuracy",
-            title=_verdict_title(label_value, "what a label is worth"),
+            title=_comparison_title(label_value, "what a label is worth"),
         )
         _tick_labels(axes.xaxis, ours)
         _tick_labels(axes.yaxis, ours)
@@ -483,7 +473,7 @@ def plot_samples(
 
 def best_at_smallest(selections: pd.DataFrame) -> pd.Series:
     """Return the configuration that protocol "same-images" selected at the smallest fraction."""
-    rows = selections[selections["protocol"] == "same-images"]
+    rows = selections[selections["protocol"] == SAME_IMAGES]
     return rows.loc[rows["fraction"].idxmin()]
 
 
@@ -500,20 +490,29 @@ def _subject(rows: pd.DataFrame) -> str:
     return f"{rows['dataset'].iloc[0]}, features of {rows['backbone'].iloc[0]}"
 
 
-def _verdict_title(rows: pd.DataFrame, shown: str) -> str:
+def _comparison_title(rows: pd.DataFrame, shown: str) -> str:
     return f"{rows['dataset'].iloc[0]}: {shown}\n{PROTOCOLS[rows['protocol'].iloc[0]]}"
 
 
 def _method_style(method: str) -> dict[str, Any]:
-    color, marker = METHODS[method]
-    large = {"markersize": 9} if marker == "*" else {}
-    return {"color": colors(10)[color], "marker": marker, **large}
+    record = records.method(method)
+    large = {"markersize": 9} if record.marker == "*" else {}
+    return {"color": colors(10)[record.color], "marker": record.marker, **large}
+
+
+def _in_order(names: pd.Series) -> list[str]:
+    """Return the methods that are named, weaker ones first.
+
+    Raises:
+        UnknownMethodError: one has no record, and would silently be left out of the figure.
+    """
+    return sorted(names.unique(), key=lambda name: records.method(name).position)
 
 
 def _by_method(rows: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any], pd.DataFrame]]:
     """Yield each method's name, style and rows: weaker first, a line style a backbone."""
     lines = dict(zip(rows["backbone"][rows["backbone"] != "none"].unique(), LINES, strict=False))
-    for method in METHODS:
+    for method in _in_order(rows["method"]):
         of_method = rows[rows["method"] == method]
         for backbone, its_rows in of_method.groupby("backbone", sort=False):
             name = f"{method}, {'from scratch' if backbone == 'none' else backbone}"

@@ -18,6 +18,9 @@ import pandas as pd
 from transfer_gain.evaluation import few_shot_tables
 from transfer_gain.evaluation.statistics import SIGNIFICANT
 from transfer_gain.few_shot import one_shot
+from transfer_gain.methods import records
+from transfer_gain.methods.records import TRANSFER
+from transfer_gain.names import EPOCH_IS_BATCH, FIRST, SECOND, TRANSFER_AUGMENTED, TRANSFER_EXTENDED
 from transfer_gain.reporting import answer, compare_2018, words
 
 ROOT = Path(__file__).parents[3]
@@ -30,9 +33,9 @@ BLOCK = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 # Approach and classes of the columns of the one-shot table.
 ONE_SHOT = {
-    ("first", one_shot.UNSEEN): "unseen classes",
-    ("first", one_shot.SEEN): "classes of training",
-    ("second", one_shot.UNSEEN): "second approach",
+    (FIRST, one_shot.UNSEEN): "unseen classes",
+    (FIRST, one_shot.SEEN): "classes of training",
+    (SECOND, one_shot.UNSEEN): "second approach",
 }
 Tables = Mapping[str, Any]
 
@@ -78,7 +81,7 @@ def findings(tables: Tables) -> str:
     for dataset in tables["accuracy"]["dataset"].unique():
         named = {"dataset": dataset, "backbone": answer.strongest_backbone(tables, dataset)}
         gains = _rows(tables["hypotheses"], **named, hypothesis="H1").sort_values("fraction")
-        values = _rows(tables["label_value"], **named, method=answer.TRANSFER)
+        values = _rows(tables["label_value"], **named, method=TRANSFER)
         values = values.sort_values("fraction")
         labels = [words.count(count) for count in values["labels"]]
         points = [words.points(gain) for gain in gains["estimate"]]
@@ -95,7 +98,7 @@ def findings(tables: Tables) -> str:
 
 
 def _one_shot_finding(summary: pd.DataFrame) -> str:
-    rows = summary.query("approach == 'first' and classes == @one_shot.UNSEEN")
+    rows = summary[(summary["approach"] == FIRST) & (summary["classes"] == one_shot.UNSEEN)]
     siamese = rows[rows["method"] == few_shot_tables.SIAMESE]
     siamese, best = (each.loc[each["accuracy"].idxmax()] for each in (siamese, rows))
     return (
@@ -113,8 +116,9 @@ def accuracy(tables: Tables) -> str:
     Bold are the most accurate method of a row and those that do not differ significantly from it.
     """
     rows = _rows(tables["accuracy"])
-    rows = rows[rows["method"] != answer.EXTENDED].sort_values(
-        "backbone", key=lambda names: names != words.FROM_SCRATCH, kind="stable"
+    rows = rows[[not records.method(name).is_reference for name in rows["method"]]]
+    rows = rows.sort_values(
+        "method", key=lambda names: [records.method(name).position for name in names], kind="stable"
     )
     near = (rows["behind_best"] == 0) | (rows["behind_p_holm"] >= SIGNIFICANT)
     rows = rows.assign(
@@ -128,14 +132,14 @@ def accuracy(tables: Tables) -> str:
 def gains(tables: Tables) -> str:
     """Return the absolute gain of transfer over each reference, a row per dataset and fraction."""
     rows = _rows(tables["gains"])
-    of_transfer = (rows["method"] == answer.TRANSFER) & rows["reference"].isin(words.METHODS)
-    of_copies = (rows["method"] == "transfer-augmented") & (rows["reference"] == answer.EXTENDED)
+    of_transfer = rows["method"] == TRANSFER
+    of_copies = (rows["method"] == TRANSFER_AUGMENTED) & (rows["reference"] == TRANSFER_EXTENDED)
     trained = tables["hypotheses"]["backbone"].unique()
     rows = rows[(of_transfer | of_copies) & rows["backbone"].isin(trained)]
     columns = ["absolute_gain", "absolute_low", "absolute_high"]
     rows = rows.assign(
         column=[
-            f"{_heading(method, backbone)} over {words.METHODS[reference]}"
+            f"{_heading(method, backbone)} over {records.method(reference).label}"
             for method, backbone, reference in rows[["method", "backbone", "reference"]].to_numpy()
         ],
         cell=[
@@ -169,7 +173,7 @@ def _training(row: pd.Series) -> str:
     """Return a method's name; for the Siamese network also how long it was trained."""
     if row["method"] != few_shot_tables.SIAMESE:
         return row["method"]
-    unit = {one_shot.EPOCH_IS_BATCH: "batches"}.get(row["epoch_unit"], "passes in batches")
+    unit = {EPOCH_IS_BATCH: "batches"}.get(row["epoch_unit"], "passes in batches")
     return f"{row['method']}, {row['epochs']} {unit} of {row['batch']} pairs"
 
 

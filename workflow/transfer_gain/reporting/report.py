@@ -11,13 +11,15 @@ import pandas as pd
 import yaml
 from markupsafe import Markup
 
+from transfer_gain.methods import records
+from transfer_gain.names import SAME_IMAGES
 from transfer_gain.reporting import alt_text, answer, few_shot_sentences
 
 TEMPLATES = Path(__file__).parent / "templates"
 LARGE = 400  # rows above which a table is linked, not embedded
 
 
-class Made(NamedTuple):
+class ReportItem(NamedTuple):
     """A file of the study: a figure (SVG) or a table, and how it was made."""
 
     name: str  # such as "gains" or "gains_clothes_report"
@@ -121,8 +123,8 @@ LAST = ("cost",)  # shown after the provenance: not the same in two runs
 
 
 def render(
-    figures: Sequence[Made],
-    tables: Sequence[Made],
+    figures: Sequence[ReportItem],
+    tables: Sequence[ReportItem],
     runs: pd.DataFrame,
     facts: Mapping[str, Any],
 ) -> str:
@@ -155,6 +157,7 @@ def render(
     environment.filters["cell"] = cell
     return environment.get_template("report.html").render(
         **facts,
+        methods=_described_methods(rows["accuracy"], facts["config"], environment),
         answer=answer.answer(rows),
         caveats=answer.caveats(rows),
         scored_on=answer.scored_on(rows),
@@ -171,6 +174,18 @@ def render(
         style=Markup((TEMPLATES / "report.css").read_text()),
         script=Markup((TEMPLATES / "report.js").read_text()),
     )
+
+
+def _described_methods(
+    accuracy: pd.DataFrame, config: Mapping[str, Any], environment: jinja2.Environment
+) -> dict[str, str]:
+    """Return the paragraph of each method that the study compared, by its name."""
+    compared = {records.method(name) for name in accuracy["method"].unique()}
+    return {
+        method.name: Markup(environment.from_string(method.description).render(config=config))
+        for method in records.FOR_DISPLAY
+        if method in compared
+    }
 
 
 def caption(template: Path | str, wildcards: Mapping[str, str]) -> str:
@@ -246,8 +261,8 @@ def cell(value: Any) -> str:
 
 def _section(
     section: Section,
-    figures: Sequence[Made],
-    tables: Sequence[Made],
+    figures: Sequence[ReportItem],
+    tables: Sequence[ReportItem],
     rows: Mapping[str, pd.DataFrame],
 ) -> dict[str, Any] | None:
     """Return what the template shows of a section; None where there is nothing."""
@@ -260,16 +275,16 @@ def _section(
     return section._asdict() | {"figures": own_figures, "tables": own_tables}
 
 
-def _figure(figure: Made, rows: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+def _figure(figure: ReportItem, rows: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """Return what the template shows of a figure."""
     name = ", ".join([figure.kind.replace("_", " "), *figure.wildcards.values()])
     description = alt_text.describe(figure.kind, figure.wildcards, rows)
     svg = inline_svg(figure.content, figure.name, name, description or figure.caption)
-    by_report = figure.wildcards.get("protocol") == "same-images"
+    by_report = figure.wildcards.get("protocol") == SAME_IMAGES
     return {"made": figure, "name": name, "svg": svg, "by_report": by_report}
 
 
-def _table(table: Made) -> dict[str, Any]:
+def _table(table: ReportItem) -> dict[str, Any]:
     """Return what the template shows of a table: nothing but its length where that is large."""
     rows = table.content
     csv = base64.b64encode(rows.to_csv(index=False).encode()).decode()
@@ -284,7 +299,7 @@ def _table(table: Made) -> dict[str, Any]:
     }
 
 
-def _of_kinds(made: Sequence[Made], kinds: Sequence[str], what: str) -> list[Made]:
+def _of_kinds(made: Sequence[ReportItem], kinds: Sequence[str], what: str) -> list[ReportItem]:
     """Return the figures or tables of some kinds, in their order; for "" those of no section."""
     named = {kind for section in SECTIONS for kind in getattr(section, what)}
     return [

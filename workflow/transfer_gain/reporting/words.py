@@ -3,25 +3,15 @@
 import math
 from collections.abc import Sequence
 
+from transfer_gain.methods import records
+from transfer_gain.names import FROM_SCRATCH
+
 MINUS = "−"
-# Methods in words; one that is not here goes by its name.
-METHODS = {
-    "baseline-2018": "the weak baseline",
-    "baseline": "training from scratch",
-    "augmentation": "augmentation",
-    "linear-probe": "the linear probe",
-    "transfer": "transfer",
-    "transfer-extended": "transfer with more updates",
-    "transfer-augmented": "transfer with augmentation",
-    "fine-tuning": "fine-tuning",
-    "random-weights": "random weights",
-}
-FROM_SCRATCH = "none"  # in the column backbone
 
 
 def method(name: str, backbone: str) -> str:
     """Return a method and what it learned from: "transfer from vgg16"."""
-    words = METHODS.get(name, name)
+    words = records.method(name).label
     return words if backbone == FROM_SCRATCH else f"{words} from {backbone}"
 
 

@@ -2,7 +2,9 @@
 
 import ast
 import functools
+import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
@@ -17,10 +19,27 @@ def make_importable() -> None:
 
 
 @functools.cache
-def files_behind(*entries: Path) -> list[str]:
-    """Return some Python files and all that they import from the package at any remove, sorted.
+def digests_behind(*entries: Path) -> list[str]:
+    """Return "path digest" for every file behind some entries, sorted by path (see `files_behind`).
 
-    The paths are relative to the working directory, so that moving a checkout changes nothing.
+    As parameters of a job they say which code made its files: Snakemake reruns the job when a file
+    changes, and shows the lines that differ as its reason. Paths are relative to the folder of the
+    package, so that moving a checkout changes nothing.
+    """
+    return [
+        f"{file.relative_to(PACKAGE.parent)} {_digest(file)}" for file in files_behind(*entries)
+    ]
+
+
+@functools.cache
+def _digest(file: Path) -> str:
+    """Return the start of a file's SHA-256."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+
+
+@functools.cache
+def files_behind(*entries: Path) -> list[Path]:
+    """Return some Python files and all that they import from the package at any remove, sorted.
 
     Args:
         entries: a job's script, and modules that it imports by a name that it is given.
@@ -35,14 +54,14 @@ def files_behind(*entries: Path) -> list[str]:
         if file and file != RUNNER and file not in found:
             found.add(file)
             waiting += _imported(file)
-    return sorted(os.path.relpath(file) for file in found)
+    return sorted(found)
 
 
 @functools.cache  # most files are behind many modules
 def _imported(file: Path) -> list[Path | None]:
     """Return the files that a file's import statements name, None for those of other packages."""
     imported = []
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in _executed(ast.parse(file.read_text())):
         if not isinstance(node, ast.ImportFrom):
             continue
         if node.level:
@@ -54,6 +73,14 @@ def _imported(file: Path) -> list[Path | None]:
         base = folder.joinpath(*(node.module or "").split("."))
         imported += [_file(base), *(_file(base / alias.name) for alias in node.names)]
     return imported
+
+
+def _executed(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of a program, except those that only a type checker reads."""
+    yield tree
+    for node in ast.iter_child_nodes(tree):
+        if not (isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"):
+            yield from _executed(node)
 
 
 def _file(module: Path) -> Path | None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from transfer_gain import terminal
+from transfer_gain.printable import printable_lines
 from transfer_gain.runtime import launcher
 
 
@@ -48,7 +49,7 @@ def monitored(log: Path | str, benchmark: Path | str) -> Iterator[logging.Logger
     except ValueError as error:
         if not type(error).__module__.startswith("transfer_gain"):
             raise
-        _say(f"error: {error}\n", console)
+        _say(f"error: {printable_lines(str(error))}\n", console)
         sys.exit(1)
     _write_cost(benchmark, time.monotonic() - started)
 

@@ -1,6 +1,12 @@
 """What a run will do, in words: how many jobs, and roughly how long they take."""
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from transfer_gain.methods.records import METHODS
+
+if TYPE_CHECKING:
+    from transfer_gain.config.study import Study
 
 # Seconds of one core that a job takes, beyond what it does, and microseconds for each image that it
 # trains on or passes through the backbone. Orders of magnitude, of one machine and small networks,
@@ -13,16 +19,11 @@ COSTS = {
     "extract_features": (3, 40000),
     "extract_shard": (3, 40000),
     "extract_copies": (3, 40000),
-    "train_head": (2, 25),
     "train_selected_head": (2, 100),
-    "refit_head": (2, 25),
-    "fit_probes": (1, 200),
-    "train_from_scratch": (2, 400),
-    "fine_tune": (20, 30000),
     "train_siamese": (250, 0),
     "train_embedding": (14, 0),
     "evaluate_distances": (4, 0),
-}
+} | {method.rule: method.cost for method in METHODS if method.rule}
 
 
 def describe(jobs: Iterable[tuple[str, float]], cores: int) -> str:
@@ -53,6 +54,47 @@ def seconds(jobs: Iterable[tuple[str, float]], costs: Mapping = COSTS) -> float:
         for rule, images in jobs
         for start, each in [costs.get(rule, (STARTED, 0))]
     )
+
+
+def images_seen(
+    study: "Study", rule: str, wildcards: Mapping[str, str], found: int, shards: int = 0
+) -> float:
+    """Return roughly how many images a job trains on or reads, each as often as it does.
+
+    Args:
+        study: the study.
+        rule: the job's rule.
+        wildcards: the job's.
+        found: files in the user's folder; 0 where there is none, or it is an archive.
+        shards: parts that the job only gathers.
+    """
+    dataset = study.datasets.get(wildcards.get("dataset"))
+    if dataset is None or rule not in COSTS:
+        return 0
+    # How many an archive holds is known only once it is read. A quarter is for validation.
+    found = found or 500
+    classes = dataset.class_count or 5
+    training, validation = 0.75 * found, 0.25 * found
+    if dataset.training_per_class is not None:
+        training = classes * dataset.training_per_class
+    if dataset.validation_per_class is not None:
+        validation = classes * dataset.validation_per_class
+
+    def sampled(fraction: str) -> float:
+        return study.replicates(fraction) * training * float(fraction)
+
+    if "fraction" not in wildcards:
+        fractions = study.fraction_names(wildcards.get("backbone", next(iter(study.backbones))))
+        limited = rule.startswith("extract_") and "1" not in fractions
+        images = validation + (sum(map(sampled, fractions)) if limited else training)
+        if rule == "extract_shard":
+            return images / int(wildcards["scatteritem"].split("-of-")[1])
+        return images / 1000 if shards else images  # gathering only copies
+    fraction = wildcards["fraction"]
+    if rule == "extract_copies":
+        return sampled(fraction) * study.transfer_augmented.copies
+    updates = study.heads.min_updates * study.heads.batch_size
+    return max(study.heads.epochs * sampled(fraction), study.replicates(fraction) * updates)
 
 
 def duration(seconds: float) -> str:

@@ -1,11 +1,14 @@
 """Where images and weights come from: a module per dataset or weight file, and `fetch`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+
+from transfer_gain.printable import printable_lines
 
 
 class Item(NamedTuple):
@@ -46,9 +49,17 @@ class Source(Protocol):
 class SourceError(ValueError):
     """A source cannot be used; the message names the file or key and what is expected."""
 
+    def __init__(self, message: str):
+        super().__init__(printable_lines(message))
 
-def open_source(name: str, files: Sequence[Path], settings: Mapping[str, Any], seed: int) -> Source:
+
+@contextmanager
+def open_source(
+    name: str, files: Sequence[Path], settings: Mapping[str, Any], seed: int
+) -> Iterator[Source]:
     """Open a dataset by the name of its source: the module of that name in this package.
+
+    A source that has a method `close` is closed at the end.
 
     Args:
         name: value of the config's `source`.
@@ -57,4 +68,8 @@ def open_source(name: str, files: Sequence[Path], settings: Mapping[str, Any], s
         seed: the study's seed, for sources that draw their images.
     """
     module = import_module(f".{name.replace('-', '_')}", __package__)
-    return module.open_source(files, settings, seed)
+    source = module.open_source(files, settings, seed)
+    try:
+        yield source
+    finally:
+        getattr(source, "close", lambda: None)()

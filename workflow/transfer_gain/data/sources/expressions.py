@@ -1,6 +1,7 @@
 """What FERG-DB and JAFFE share: pictures of faces whose file names tell who feels what."""
 
 import re
+from contextlib import ExitStack
 from pathlib import Path
 from typing import ClassVar
 
@@ -8,7 +9,8 @@ import numpy as np
 
 from transfer_gain.data.sources.archives import Files
 from transfer_gain.data.sources.base import Item, SourceError
-from transfer_gain.data.sources.pictures import decode_picture
+from transfer_gain.data.sources.pictures import decode_picture, pixel_budget
+from transfer_gain.printable import printable
 
 EXPRESSIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 
@@ -44,17 +46,27 @@ class Expressions:
             SourceError: it cannot be read, holds no image of this layout, or holds one twice.
         """
         hint = f"Expected {self.layout}. {self.request}"
-        try:
-            self._files = Files(path)
-        except SourceError as error:
-            raise SourceError(f"{error}\n{hint}") from error
+        with ExitStack() as opened:
+            try:
+                self._files = opened.enter_context(Files(path))
+            except SourceError as error:
+                raise SourceError(f"{error}\n{hint}") from error
+            self._list(printable(path), hint)
+            opened.pop_all()  # only an error closes them here
+        self._pixels = pixel_budget(path)
+
+    def close(self) -> None:
+        """Close the archive; nothing can be read afterwards."""
+        self._files.close()
+
+    def _list(self, path: str, hint: str) -> None:
         self._paths: dict[str, str] = {}
         self.items: list[Item] = []
         for found in filter(None, map(self.pattern.search, self._files.paths)):
             image_id = found["id"]
             if image_id in self._paths:
-                twice = f"{self._paths[image_id]} and {found.string}"
-                raise SourceError(f"{path}: {image_id} is there twice: {twice}")
+                twice = printable(f"{self._paths[image_id]} and {found.string}")
+                raise SourceError(f"{path}: {printable(image_id)} is there twice: {twice}")
             if image_id not in self.faulty:
                 self._paths[image_id] = found.string
                 label = self.codes.index(found["code"])
@@ -62,6 +74,7 @@ class Expressions:
         self.items.sort()
         if not self.items:
             number, some = len(self._files.paths), ", ".join(self._files.paths[:3])
+            some = printable(some)
             raise SourceError(f"{path}: no image among its {number:,} files ({some} …).\n{hint}")
 
     def read(self, item: Item) -> np.ndarray:
@@ -71,4 +84,4 @@ class Expressions:
             SourceError: the file is damaged or no image.
         """
         path = self._paths[item.image_id]
-        return decode_picture(self._files.read(path), f"{self._files.path}/{path}")
+        return decode_picture(self._files.read(path), f"{self._files.path}/{path}", self._pixels)

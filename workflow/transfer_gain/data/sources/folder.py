@@ -3,6 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from posixpath import basename, dirname, splitext
 from typing import Any, Literal, NamedTuple
@@ -10,9 +11,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
-from transfer_gain.data.sources.archives import Files, UnreadableError
+from transfer_gain.data.sources.archives import Budget, Files, UnreadableError
 from transfer_gain.data.sources.base import Item, SourceError
-from transfer_gain.data.sources.pictures import decode_picture
+from transfer_gain.data.sources.pictures import EXTENSIONS, decode_picture, pixel_budget
+from transfer_gain.printable import printable
 
 SPLITS = {
     "train": "training",
@@ -63,7 +65,16 @@ class Folder:
             SourceError: the path cannot be read, there are fewer than two classes, or (unless
                 `on_bad_image` is "skip") there are problems; the first ten are listed by name.
         """
-        self._files = Files(path)
+        with ExitStack() as opened:
+            self._files = opened.enter_context(Files(path))
+            self._list(path, on_bad_image)
+            opened.pop_all()  # only an error closes them here
+
+    def close(self) -> None:
+        """Close the archive; nothing can be read afterwards."""
+        self._files.close()
+
+    def _list(self, path: Path | str, on_bad_image: str) -> None:
         self._root, places = _find_classes(self._files.folders)
         copies, bad = self._decode_all(places)
         kept, conflicts, duplicates = _pick_copies(copies, places)
@@ -75,11 +86,14 @@ class Folder:
         bad += [(name, f"a class without {split or 'any'} images") for split, name in empty]
         if bad and on_bad_image == "error":
             raise SourceError(_report(path, sorted(bad)))
-        self.skipped = sorted(bad + duplicates)
+        self.skipped = [
+            (printable(name), printable(reason)) for name, reason in sorted(bad + duplicates)
+        ]
         classes = {place.class_name for place in every} - {place.class_name for place in empty}
         self.classes = tuple(sorted(classes))
         if len(self.classes) < 2:
-            raise SourceError(f"{path}: classes with images: {list(self.classes)}; {_LAYOUT}")
+            classes = list(self.classes)
+            raise SourceError(f"{printable(path)}: classes with images: {classes}; {_LAYOUT}")
         self.items = [
             Item(path.removeprefix(self._root), self.classes.index(name), split)
             for path, (split, name) in sorted(kept.items(), key=lambda pair: (pair[1][0], pair[0]))
@@ -90,26 +104,36 @@ class Folder:
         """Return an item's picture: uint8, (height, width) if gray or (height, width, 3)."""
         return self._decode(self._root + item.image_id)
 
-    def _decode(self, path: str) -> np.ndarray:
-        return decode_picture(self._files.read(path), f"{self._files.path}/{path}")
+    def _decode(self, path: str, pixels: Budget | None = None) -> np.ndarray:
+        return decode_picture(self._files.read(path), f"{self._files.path}/{path}", pixels)
 
     def _decode_all(self, places: dict[str, _Place]) -> tuple[list[list[str]], list[_Problem]]:
         """Return the paths of good images, those of the same pixels together, and what is bad."""
         copies = defaultdict(list)
+        pixels = pixel_budget(self._files.path)
         bad = [(link, "a link; put the file itself here") for link in self._files.links]
         for path in self._files.paths:
             if dirname(path) in places:
                 try:
-                    picture = self._decode(path)
+                    _check_name(path)
+                    picture = self._decode(path, pixels)
                 except UnreadableError as error:
                     bad.append((path, error.reason))
                 else:
                     gray = Image.fromarray(picture).convert("L")  # as the networks see it
-                    pixels = repr(gray.size).encode() + gray.tobytes()
-                    copies[hashlib.sha256(pixels).digest()].append(path)
-            elif splitext(path)[1].lower() in Image.registered_extensions():
+                    content = repr(gray.size).encode() + gray.tobytes()
+                    copies[hashlib.sha256(content).digest()].append(path)
+            elif splitext(path)[1].lower() in EXTENSIONS:
                 bad.append((path, "an image that is not directly in a class folder"))
         return list(copies.values()), bad
+
+
+def _check_name(path: str) -> None:
+    """Refuse a name that no table can hold."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise UnreadableError(path, "a name that is not UTF-8; rename it") from None
 
 
 def _pick_copies(
@@ -138,10 +162,10 @@ def _pick_copies(
 
 def _report(path: Path | str, bad: list[_Problem]) -> str:
     advice = f"({_LAYOUT}; `on_bad_image: skip` leaves out what is bad)"
-    lines = [f"  {name}: {reason}" for name, reason in bad[:_SHOWN]]
+    lines = [f"  {printable(name)}: {printable(reason)}" for name, reason in bad[:_SHOWN]]
     if len(bad) > _SHOWN:
         lines.append(f"  … and {len(bad) - _SHOWN} more")
-    return "\n".join([f"{path}: bad images {advice}", *lines])
+    return "\n".join([f"{printable(path)}: bad images {advice}", *lines])
 
 
 def _find_classes(folders: set[str]) -> tuple[str, dict[str, _Place]]:

@@ -1,0 +1,97 @@
+"""Which jobs a study has: each is the wildcards of what it makes, in the config's order."""
+
+from collections.abc import Iterable, Mapping
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from transfer_gain.names import FINE_TUNING, PROTOCOLS
+
+if TYPE_CHECKING:
+    from transfer_gain.config.study import Study
+
+Job = dict[str, Any]
+
+
+def fill(pattern: str, jobs: Iterable[Mapping[str, Any]], **wanted: Any) -> list[str]:
+    """Fill in a pattern for those of some jobs that have the wanted wildcards."""
+    return [
+        pattern.format(**job)
+        for job in jobs
+        if all(job[name] == value for name, value in wanted.items())
+    ]
+
+
+def transfer_datasets(study: "Study") -> list[str]:
+    """Return the datasets of the transfer study; others are only compared with."""
+    return [dataset.name for dataset in study.transfer_datasets()]
+
+
+def trained_backbones(study: "Study") -> list[str]:
+    """Return the backbones that have something to transfer; random weights are a control."""
+    return [name for name, backbone in study.backbones.items() if backbone.is_trained]
+
+
+def selections(study: "Study") -> list[Job]:
+    """Return the places where a head is selected: dataset, backbone and fraction."""
+    return [
+        {"dataset": dataset, "backbone": backbone, "fraction": fraction}
+        for dataset, backbone in product(transfer_datasets(study), study.backbones)
+        for fraction in study.fraction_names(backbone)
+    ]
+
+
+def heads_of(study: "Study", selection: Mapping[str, str]) -> list[Job]:
+    """Return the heads that one is selected from: every configuration at one place."""
+    return [
+        {**selection, **configuration, "epochs": study.heads.epochs}
+        for configuration in study.heads.configurations()
+    ]
+
+
+def heads(study: "Study") -> list[Job]:
+    """Return every head of the grid."""
+    return [head for selection in selections(study) for head in heads_of(study, selection)]
+
+
+def long_runs(study: "Study") -> list[Job]:
+    """Return the selected heads that are trained once more for longer."""
+    return [
+        {"dataset": dataset, "backbone": backbone, "fraction": fraction, "protocol": protocol}
+        | {"epochs": study.long_runs.epochs}
+        for dataset, backbone in product(transfer_datasets(study), trained_backbones(study))
+        for fraction in study.fraction_names(backbone)
+        for protocol in PROTOCOLS
+        if float(fraction) in study.long_runs.fractions
+    ]
+
+
+def from_scratch(study: "Study", method: str) -> list[Job]:
+    """Return the networks that a method trains from scratch: one per fraction and rate."""
+    return [
+        {"dataset": dataset, "method": method, "fraction": fraction, "learning_rate": rate}
+        | {"epochs": study.heads.epochs}
+        for dataset in transfer_datasets(study)
+        for fraction in study.scratch_fractions()[method]
+        for rate in study.learning_rates(method, fraction)
+    ]
+
+
+def refits(study: "Study", method: str) -> list[Job]:
+    """Return the selected heads that a method trains another way."""
+    return [
+        {"dataset": dataset, "backbone": backbone, "fraction": fraction, "method": method}
+        | {"protocol": protocol}
+        for dataset, backbone in product(transfer_datasets(study), trained_backbones(study))
+        if method != FINE_TUNING or study.backbones[backbone].fine_tune_from
+        for fraction in study.fraction_names(backbone, study.refits_up_to()[method])
+        for protocol in PROTOCOLS
+    ]
+
+
+def on_features(study: "Study", up_to: float = 1) -> list[Job]:
+    """Return the places, up to a fraction, where a method is fitted to trained features."""
+    return [
+        {"dataset": dataset, "backbone": backbone, "fraction": fraction}
+        for dataset, backbone in product(transfer_datasets(study), trained_backbones(study))
+        for fraction in study.fraction_names(backbone, up_to)
+    ]

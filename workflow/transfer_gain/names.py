@@ -1,0 +1,43 @@
+"""Names that files, tables and rules share; this module imports nothing."""
+
+# How configurations are selected and scored: both on all validation images, as the 2018 paper did,
+# or selected on one part of them (the selection set) and scored on the other (the test set).
+SAME_IMAGES = "same-images"
+HELD_OUT = "held-out"
+PROTOCOLS = (SAME_IMAGES, HELD_OUT)
+
+# What the column `backbone` holds where a network is trained from scratch.
+FROM_SCRATCH = "none"
+
+# What a backbone's `weights` are called, other than a file.
+IMAGENET = "imagenet"
+RANDOM_WEIGHTS = "none"
+
+# Methods that train a network from scratch: the baseline, the baseline with augmentation, and a
+# weaker baseline, such as the 2018 paper describes.
+BASELINE = "baseline"
+AUGMENTATION = "augmentation"
+BASELINE_2018 = "baseline-2018"
+
+# Methods that train a selected head again: with more updates, on augmented copies as well, and
+# together with the last layers of its backbone.
+TRANSFER_EXTENDED = "transfer-extended"
+TRANSFER_AUGMENTED = "transfer-augmented"
+FINE_TUNING = "fine-tuning"
+
+# One-shot learning: the two approaches, numbered as in the 2018 paper.
+FIRST = "first"  # trains on some classes of the target dataset, is tested on the others
+SECOND = "second"  # trains on a related dataset, is tested on all classes of the target
+
+# One-shot learning: what an epoch of the Siamese network is.
+EPOCH_IS_BATCH = "batch"  # a single batch of pairs, as in the 2018 paper
+EPOCH_IS_PASS = "pass"  # as many pairs as there are training images
+EPOCH_UNITS = (EPOCH_IS_BATCH, EPOCH_IS_PASS)
+
+# One-shot learning: the variant that stands for all methods without training.
+CONTROLS = "controls"
+# Variants that are trained by gradient descent; all others are fitted in closed form.
+BY_GRADIENTS = ("supervised-contrastive", "prototypical", "near-identity")
+
+# The number of classes of the faces: six expressions and neutral (FERG-DB, JAFFE, drawn faces).
+EXPRESSIONS = 7
