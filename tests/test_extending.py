@@ -78,8 +78,10 @@ def test_a_method_is_added_as_the_page_says(tmp_path: Path, tensorflow):
     records.write_text(records.read_text().replace(last, record + last))
 
     keras.utils.set_random_seed(0)
-    network = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(32, 32,
-    3)) network.save_weights(folder / "network.weights.h5") done = snakemake(
+    build = keras.applications.MobileNetV2
+    network = build(include_top=False, weights=None, input_shape=(32, 32, 3))
+    network.save_weights(folder / "network.weights.h5")
+    done = snakemake(
         folder, "--cores", "2",
         study={
             "datasets": {

@@ -86,17 +86,10 @@ def _one_shot_rows(rows: pd.DataFrame) -> Iterator[str]:
 def _row(table: str, row: pd.Series, what: str, ours: str, published: str, ends: str = "ci") -> str:
     """Return a line of Markdown: a published value and ours with its interval."""
     interval = words.interval(row[f"{ends}_low"], row[f"{ends}_high"], words.accuracy)
-<<<<<<< HEAD
-    difference = f"{row[ours] - row[published]:+.3f}".replace("-", words.MINUS)
-    return (
-        f"| {table} | {row['dataset']} | {100 * row['fraction']:g} % | {what} | "
-        f"{row[published]:g} | {words.accuracy(row[ours])}{interval} | {difference} |"
-=======
     line = (
         f"| {table} | {row['dataset']} | {100 * row['fraction']:g} % | {what} | "
         f"{row[published]:g} | {words.accuracy(row[ours])}{interval} | "
         f"{row[ours] - row[published]:+.3f} |"
->>>>>>> docs
     )
     return re.sub(r"(?<=[ \[])-(?=\d)", words.MINUS, line)
 
