@@ -152,7 +152,7 @@ def test_every_image_of_every_epoch_and_replicate_is_changed_anew(monkeypatch: p
     (changed,) = spy.changed
     maps = changed.drawn
     assert maps.shape == (*spy.batches.shape, 2, 3)
-    assert len(np.unique(maps.reshape(-1, 6), axis=0)) == spy.batches.fraction
+    assert len(np.unique(maps.reshape(-1, 6), axis=0)) == spy.batches.size
     for update, replicate, image in np.ndindex(spy.batches.shape):
         pixels = data.features[spy.batches[update, replicate, image]]
         expected = augmentation.apply(pixels, maps[update, replicate, image])

@@ -223,7 +223,7 @@ SPREADS, COUNTS, TRUE = (0.04, 0.02, 0.01), (10, 5, 3), (0.25, 0.15, 0.1)
 
 
 def studies_of_sizes(nested: float) -> list[list[np.ndarray]]:
-    """2,000 studies' gains at three fractions; `nested` correlates a replicate's neighbouring fractions."""
+    """2,000 studies' gains at three fractions; `nested` correlates neighbouring fractions."""
     rng = np.random.default_rng(2018)
     result = []
     for _ in range(2000):
@@ -266,7 +266,7 @@ def test_what_was_not_tested_is_not_counted():
     corrected = statistics.holm([np.nan, 0.01, np.nan, 0.04])
     np.testing.assert_allclose(corrected, [np.nan, 0.02, np.nan, 0.04])
     assert np.isnan(statistics.holm([np.nan])).all()
-    assert statistics.holm([]).fraction == 0
+    assert statistics.holm([]).size == 0
 
 
 @given(st.lists(st.floats(0, 1), max_size=8), st.floats(0.001, 0.999))

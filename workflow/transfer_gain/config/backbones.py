@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from transfer_gain.config.errors import ConfigError
-from transfer_gain.config.fields import Fraction, Named, Weights
+from transfer_gain.config.fields import Fraction, Named, Weights, is_file
 from transfer_gain.config.paths import format_number
 from transfer_gain.names import FROM_SCRATCH, IMAGENET, RANDOM_WEIGHTS
 from transfer_gain.printable import shown
@@ -107,7 +106,7 @@ class Backbone(Named):
                 f"backbones.{self.name}.input_size: found {self.input_size}, allowed: at least "
                 f"{smallest} for {self.architecture}"
             )
-        if self.weights not in (IMAGENET, RANDOM_WEIGHTS) and not os.path.isfile(self.weights):
+        if self.weights not in (IMAGENET, RANDOM_WEIGHTS) and not is_file(self.weights):
             raise ConfigError(
                 f"backbones.{self.name}.weights: found {shown(self.weights)}, which is no file, "
                 "allowed: imagenet, none or the path of a file of weights"

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from transfer_gain.config.errors import ConfigError
-from transfer_gain.config.fields import ALL_DIFFERENT, FROM_LIST, UNIQUE_ITEMS, Named, PathText
+from transfer_gain.config.fields import (
+    ALL_DIFFERENT,
+    FROM_LIST,
+    UNIQUE_ITEMS,
+    Named,
+    PathText,
+    is_file,
+)
 from transfer_gain.names import EXPRESSIONS
 from transfer_gain.printable import shorten, shown
 
@@ -105,8 +112,8 @@ class Dataset(Named):
 
     def _check_path(self, path: str, results: str) -> None:
         """Refuse a path that leads nowhere, and results among the images."""
-        # Opening a pipe would wait for ever; Path.is_file fails for a name that is too long.
-        if not (os.path.isfile(path) or os.path.isdir(path)):
+        # Opening a pipe would wait for ever.
+        if not (is_file(path) or Path(path).is_dir()):
             what = (type(self).model_fields["path"].description or "").rstrip(".")
             there = "neither a file nor a folder" if os.path.lexists(path) else "nothing"
             raise ConfigError(

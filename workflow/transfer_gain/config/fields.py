@@ -88,3 +88,8 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 # A fraction of each class's training images.
 Fraction = Annotated[float, Field(gt=0, le=1)]
+
+
+def is_file(path: Path | str) -> bool:
+    """Tell whether there is a file, also of a name that no system takes."""
+    return os.path.isfile(path)  # noqa: PTH113 (Path's fails for a name that is too long)

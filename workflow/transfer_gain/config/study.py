@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -14,7 +13,7 @@ from transfer_gain.config.backbones import Backbone, check_backbones
 from transfer_gain.config.baselines import Augmentation, Baseline, Baseline2018, Network
 from transfer_gain.config.datasets import AnyDataset, Avatars, FashionMnist, Peeps
 from transfer_gain.config.errors import ConfigError
-from transfer_gain.config.fields import Name, Section, Some
+from transfer_gain.config.fields import Name, Section, Some, is_file
 from transfer_gain.config.one_shot import OneShot
 from transfer_gain.config.paths import Paths, format_number
 from transfer_gain.config.training import (
@@ -217,10 +216,10 @@ class Study(Section):
         results = Path(self.results)
         if results.parts[0] in CHECKOUT:
             raise ConfigError(
-                f"results: found '{shorten(self.results)}', allowed: a folder outside of {', '.join(CHECKOUT)}"
+                f"results: found '{shorten(self.results)}', allowed: a folder outside of "
+                f"{', '.join(CHECKOUT)}"
             )
-        # Path.is_file fails for a name that is too long.
-        if any(map(os.path.isfile, (results, *results.parents))):
+        if any(map(is_file, (results, *results.parents))):
             raise ConfigError(
                 f"results: found '{shorten(self.results)}', allowed: a folder, not a file"
             )

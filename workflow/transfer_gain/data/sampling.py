@@ -30,10 +30,10 @@ def draw_samples(
     study_seed: int,
     classes: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Draw a fraction's samples: stratified, and nested in the larger fractions of the same replicate.
+    """Draw a fraction's samples: stratified, and nested within a replicate.
 
-    Every replicate orders each class's training images once, by a seed that does not know the fraction;
-    a sample is the beginning of that order.
+    Every replicate orders each class's training images once, by a seed that does not know the
+    fraction; a sample is the beginning of that order.
 
     Args:
         index: the dataset's rows (image_id, split, label).

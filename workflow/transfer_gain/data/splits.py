@@ -57,8 +57,8 @@ def draw_split(
                 taken = np.count_nonzero((labels == label) & (drawn == VALIDATION))
                 beside = f" beside {taken} for {VALIDATION}" if taken else ""
                 raise SourceError(
-                    f"class {printable(name)}: found {len(candidates)} for {split}{beside} (of {found} in "
-                    f"all), expected at least {max(count, 1)}"
+                    f"class {printable(name)}: found {len(candidates)} for {split}{beside} "
+                    f"(of {found} in all), expected at least {max(count, 1)}"
                 )
             drawn[rng.permutation(candidates)[:count]] = split
     return [(item, split) for item, split in zip(items, drawn, strict=True) if split]

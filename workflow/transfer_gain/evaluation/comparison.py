@@ -102,12 +102,12 @@ def accuracy(
         backbones: those of ours that are the report's.
 
     Returns:
-        Columns `ACCURACY`, a row a dataset, protocol, fraction and method. The interval is Student's t
-        over replicates; `behind_best` how far the method is behind the most accurate one of its
-        place (transfer with more updates is a reference alone, see `gains`), paired by replicate,
-        `behind_p_holm` the two-sided p-value of that, corrected for all methods of the place;
-        `levelled_off` the share of replicates that did, `train_loss`
-        their mean; `published` the report's accuracy, beside protocol "same-images" only.
+        Columns `ACCURACY`, a row a dataset, protocol, fraction and method. The interval is
+        Student's t over replicates; `behind_best` how far the method is behind the most accurate
+        one of its place (transfer with more updates is a reference alone, see `gains`), paired by
+        replicate, `behind_p_holm` the two-sided p-value of that, corrected for all methods of the
+        place; `levelled_off` the share of replicates that did, `train_loss` their mean; `published`
+        the report's accuracy, beside protocol "same-images" only.
     """
     rows = []
     best = {
@@ -198,10 +198,10 @@ def hypotheses(selected: pd.DataFrame, small: float, large: float) -> pd.DataFra
 
     H1, transfer improves accuracy: the gain at each fraction is above zero. H2, it improves it more
     where data are few: the gain at `small` less the gain at `large` is above zero (Welch), and so
-    the slope of the gain against log10(fraction) is below it (`statistics.slope_weights`). Sizes of one
-    replicate tell no spread: where `large` is one of them, `small` is also contrasted with the
-    largest fraction that has more; they are left out of the slope, but where less than two fractions have
-    more, all are in it, and it has no interval.
+    the slope of the gain against log10(fraction) is below it (`statistics.slope_weights`). Sizes of
+    one replicate tell no spread: where `large` is one of them, `small` is also contrasted with the
+    largest fraction that has more; they are left out of the slope, but where less than two
+    fractions have more, all are in it, and it has no interval.
 
     Args:
         selected: see above.
@@ -211,8 +211,9 @@ def hypotheses(selected: pd.DataFrame, small: float, large: float) -> pd.DataFra
     Returns:
         Columns `HYPOTHESES`: estimate with its 95 % interval, one-sided `p_value` for the
         hypothesis, `p_holm` and `p_reversed_holm` for it and for its opposite, corrected together
-        for all tests of the table under the same protocol; `replicates` the fewest at a fraction that
-        entered; `fraction` empty for H2; `verdict` as `statistics.verdict` finds it in these numbers.
+        for all tests of the table under the same protocol; `replicates` the fewest at a fraction
+        that entered; `fraction` empty for H2; `verdict` as `statistics.verdict` finds it in these
+        numbers.
     """
     gains: dict[tuple, dict[float, np.ndarray]] = {}
     for place, runs in _by_place(selected):
@@ -247,9 +248,10 @@ def label_value(selected: pd.DataFrame, seed: int) -> pd.DataFrame:
     logarithm of labels. Intervals are percentiles of a bootstrap over replicates: within a fraction
     the same replicates are drawn for the method and for the baseline; fractions are drawn
     independently. Where the baseline's runs do not differ nothing is known of their spread: such a
-    fraction is taken to lie anywhere between its neighbours, and beyond the last of these the interval
-    stays open. As each mean is spread for its own few replicates (`statistics.resampled_means`),
-    intervals cover 95 to 99 %, the more the fewer there are (but 93 % with two).
+    fraction is taken to lie anywhere between its neighbours, and beyond the last of these the
+    interval stays open. As each mean is spread for its own few replicates
+    (`statistics.resampled_means`), intervals cover 95 to 99 %, the more the fewer there are (but 93
+    % with two).
 
     Args:
         selected: see above.
@@ -314,8 +316,8 @@ def training_cost(
         fractions: table `fractions`.
 
     Returns:
-        Columns dataset, backbone, method, fraction, seconds (one job after the other), accuracy; NaN
-        seconds where a job was not measured.
+        Columns dataset, backbone, method, fraction, seconds (one job after the other), accuracy;
+        NaN seconds where a job was not measured.
     """
     cost = cost.assign(
         backbone=cost["backbone"].replace("", FROM_SCRATCH),
@@ -358,8 +360,9 @@ def _references(
     found: dict[str, tuple[str, str]] = {}
     for name in records.method(method).references:
         if name == RANDOM_WEIGHTS:  # the same network, untrained
-            same_network = [control for control, trained in controls.items() if backbone in trained]
-            found |= {name: (control, method) for control in same_network}
+            for control, trained in controls.items():
+                if backbone in trained:
+                    found[name] = (control, method)
         else:
             found[name] = (FROM_SCRATCH if name in FROM_SCRATCH_METHODS else backbone, name)
     return found
@@ -368,7 +371,7 @@ def _references(
 def _by_place(
     selected: pd.DataFrame,
 ) -> Iterator[tuple[dict[str, Any], dict[tuple[str, str], pd.Series]]]:
-    """Yield each dataset, protocol and fraction with accuracies by replicate of (backbone, method)."""
+    """Yield each place with the accuracies of its (backbone, method), by replicate."""
     for names, runs in selected.groupby(PLACE, sort=False):
         accuracies = {
             method: rows.set_index("replicate")["accuracy"]

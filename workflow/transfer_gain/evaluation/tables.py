@@ -63,8 +63,8 @@ def fractions(
 
     Args:
         index: rows of the dataset's images (image_id, split, label).
-        samples: rows of the fraction's samples (replicate, image_id, label); None where none are drawn,
-            and all training images are counted.
+        samples: rows of the fraction's samples (replicate, image_id, label); None where none are
+            drawn, and all training images are counted.
         dataset: its name.
         fraction: the fraction.
 
@@ -124,9 +124,9 @@ def best_heads(
         published: as `read_published_transfer` returns it.
 
     Returns:
-        A row a dataset, backbone, fraction and protocol. `validation_accuracy` is the mean over
-        replicates with its 95 % interval: over all validation images for protocol "same-images", over
-        the reporting half for "held-out". `published_*` is the report's, where it has it.
+        One row per dataset, backbone, fraction and protocol. `validation_accuracy` is the mean over
+        replicates with its 95 % interval, on all validation images for protocol "same-images" and
+        on the test set for "held-out". `published_*` is the 2018 paper's value, where it has one.
     """
     rows = []
     for _, chosen in selections.iterrows():
@@ -158,13 +158,12 @@ def cost(jobs: Sequence[tuple[str, ...]], benchmarks: Sequence[Path | str]) -> p
     """Gather what each job cost from its benchmark file.
 
     Args:
-        jobs: rule, dataset, backbone, fraction, method and protocol of each job; "" where one has no
-            meaning.
+        jobs: the columns `COST` of each job; "" where one has no meaning.
         benchmarks: its benchmark file; a job that was taken from a cache has none.
 
     Returns:
-        Columns rule, dataset, backbone, fraction, method, protocol, seconds, cpu_seconds, max_rss_mb; a
-        row a job, empty where it was not measured.
+        Columns `COST`, seconds, cpu_seconds and max_rss_mb: one row per job, empty where it was not
+        measured.
     """
     columns = ["s", "cpu_time", "max_rss"]
     measured = [

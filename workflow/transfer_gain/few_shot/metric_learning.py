@@ -129,7 +129,7 @@ def train(
         batch_size: images in a batch, about.
         updates: how many.
         learning_rate: Adam's.
-        l2: weight of the sum of squares of the kernel; `DISTANCE_PENALTY` in its place for "near-identity".
+        l2: weight of the sum of squares of the kernel; "near-identity" uses `DISTANCE_PENALTY`.
         seed_names: study seed and names, for each replicate's seed.
 
     Returns:

@@ -31,7 +31,8 @@ def fit(
     Args:
         data: features, labels, samples and validation halves.
         penalties: values of `l2`, > 0.
-        seed_names: study seed, dataset and fraction, from which the rows' seeds come; nothing is drawn.
+        seed_names: study seed, dataset and fraction, from which the rows' seeds come; nothing is
+            drawn.
 
     Returns:
         A row a penalty and replicate, with the columns of `training.train`'s runs. Updates are

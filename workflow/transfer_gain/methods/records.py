@@ -56,7 +56,7 @@ class Method:
 
     name: str
     label: str
-    position: int
+    position: float
     color: int
     marker: str
     references: tuple[str, ...] = FROM_SCRATCH_METHODS
@@ -85,11 +85,11 @@ METHODS = (
         cost=(2, 25),
         description="""\
 The best head: hidden layers
-{% for layers in config.heads.layers %}({{ layers | join(", ") }}){{ ", " if not loop.last }}{% endfor %};
-activations {{ config.heads.activations | join(", ") }};
-learning rates {{ config.heads.learning_rates | map("cell") | join(", ") }}; on the frozen features of
-{% for name, backbone in config.backbones.items() %}{{ name }} ({{ backbone.architecture }}, weights
-{{ backbone.weights }}, layer {{ backbone.layer }}, {{ backbone.input_size }} pixels)\
+{% for layers in config.heads.layers %}({{ layers | join(", ") }}){{ ", " if not loop.last }}{%
+endfor %}; activations {{ config.heads.activations | join(", ") }}; learning rates {{
+config.heads.learning_rates | map("cell") | join(", ") }}; on the frozen features of {% for name,
+backbone in config.backbones.items() %}{{ name }} ({{ backbone.architecture }}, weights {{
+backbone.weights }}, layer {{ backbone.layer }}, {{ backbone.input_size }} pixels)\
 {{ ", " if not loop.last }}{% endfor %}.""",
     ),
     Method(
@@ -106,7 +106,8 @@ learning rates {{ config.heads.learning_rates | map("cell") | join(", ") }}; on 
         description="""\
 A shallow network trained from scratch: one convolution ({{ config.baseline.filters }} filters of
 {{ config.baseline.kernel }} × {{ config.baseline.kernel }}, stride {{ config.baseline.stride }}),
-max-pooling ({{ config.baseline.pooling }}), hidden layers ({{ config.baseline.units | join(", ") }}),
+max-pooling ({{ config.baseline.pooling }}), hidden layers ({{ config.baseline.units | join(", ")
+}}),
 {{ config.baseline.activation }}.""",
     ),
     Method(
@@ -121,9 +122,9 @@ max-pooling ({{ config.baseline.pooling }}), hidden layers ({{ config.baseline.u
         rule="train_from_scratch",
         cost=(2, 400),
         description="""\
-The same network; every batch is changed at random: rotated up to {{ config.augmentation.rotation | cell }}°,
-shifted by up to {{ config.augmentation.shift | cell }} of the side, zoomed by up to
-{{ config.augmentation.zoom | cell }}, sheared up to
+The same network; every batch is changed at random: rotated up to {{ config.augmentation.rotation |
+cell }}°, shifted by up to {{ config.augmentation.shift | cell }} of the side, zoomed by up to {{
+config.augmentation.zoom | cell }}, sheared up to
 {{ config.augmentation.shear | cell }}°{{ ", mirrored" if config.augmentation.flip }}.""",
     ),
     Method(
@@ -169,7 +170,8 @@ up to {{ config.transfer_augmented.up_to | cell }}).""",
         cost=(2, 25),
         refit_of=TRANSFER,
         description="""\
-The selected head, trained on {{ config.transfer_augmented.copies }} augmented copies of each image as
+The selected head, trained on {{ config.transfer_augmented.copies }} augmented copies of each image
+as
 well (fractions up to {{ config.transfer_augmented.up_to | cell }}).""",
     ),
     Method(
@@ -186,8 +188,10 @@ well (fractions up to {{ config.transfer_augmented.up_to | cell }}).""",
         description="""\
 The selected head, with the last layers of its backbone trained along
 ({% for name, backbone in config.backbones.items() if backbone.fine_tune_from %}{{ name }} from
-{{ backbone.fine_tune_from }} on{{ ", " if not loop.last }}{% endfor %}), for {{ config.fine_tuning.epochs }}
-epochs or {{ config.fine_tuning.min_updates }} updates (fractions up to {{ config.fine_tuning.up_to | cell }}).""",
+{{ backbone.fine_tune_from }} on{{ ", " if not loop.last }}{% endfor %}), for {{
+config.fine_tuning.epochs }}
+epochs or {{ config.fine_tuning.min_updates }} updates (fractions up to {{ config.fine_tuning.up_to
+| cell }}).""",
     ),
     Method(
         name="linear-probe",
@@ -201,7 +205,8 @@ epochs or {{ config.fine_tuning.min_updates }} updates (fractions up to {{ confi
         rule="fit_probes",
         cost=(1, 200),
         description="""\
-Logistic regression on the same features (fractions up to {{ config.linear_probe.up_to | cell }}).""",
+Logistic regression on the same features (fractions up to {{ config.linear_probe.up_to | cell
+}}).""",
     ),
     # A reference of transfer alone: transfer from the same network with random weights.
     Method(

@@ -106,8 +106,8 @@ def label_value(tables: Tables, dataset: str) -> str:
 def strongest_backbone(tables: Tables, dataset: str) -> str:
     """Return the trained backbone from which transfer is the most accurate on average.
 
-    That is over the fractions that all of them have. Random weights are a control: `hypotheses` has no
-    row of theirs.
+    That is over the fractions that all of them have. Random weights are a control: `hypotheses` has
+    no row of theirs.
     """
     trained = _of(tables["hypotheses"], dataset)["backbone"].unique()
     rows = _of(tables["accuracy"], dataset, method=TRANSFER)

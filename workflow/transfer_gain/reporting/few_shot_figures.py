@@ -344,7 +344,7 @@ def plot_distance_and_gain(table: pd.DataFrame, gains: pd.DataFrame) -> Figure:
             f"bars: 95 % interval of the gain over replicates, {NO_BARS}. The "
             f"study has {count} dataset{'s' if count != 1 else ''} with a gain:\n"
             + (
-                "too few to tell a trend from chance; fractions of one dataset are no further evidence."
+                "too few to tell a trend from chance; more fractions of a dataset add no evidence."
                 if count < 5
                 else f"rank correlation over datasets: {_rank_correlation(gains, distance)}."
             ),
