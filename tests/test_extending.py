@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import indent
 
 import numpy as np
 import pandas as pd
@@ -75,7 +76,9 @@ def test_a_method_is_added_as_the_page_says(tmp_path: Path, tensorflow):
     records = workflow / "transfer_gain/methods/records.py"
     last = "    # A reference of transfer alone"
     assert last in records.read_text()
-    records.write_text(records.read_text().replace(last, record + last))
+    records.write_text(
+        records.read_text().replace(last, f"{indent(record.rstrip(), '    ')},\n{last}")
+    )
 
     keras.utils.set_random_seed(0)
     build = keras.applications.MobileNetV2
