@@ -366,7 +366,7 @@ def distances_to_others(table: pd.DataFrame) -> pd.Series:
 
 
 def _rank_correlation(gains: pd.DataFrame, distance: pd.Series) -> str:
-    """Say Spearman's correlation of distance and gain, a dataset's gains averaged over fractions."""
+    """Describe Spearman's correlation of distance and a dataset's mean gain."""
     means = gains.groupby("dataset")["absolute_gain"].mean()
     found = stats.spearmanr(means, distance.reindex(means.index))
     return f"{found.statistic:.2f}, {words.p_value(found.pvalue)}"

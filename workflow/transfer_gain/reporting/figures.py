@@ -65,8 +65,9 @@ def describe(configuration: pd.Series) -> str:
 def plot_learning_rates(
     runs: pd.DataFrame, chosen: pd.Series, published: pd.DataFrame, chance: float
 ) -> Figure:
-    """Plot validation accuracy against learning rate, a line a fraction (the report's Figures 1 and
-    2).
+    """Plot validation accuracy against learning rate, one line per fraction.
+
+    Figures 1 and 2 of the 2018 paper.
 
     Args:
         runs: rows of one dataset's and backbone's heads.
