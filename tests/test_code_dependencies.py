@@ -86,6 +86,7 @@ def test_behind_a_script_is_all_but_what_runs_it():
         "store.py",
         "records.py",
         "jobs.py",
+        "names.py",
     }
 
 

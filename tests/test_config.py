@@ -514,7 +514,7 @@ def test_new_names_are_keys_of_the_config():
 def test_a_long_value_is_cut_short():
     said = refusal({"seed": "x" * 10_000})
     assert len(said) < 300
-    assert said.endswith("..., allowed: a whole number")
+    assert said.endswith("…, allowed: a whole number")
 
 
 def test_an_integer_too_long_to_be_written_is_refused_in_one_line():

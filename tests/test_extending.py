@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import indent
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,8 @@ import yaml
 from checkout import ROOT, copy_checkout, snakemake
 from test_comparison import accuracy, gains, study
 from transfer_gain.data import store
-from transfer_gain.reporting import compare_2018
+from transfer_gain.methods.records import UnknownMethodError
+from transfer_gain.reporting import compare_2018, words
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
 
@@ -25,17 +27,13 @@ def blocks(language: str) -> list[str]:
 
 def test_a_dataset_is_added_as_the_page_says(tmp_path: Path):
     folder = copy_checkout(tmp_path)
-    (module,) = (block for block in blocks("python") if "stripes" in block)
-    (folder / "workflow/transfer_gain/data/sources/stripes.py").write_text(module)
-    schema_file = folder / "workflow/schemas/config.schema.yaml"
-    schema = yaml.safe_load(schema_file.read_text())
-    (keys,) = (block for block in blocks("yaml") if "stripes" in block)
-    schema["$defs"] |= yaml.safe_load(keys)
-    dataset = schema["$defs"]["dataset"]
-    dataset["properties"]["source"]["enum"].append("stripes")
-    condition = {"properties": {"source": {"const": "stripes"}}, "required": ["source"]}
-    dataset["allOf"].append({"if": condition, "then": {"$ref": "#/$defs/stripes"}})
-    schema_file.write_text(yaml.safe_dump(schema))
+    package = folder / "workflow/transfer_gain"
+    module, model = (block for block in blocks("python") if "class Stripes" in block)
+    (package / "data/sources/stripes.py").write_text(module)
+    datasets = package / "config/datasets.py"
+    head, union = re.split(r"(?=\n# [^\n]*\nAnyDataset = )", datasets.read_text())
+    assert "| Folder," in union
+    datasets.write_text(f"{head}\n{model}\n{union.replace('| Folder,', '| Folder | Stripes,')}")
     done = snakemake(
         folder, "--cores", "1", "results/images/lines.parquet",
         study={
@@ -53,6 +51,83 @@ def test_a_dataset_is_added_as_the_page_says(tmp_path: Path):
         ("validation", 0): 20,
         ("validation", 1): 20,
     }
+
+
+@pytest.mark.slow
+def test_a_method_is_added_as_the_page_says(tmp_path: Path, tensorflow):
+    """k nearest neighbours: a module, a script, a rule and one record, and nothing else."""
+    import keras
+
+    folder = copy_checkout(tmp_path)
+    workflow = folder / "workflow"
+    python = blocks("python")
+    (module,) = (block for block in python if "KNeighborsClassifier" in block)
+    (script,) = (block for block in python if "nearest_neighbours.fit_files" in block)
+    (record,) = (block for block in python if 'name="nearest-neighbours"' in block)
+    (rule,) = blocks("snakemake")
+    (workflow / "transfer_gain/methods/nearest_neighbours.py").write_text(module)
+    (workflow / "scripts/fit_neighbours.py").write_text(script)
+    (workflow / "rules/neighbours.smk").write_text(rule)
+    snakefile = folder / "Snakefile"
+    included = 'include: "workflow/rules/heads.smk"\n'
+    assert included in snakefile.read_text()
+    added = f'{included}include: "workflow/rules/neighbours.smk"\n'
+    snakefile.write_text(snakefile.read_text().replace(included, added))
+    records = workflow / "transfer_gain/methods/records.py"
+    last = "    # A reference of transfer alone"
+    assert last in records.read_text()
+    records.write_text(
+        records.read_text().replace(last, f"{indent(record.rstrip(), '    ')},\n{last}")
+    )
+
+    keras.utils.set_random_seed(0)
+    build = keras.applications.MobileNetV2
+    network = build(include_top=False, weights=None, input_shape=(32, 32, 3))
+    network.save_weights(folder / "network.weights.h5")
+    done = snakemake(
+        folder, "--cores", "2",
+        study={
+            "datasets": {
+                "avatars": {
+                    "source": "avatars",
+                    "training_per_class": 12,
+                    "validation_per_class": 6,
+                }
+            },
+            "backbones": {
+                "small": {
+                    "architecture": "MobileNetV2",
+                    "weights": "network.weights.h5",
+                    "input_size": 32,
+                }
+            },
+            "fractions": [{"fraction": 1, "replicates": 2}],
+            "heads": {"layers": [[5]], "activations": ["elu"], "learning_rates": [0.01]}
+            | {"batch_size": 10, "epochs": 1, "min_updates": 0},
+            "long_runs": {"fractions": []},
+            "baseline": {"filters": 2, "units": [5], "tuned_up_to": 0},
+            "transfer_augmented": {"up_to": 0},
+            "linear_probe": {"up_to": 0},
+        },
+        timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    tables = folder / "results/tables"
+    for name in ("runs", "selected", "accuracy", "gains", "label_value", "cost"):
+        assert "nearest-neighbours" in set(pd.read_csv(tables / f"{name}.csv")["method"]), name
+    cost = pd.read_csv(tables / "cost.csv")
+    assert cost.loc[cost["rule"] == "fit_neighbours", "seconds"].notna().all()
+    figures = folder / "results/figures"
+    for name in ("learning_curves", "label_value", "cost"):
+        assert "nearest-neighbours" in (figures / f"{name}_avatars_held-out.svg").read_text(), name
+    report = (folder / "results/report.html").read_text()
+    assert "<dt>nearest-neighbours</dt>" in report
+    assert "The most common class among the nearest training images" in report
+
+
+def test_a_method_without_a_record_is_an_error_wherever_methods_are_listed():
+    with pytest.raises(UnknownMethodError, match="expected one of transfer, baseline"):
+        words.method("guessing", "none")
 
 
 def test_features_are_read_as_the_page_says(tmp_path: Path):
@@ -80,7 +155,7 @@ def test_links_lead_somewhere(page: Path):
 
 def test_the_catalog_s_metadata_has_the_keys_that_the_catalog_reads():
     usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
-    assert set(usage) == {"mandatory-flags", "software-stack-deployment", "same-images"}
+    assert set(usage) == {"mandatory-flags", "software-stack-deployment", "report"}
     assert usage["mandatory-flags"]["flags"] == "--cores all"
 
 
@@ -110,7 +185,7 @@ def test_published_values_stand_beside_ours():
 def test_published_one_shot_accuracies_stand_beside_ours_after_as_many_epochs():
     rows = pd.DataFrame({"epochs": [1, 20, 1, 20], "accuracy_320": [0.1, 0.3, 0.2, 0.4]})
     rows = rows.assign(approach="first", batch=36, tested_on="avatars", classes="unseen")
-    rows = rows.assign(method="siamese", protocol="same-images")
+    rows = rows.assign(method="siamese", epoch_unit="batch")
     first, second = compare_2018._one_shot_rows(rows)
     assert "36 pairs, epoch 1 | 0.28 | 0.150 [" in first
     assert "36 pairs, epoch 20 | 0.40 to 0.49 | 0.350 [" in second

@@ -472,7 +472,7 @@ SHARED = ("fetch_fashion_mnist", "fetch_vgg16_weights", "make_images", "extract_
 def test_another_checkout_starts_from_what_the_first_has_put_into_the_cache(tmp_path):
     cache = tmp_path / "cache"
     cache.mkdir()
-    assert f"--cache {' '.join(SHARED)}" in (ROOT / "README.md").read_text()
+    assert f"--cache {' '.join(SHARED)}" in (ROOT / "docs" / "running.md").read_text()
 
     def run(name: str, study: dict = STUDY):
         checkout = copy_checkout(tmp_path / name)

@@ -17,8 +17,8 @@ from transfer_gain.few_shot import one_shot
 
 # Controls that a trained method must beat: distances between raw features.
 L1, COSINE, PROTOTYPE = CONTROLS = ("l1", "cosine", "prototype")
-# Share of the mean variance that is added to the variance of every direction before whitening. There
-# are fewer images than dimensions, so the estimated covariance needs regularization.
+# Share of the mean variance that is added to the variance of every direction before whitening:
+# there are fewer images than dimensions, so the estimated covariance needs regularization.
 SHRINKAGE = 0.1
 
 # Function from features (images, features) to the vectors that the cosine compares.

@@ -57,7 +57,7 @@ class Method:
 
     name: str
     label: str
-    position: int
+    position: float
     color: int
     marker: str
     references: tuple[str, ...] = FROM_SCRATCH_METHODS

@@ -1,5 +1,6 @@
 """Compare a study with the 2018 paper: one Markdown table of our values next to the paper's."""
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,14 +9,17 @@ import pandas as pd
 
 from transfer_gain.data import store
 from transfer_gain.evaluation import few_shot_tables, statistics
+from transfer_gain.few_shot import one_shot
 from transfer_gain.methods import records
+from transfer_gain.names import EPOCH_IS_BATCH
 from transfer_gain.reporting import words
 
 PUBLISHED = Path(__file__).parents[2] / "published_2018.yaml"
+ONE_SHOT_KEYS = ["approach", "batch", "epochs"]
 TABLES = ("accuracy", "best_heads", "gains", "one_shot")
 
 HEAD = (
-    "| report's table | dataset | fraction | what | published | ours | difference |\n"
+    "| table of the paper | dataset | fraction | what | published | ours | difference |\n"
     "|---|---|---|---|---|---|---|"
 )
 
@@ -30,7 +34,7 @@ def compare(tables: Mapping[str, pd.DataFrame]) -> str:
 
 
 def _rows(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
-    best = tables["best_heads"].query("protocol == 'report'")
+    best = tables["best_heads"].query("protocol == 'same-images'")
     for _, row in best.dropna(subset="published_learning_rate").iterrows():
         yield _row("3", row, "best head", "validation_accuracy", "published_validation_accuracy")
         yield (
@@ -48,13 +52,26 @@ def _rows(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
         yield from _one_shot_rows(tables["one_shot"])
 
 
-def _one_shot_rows(rows: pd.DataFrame) -> Iterator[str]:
-    """Yield section 4.2.3 of the 2018 paper: other images, the same number of tasks."""
-    ours = {"method": few_shot_tables.SIAMESE, "protocol": "same-images", "classes": "unseen"}
+def comparable_one_shot(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of table `one_shot` that section 4.2.3 has a value for, other images aside.
+
+    They are the Siamese network's on unseen classes, after as many batches as the paper's.
+    """
+    ours = {
+        "method": few_shot_tables.SIAMESE,
+        "epoch_unit": EPOCH_IS_BATCH,
+        "classes": one_shot.UNSEEN,
+    }
     rows = rows[(rows[list(ours)] == list(ours.values())).all(axis=1)]
+    theirs = few_shot_tables.read_published(PUBLISHED)[ONE_SHOT_KEYS]
+    return rows.merge(theirs, on=ONE_SHOT_KEYS)
+
+
+def _one_shot_rows(rows: pd.DataFrame) -> Iterator[str]:
+    """Yield the lines of section 4.2.3: other images, the same number of tasks."""
+    rows = comparable_one_shot(rows)
     for _, theirs in few_shot_tables.read_published(PUBLISHED).iterrows():
-        keys = ["approach", "batch", "epochs"]
-        own = rows[(rows[keys] == theirs[keys]).all(axis=1)]
+        own = rows[(rows[ONE_SHOT_KEYS] == theirs[ONE_SHOT_KEYS]).all(axis=1)]
         if own.empty:
             continue
         mean, low, high = statistics.accuracy_interval(own["accuracy_320"])
@@ -69,11 +86,12 @@ def _one_shot_rows(rows: pd.DataFrame) -> Iterator[str]:
 def _row(table: str, row: pd.Series, what: str, ours: str, published: str, ends: str = "ci") -> str:
     """Return a Markdown row: a published value, and ours with its interval."""
     interval = words.interval(row[f"{ends}_low"], row[f"{ends}_high"], words.accuracy)
-    difference = f"{row[ours] - row[published]:+.3f}".replace("-", words.MINUS)
-    return (
+    line = (
         f"| {table} | {row['dataset']} | {100 * row['fraction']:g} % | {what} | "
-        f"{row[published]:g} | {words.accuracy(row[ours])}{interval} | {difference} |"
+        f"{row[published]:g} | {words.accuracy(row[ours])}{interval} | "
+        f"{row[ours] - row[published]:+.3f} |"
     )
+    return re.sub(r"(?<=[ \[])-(?=\d)", words.MINUS, line)
 
 
 if __name__ == "__main__":

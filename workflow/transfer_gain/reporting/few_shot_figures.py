@@ -43,20 +43,20 @@ def plot_one_shot(rows: pd.DataFrame, published: pd.DataFrame) -> Figure:
     """
     groups = [name for name in (one_shot.UNSEEN, one_shot.SEEN) if name in set(rows["classes"])]
     trained = rows[rows["method"] == SIAMESE]
-    protocols = [name for name in EPOCHS if name in set(trained["epoch_unit"])]
+    units = [name for name in EPOCHS if name in set(trained["epoch_unit"])]
     batches = sorted(trained["batch"].unique())
     with paper_style():
         figure, grid = plt.subplots(
             len(groups),
-            len(protocols),
-            figsize=(4.1 * len(protocols), 3.1 * len(groups) + 0.4),
+            len(units),
+            figsize=(4.1 * len(units), 3.1 * len(groups) + 0.4),
             sharey=True,
             sharex="col",
             squeeze=False,
         )
         for group, line in zip(groups, grid, strict=True):
             of_group = rows[rows["classes"] == group]
-            for epoch_unit, axes in zip(protocols, line, strict=True):
+            for epoch_unit, axes in zip(units, line, strict=True):
                 _draw_controls(axes, of_group)
                 for batch, color in zip(batches, itertools.cycle((0, 3, 5, 6, 8, 9)), strict=False):
                     runs = of_group[
@@ -71,7 +71,7 @@ def plot_one_shot(rows: pd.DataFrame, published: pd.DataFrame) -> Figure:
                 axes.axhline(1 / one_shot.CANDIDATES, **CHANCE, label="chance")
                 axes.set_title(f"{_shown(rows, group)}, epoch_unit {epoch_unit}")
             line[0].set_ylabel("share of one-shot tasks solved")
-        for epoch_unit, axes in zip(protocols, grid[-1], strict=True):
+        for epoch_unit, axes in zip(units, grid[-1], strict=True):
             axes.set_xlabel(EPOCHS[epoch_unit])
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         low, high = axes.get_ylim()
