@@ -145,13 +145,13 @@ def test_how_many_images_score_is_said(html):
 def test_figures_of_one_shot_and_similarity_are_told_from_their_tables():
     place = {"approach": ["first"] * 2 + ["second"], "classes": "unseen", "chance": 1 / 7}
     methods = {"method": ["siamese", "cosine", "siamese"], "batch": [36, 0, 96]}
-    summary = pd.DataFrame({**place, **methods, "protocol": "long", "accuracy": [0.3, 0.25, 0.2]})
+    summary = pd.DataFrame({**place, **methods, "epoch_unit": "long", "accuracy": [0.3, 0.25, 0.2]})
     pairs = [("x", "a", "x", "b", 0.4), ("x", "a", "y", "a", 0.9), ("x", "*", "y", "*", 0.7)]
     pairs += [("x", "a", "x", "a", 0.0)]
     columns = ["dataset_a", "class_a", "dataset_b", "class_b", "feature_distance"]
     tables = {"one_shot_summary": summary, "similarity": pd.DataFrame(pairs, columns=columns)}
     said = alt_text.describe("one_shot", {"approach": "first"}, tables)
-    assert "siamese (36 pairs per batch, protocol long) 0.300; cosine 0.250" in said
+    assert "siamese (36 pairs per batch, epoch_unit long) 0.300; cosine 0.250" in said
     assert "0.200" not in said
     said = alt_text.describe("similarity", {}, tables)
     assert "nearest a of x and b of x (0.400)" in said
