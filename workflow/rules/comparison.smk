@@ -1,5 +1,5 @@
-# The verdict: every method's selected runs side by side, their gains, the report's hypotheses, and
-# what a label is worth.
+# The comparison: the selected runs of every method, their gains, the 2018 paper's hypotheses, and the
+# value of a label.
 
 
 rule gains:

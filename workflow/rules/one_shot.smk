@@ -1,4 +1,4 @@
-# One-shot learning: the report's Siamese network, controls and variants; and how alike classes are.
+# One-shot learning: the 2018 paper's Siamese network, controls and variants; similarity of classes.
 
 ONE_SHOT = study.one_shot
 ONE_SHOT_RUNS = [
@@ -235,7 +235,7 @@ rule tabulate_one_shot:
 
 
 rule plot_one_shot:
-    """One-shot accuracy against epoch, beside controls and the report's figures."""
+    """One-shot accuracy against epoch, with controls and the 2018 paper's values."""
     input:
         one_shot=f"{paths.table('one_shot')}.parquet",
         published=PUBLISHED,

@@ -1,5 +1,5 @@
 # Networks trained from scratch on the images: the baseline, with and without augmentation, and one
-# as weak as the report's.
+# as weak as the 2018 paper's.
 
 
 rule train_from_scratch:

@@ -1,7 +1,7 @@
 # Tables of the report. Each aggregates the files that the config implies, never a glob.
 
 PUBLISHED = local(os.path.relpath(WORKFLOW / "published_2018.yaml"))
-# The report's figures stand beside ours only where images and network are the report's.
+# Values of the 2018 paper are shown next to ours only if images and network are the same.
 SOURCES = {
     name: dataset.source
     for name, dataset in study.datasets.items()

@@ -20,7 +20,7 @@ from transfer_gain.runtime import messages, plan
 LAST_LINES = 15  # of a failed job's log
 # The planned pace is weighted as if it had been observed for this long.
 TRUSTED_SECONDS = 60
-# In Snakemake's words; what is told already is left out.
+# Messages of Snakemake. Those in TOLD repeat what was already shown, so they are left out.
 NOTHING_TO_DO = "Nothing to be done"
 TOLD = ("At least one job did not complete", "Exiting because a job execution failed")
 
