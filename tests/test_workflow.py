@@ -633,5 +633,5 @@ def test_make_shows_the_time_left_and_how_the_log_of_a_failed_job_ends(tmp_path)
     assert re.search(r"\d of \d+ jobs, .* left: make_images clothes is done", done.stderr)
     assert re.search(r"draw_samples clothes [0-9.]+ failed\.", done.stderr)
     assert "the mirror is down" in done.stderr
-    assert "the same command goes on from here" in done.stderr
+    assert "run the same command to resume" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,11 +1,11 @@
-# The contract of all rules: the study that the config describes, its paths and jobs, and what a job may
-# use. What only one rule file needs is in that file.
+# The contract of all rules: the study that the config describes, its paths and jobs, and the resources
+# of jobs. Helpers of a single rule file are in that file.
 import os
 import re
 import sys
 from pathlib import Path
 
-# Of this checkout, also where another workflow uses it as a module, or a link leads here.
+# The folder of this checkout, also if another workflow uses it as a module or through a link.
 WORKFLOW = Path(workflow.current_basedir).resolve().parent
 sys.path.insert(0, str(WORKFLOW))
 
@@ -35,7 +35,7 @@ from transfer_gain.runtime.code_dependencies import PACKAGE
 job_environment.prepare()
 
 try:
-    # Another workflow may have read its config elsewhere, before it changed its folder.
+    # Another workflow may have read its config from another working directory.
     for file in filter(os.path.exists, workflow.configfiles):
         check_duplicate_keys(file)
     study = load(config)
@@ -65,8 +65,8 @@ wildcard_constraints:
 def code_of(script, *modules):
     """Return the digests of a script and of all that it imports, to be a job's parameters.
 
-    Editing any of these files reruns the script's jobs. Snakemake's own trigger compares the
-    script's time, which differs in a new checkout: everything would be made, and downloaded, again.
+    Editing any of these files reruns the script's jobs. Snakemake's own trigger compares the time
+    of the script, which differs in a new checkout: everything would be downloaded and made again.
     """
     return code_dependencies.digests_behind(
         WORKFLOW / "scripts" / f"{script}.py", *modules
@@ -74,14 +74,14 @@ def code_of(script, *modules):
 
 
 def user_folder(dataset):
-    """Return the user's folder that a dataset's images are made from; None if it is no folder."""
+    """Return the user's folder behind a dataset, or None if there is no such folder."""
     return user_files.folder(study.datasets[dataset].options.get("path"))
 
 
 def source_files(dataset):
-    """Return the files that a dataset's images are made from: fetched, the user's archive, or none.
+    """Return the files behind a dataset's images: fetched files, the user's archive, or none.
 
-    A folder is not among them: opening it in a file manager changes its time, and changing a file
+    A folder is never an input. Opening it in a file manager changes its time, and changing a file
     deep inside does not. The digest of its listing is a parameter instead.
     """
     if study.datasets[dataset].source == "fashion-mnist":
@@ -91,7 +91,7 @@ def source_files(dataset):
 
 
 def weights_file(backbone):
-    """Return the file of a backbone's weights; none if they are random."""
+    """Return the file of a backbone's weights; an empty list if they are random."""
     weights = study.backbones[backbone].weights
     architecture = study.backbones[backbone].architecture
     if weights == "none":
@@ -104,16 +104,16 @@ def weights_file(backbone):
 
 
 def cores_for(dataset):
-    """Return the cores for drawing or extracting a dataset's images: one where they are few.
+    """Return the cores for drawing or extracting a dataset's images: one core for a few images.
 
-    A job of all cores waits until no other runs, and its consumers wait with it.
+    A job that uses all cores waits until no other job runs, and dependent jobs wait with it.
     """
     few = study.datasets[dataset].training_per_class or 1000
     return 1 if few < 100 else 8
 
 
 def growing(megabytes):
-    """Return a job's memory: more at each attempt."""
+    """Return a job's memory, which grows with each attempt."""
     return lambda wildcards, attempt: attempt * megabytes
 
 
@@ -127,7 +127,7 @@ def images_seen(rule, wildcards):
 
 
 def minutes(rule):
-    """Return how long a rule's job may take: several times the plan's, more at each attempt."""
+    """Return a job's time limit: several times its planned time, growing with each attempt."""
 
     def limit(wildcards, attempt):
         seconds = plan.seconds([(rule, images_seen(rule, wildcards))])

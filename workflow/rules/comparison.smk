@@ -3,7 +3,7 @@
 
 
 rule gains:
-    """What transfer gains: accuracy, gains, hypotheses and what a label is worth."""
+    """The comparison of methods: accuracy, gains, hypotheses and the value of a label."""
     input:
         [
             paths.table(name) + ending
@@ -13,7 +13,7 @@ rule gains:
 
 
 rule tabulate_selected:
-    """The selected run of every method, a row a replicate."""
+    """The selected run of every method, one row per replicate."""
     input:
         runs=f"{paths.table('runs')}.parquet",
         fractions=f"{paths.table('fractions')}.parquet",
@@ -31,7 +31,7 @@ rule tabulate_selected:
 
 
 rule tabulate_comparison:
-    """Accuracies, gains, hypotheses and what a label is worth."""
+    """Accuracies, gains, hypotheses and the value of a label."""
     input:
         selected=f"{paths.table('selected')}.parquet",
         published=PUBLISHED,

@@ -1,5 +1,5 @@
-# Downloads, images, and which of them are trained on. What is downloaded is verified by digest, so
-# that no change of code calls for another download.
+# Downloads, images, and the samples to train on. Downloads are verified by digest, so a change of code
+# never requires downloading again.
 
 
 def source_module(dataset):
@@ -11,7 +11,7 @@ def source_module(dataset):
 rule fetch_fashion_mnist:
     """Fashion-MNIST's images of clothes, verified."""
     output:
-        # Each with a name, without which Snakemake caches only one.
+        # Named outputs, because Snakemake caches only one unnamed output.
         **{Path(file).name.replace("-", "_"): file for file in paths.fashion_mnist},
     log:
         paths.log("resources/fashion-mnist"),
@@ -51,7 +51,7 @@ rule make_images:
         paths.benchmark(paths.images),
     conda:
         "../../envs/environment.yaml"
-    # Drawn faces take milliseconds each; the others are only read.
+    # Drawing a face takes milliseconds; other images are only read.
     threads:
         lambda wildcards: (
             cores_for(wildcards.dataset)
@@ -66,7 +66,7 @@ rule make_images:
             code_of("make_images", source_module(wildcards.dataset)).values()
         ),
         listing=lambda wildcards: user_files.listing(user_folder(wildcards.dataset)),
-        # What it is used for changes no image.
+        # `transfer` does not affect the images.
         settings=lambda wildcards: {
             key: value
             for key, value in study.datasets[wildcards.dataset].settings().items()
@@ -85,7 +85,7 @@ rule draw_samples:
     log:
         paths.log(paths.samples),
         paths.benchmark(paths.samples),
-    # A class too small for a fraction is told before its dataset is trained on.
+    # Reports a class that is too small for a fraction before any training on its dataset.
     priority: 1
     conda:
         "../../envs/environment.yaml"

@@ -1,14 +1,14 @@
-# Images through a frozen backbone, once.
+# Extract features: each image passes through a frozen backbone once.
 from snakemake.io import IOFile
 
 
-# Parts of a dataset's images that pass side by side: --set-scatter features=4.
+# Number of parts of a dataset that are extracted in parallel: --set-scatter features=4.
 scattergather:
     features=1,
 
 
 def samples_passed(dataset, backbone):
-    """Return the samples that limit what passes through a backbone; none where all images do."""
+    """Return the samples that limit the images of a backbone; none if all images pass."""
     fractions = study.fraction_names(backbone)
     return (
         []
@@ -18,10 +18,10 @@ def samples_passed(dataset, backbone):
 
 
 def shards_of(dataset, backbone):
-    """Return the parts that a dataset's features are gathered from; none where there is one.
+    """Return the parts that a dataset's features are gathered from; none if there is only one.
 
-    Features that exist keep the parts that they were made of, as Snakemake remembers them, so that
-    another number of parts is no reason to make them again.
+    Existing features keep the parts that Snakemake recorded for them, so that changing the number
+    of parts does not extract them again.
     """
     names = {"dataset": dataset, "backbone": backbone}
     features = paths.features.format(**names)
@@ -30,7 +30,7 @@ def shards_of(dataset, backbone):
         if made_of is not None:
             folder = Path(paths.shard.format(**names, scatteritem="")).parent
             parts = [file for file in made_of if Path(file).parent == folder]
-            # Remembered in the order of the alphabet, in which 10 comes before 2.
+            # Snakemake records them in alphabetical order, in which 10 comes before 2.
             return sorted(parts, key=lambda file: int(Path(file).name.split("-of-")[0]))
     shards = gather.features(paths.shard, **names)
     return shards if len(shards) > 1 else []

@@ -1,7 +1,7 @@
 # Figures, each as SVG and PNG.
 
 FIGURES = [
-    # Of all fractions together, which the jobs are not.
+    # One figure for all fractions, although jobs have one fraction each.
     *dict.fromkeys(fill("learning_rates_{dataset}_{backbone}", SELECTIONS)),
     *dict.fromkeys(fill("grid_{dataset}_{backbone}", SELECTIONS)),
     *dict.fromkeys(fill("long_runs_{dataset}_{backbone}", jobs.long_runs(study))),

@@ -1,5 +1,5 @@
-# Heads on the features: the grid, the selection by protocol, and the selected ones once more; beside
-# them the linear probe.
+# Heads on the features: the grid, the selection under each protocol, and refits of the selected heads;
+# also the linear probe.
 
 HEAD_SETTINGS = {
     key: getattr(study.heads, key) for key in ("batch_size", "min_updates", "l2")
@@ -7,7 +7,7 @@ HEAD_SETTINGS = {
 
 
 def head_memory(wildcards, attempt):
-    """Return the megabytes that training on the features of a fraction takes."""
+    """Return the memory in MB for training on a fraction's features."""
     return attempt * (1500 + int(2500 * float(wildcards.fraction)))
 
 
@@ -93,7 +93,7 @@ rule train_selected_head:
         "../scripts/train_head.py"
 
 
-# Trained on augmented copies as well, and without them for as many updates.
+# Refits with augmented copies, and refits without them for the same number of updates.
 rule refit_head:
     input:
         features=paths.features,

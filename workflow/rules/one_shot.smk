@@ -5,7 +5,7 @@ ONE_SHOT_RUNS = [
     *fill(paths.siamese, ONE_SHOT.trainings()),
     *fill(paths.one_shot_method, ONE_SHOT.methods),
 ]
-# The network that classes are compared by, and whose tasks are shown.
+# The network that compares classes and whose tasks are shown.
 SHOWN = {
     "approach": FIRST,
     "batch": str(ONE_SHOT.batch_size),
@@ -19,7 +19,7 @@ def one_shot_features(dataset):
 
 
 def one_shot_names(wildcards):
-    """Return what the rows of an approach are called."""
+    """Return the columns that name the rows of an approach."""
     return {
         **wildcards,
         "trained_on": ONE_SHOT.approaches[wildcards.approach],
@@ -28,7 +28,7 @@ def one_shot_names(wildcards):
     }
 
 
-# What an approach trains and is tested on.
+# The features that an approach trains on and is tested on.
 ONE_SHOT_IMAGES = {
     "trained_on": lambda wildcards: one_shot_features(
         ONE_SHOT.approaches[wildcards.approach]
@@ -53,7 +53,7 @@ rule one_shot:
         [
             paths.figure(name) + ending
             for name in ONE_SHOT_FIGURES
-            if name != "distance_and_gain"  # which needs the gains of the whole study
+            if name != "distance_and_gain"  # needs the gains of the whole study
             for ending in (".svg", ".png")
         ],
 
@@ -74,7 +74,7 @@ rule train_siamese:
         "../../envs/environment.yaml"
     resources:
         gpu=0,
-        # Kernel, gradient and Adam's means of each replicate.
+        # Kernel, gradient and Adam's moments of each replicate.
         mem_mb=growing(1500 + 250 * ONE_SHOT.replicates),
         runtime=minutes("train_siamese"),
     params:
@@ -150,7 +150,7 @@ rule train_embedding:
 
 
 rule show_tasks:
-    """The pictures of example one-shot tasks."""
+    """The images of example one-shot tasks."""
     input:
         network=f"{paths.siamese}/network.npz".format(**SHOWN),
         features=one_shot_features(ONE_SHOT.target),
@@ -172,7 +172,7 @@ rule show_tasks:
 
 
 rule compare_classes:
-    """How alike all pairs of classes are: a row a pair."""
+    """The Siamese network's similarity of all pairs of classes, one row per pair."""
     input:
         network=f"{paths.siamese}/network.npz".format(**SHOWN),
         features=[one_shot_features(dataset) for dataset in study.datasets],
@@ -193,7 +193,7 @@ rule compare_classes:
 
 
 rule tabulate_similarity:
-    """How alike all classes are."""
+    """The similarity of all classes."""
     input:
         p_same=paths.p_same,
         features=[one_shot_features(dataset) for dataset in study.datasets],
@@ -269,7 +269,7 @@ rule plot_one_shot_methods:
 
 
 rule plot_tasks:
-    """Example one-shot tasks and what the Siamese network says."""
+    """Example one-shot tasks and the Siamese network's predictions."""
     input:
         tasks=paths.tasks,
         images=paths.images.format(dataset=ONE_SHOT.target),
@@ -288,7 +288,7 @@ rule plot_tasks:
 
 
 rule plot_similarity:
-    """How alike classes are, as a heat map."""
+    """The similarity of classes as a heat map."""
     input:
         similarity=f"{paths.table('similarity')}.parquet",
     output:
@@ -305,7 +305,7 @@ rule plot_similarity:
 
 
 rule plot_class_map:
-    """All classes in the plane."""
+    """A map of all classes."""
     input:
         similarity=f"{paths.table('similarity')}.parquet",
     output:
@@ -323,7 +323,7 @@ rule plot_class_map:
 
 
 rule plot_distance_and_gain:
-    """The distance between datasets against what transfer gains."""
+    """The gain from transfer against the distance between datasets."""
     input:
         similarity=f"{paths.table('similarity')}.parquet",
         gains=f"{paths.table('gains')}.parquet",

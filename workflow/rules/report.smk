@@ -1,9 +1,9 @@
-# The report, one HTML file, from the tables and figures; its answer as text; and how all was made.
+# The report as one HTML file, its answer as text, and the provenance of the results.
 
 # Rows of all runs are linked, not embedded.
 RAW = ["runs", "history", "selected"]
 REPORTED = [name for name in TABLES if name not in RAW]
-# What the study begins with: the images of each dataset and the weights of each backbone.
+# Inputs of the study: the images of each dataset and the weights of each backbone.
 INPUTS = sorted(
     {file for dataset in study.datasets for file in source_files(dataset)}
     | {file for backbone in study.backbones if (file := weights_file(backbone))}
@@ -11,12 +11,12 @@ INPUTS = sorted(
 
 
 def caption_file(kind):
-    """Return the file that says what a kind of figure shows."""
+    """Return the caption file of a kind of figure."""
     return WORKFLOW / "report" / f"{kind}.rst"
 
 
 def origin_of(path):
-    """Return how a file was made, as the report tells it: kind, rule, script and wildcards."""
+    """Return the origin of a file for the report: kind, rule, script and wildcards."""
     maker = next(each for each in workflow.rules if each.is_producer(path))
     wildcards = dict(maker.get_wildcards(path))
     name, kind = Path(path).stem, Path(path).stem
@@ -34,7 +34,7 @@ def origin_of(path):
 
 
 rule report:
-    """The report, one HTML file, the answer as text, and the RO-Crate that says how all was made."""
+    """The report as one HTML file, the answer as text, and the RO-Crate with the provenance."""
     input:
         paths.report,
         paths.answer,
@@ -43,7 +43,7 @@ rule report:
 
 
 rule digest_inputs:
-    """The digests of the images and weights that the study begins with."""
+    """The digests of the study's input images and weights."""
     input:
         files=INPUTS,
     output:
@@ -67,7 +67,7 @@ rule digest_inputs:
 
 
 rule report_html:
-    """The report's one HTML file, and the answer as text."""
+    """The report as one HTML file, and the answer as text."""
     input:
         tables=[f"{paths.table(name)}.parquet" for name in REPORTED],
         runs=f"{paths.table('runs')}.parquet",
@@ -110,7 +110,7 @@ rule report_html:
         "../scripts/write_report.py"
 
 
-# Nothing depends on it: it says when the run was, so that it is never the same twice.
+# Nothing depends on this rule: its output contains the time of the run, so it always differs.
 rule describe_run:
     """The RO-Crate: code, config, packages, machine, and the digest of every file."""
     input:

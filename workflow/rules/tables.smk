@@ -1,4 +1,4 @@
-# Tables of the report: each aggregates rows of the files that the config lists, never a glob.
+# Tables of the report. Each aggregates the files that the config implies, never a glob.
 
 PUBLISHED = local(os.path.relpath(WORKFLOW / "published_2018.yaml"))
 # The report's figures stand beside ours only where images and network are the report's.
@@ -52,7 +52,7 @@ rule tabulate_fractions:
 
 
 rule tabulate_skipped:
-    """Files of an own folder that were left out, and why."""
+    """Files of a user's folder that were skipped, and why."""
     input:
         images=expand(paths.images, dataset=study.datasets),
     output:
