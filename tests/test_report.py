@@ -151,7 +151,7 @@ def test_figures_of_one_shot_and_similarity_are_told_from_their_tables():
     columns = ["dataset_a", "class_a", "dataset_b", "class_b", "feature_distance"]
     tables = {"one_shot_summary": summary, "similarity": pd.DataFrame(pairs, columns=columns)}
     said = alt_text.describe("one_shot", {"approach": "first"}, tables)
-    assert "siamese (36 pairs per batch, epoch_unit long) 0.300; cosine 0.250" in said
+    assert "siamese (36 pairs per batch, epoch: one pass) 0.300; cosine 0.250" in said
     assert "0.200" not in said
     said = alt_text.describe("similarity", {}, tables)
     assert "nearest a of x and b of x (0.400)" in said

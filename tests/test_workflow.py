@@ -262,9 +262,9 @@ def test_one_shot_learning_leaves_out_what_it_does_not_need(made):
     assert not {"train_head", "train_from_scratch", "tabulate_comparison"} & rules
     trainings = {job for job in jobs if job.startswith("train_siamese")}
     assert trainings == {
-        f"train_siamese {approach} {batch} {protocol}"
+        f"train_siamese {approach} {batch} {epoch_unit}"
         for approach, batch in (("first", 36), ("second", 96), ("second", 198))
-        for protocol in ("same-images", "long")
+        for epoch_unit in ("batch", "pass")
     }
 
 
@@ -280,7 +280,7 @@ def test_nothing_is_left_out_of_a_first_run(made):
 
 
 ALL_ROWS = ROWS | {job.replace("clothes", "shoes") for job in VERDICT_FIGURES}
-NETWORKS = {f"train_siamese first 20 {protocol}" for protocol in ("same-images", "long")}
+NETWORKS = {f"train_siamese first 20 {epoch_unit}" for epoch_unit in ("batch", "pass")}
 SIMILARITY = {"tabulate_similarity", "plot_similarity", "plot_class_map"}
 COSTS = {
     f"plot_cost {dataset} {protocol}"
@@ -335,7 +335,7 @@ def test_the_number_of_shards_is_no_reason_to_extract_anew(made, tmp_path):
         # The features are the same; what they cost is now another sum.
         assert planned(checkout, *shards(count), study=STUDY) == REPORT | {
             "tabulate_cost",
-            "plot_cost clothes report",
+            "plot_cost clothes same-images",
             "plot_cost clothes held-out",
         }
 
@@ -395,6 +395,10 @@ def test_editing_how_figures_are_drawn_redraws_them_and_trains_nothing(made, tmp
     figures |= {"plot_samples clothes", "plot_augmented clothes", "plot_accuracy"} | REPORT
     edited = edit(made, tmp_path, "transfer_gain/reporting/figures.py")
     assert planned(edited, study=STUDY) == figures
+    said = snakemake(edited, "--dry-run", study=STUDY).stdout
+    assert "Params have changed since last execution" in said
+    assert "transfer_gain/reporting/figures.py" in said
+    assert "transfer_gain/data/store.py" not in said  # which all use, and which is as it was
 
 
 def test_editing_what_tables_alone_use_trains_nothing(made, tmp_path):

@@ -63,7 +63,7 @@ wildcard_constraints:
 
 
 def code_of(script, *modules):
-    """Return, as parameters, the digests of a script and of everything that it imports.
+    """Return the digests of a script and of all that it imports, to be a job's parameters.
 
     Editing any of these files reruns the script's jobs. Snakemake's own trigger compares the time
     of the script, which differs in a new checkout: everything would be downloaded and made again.

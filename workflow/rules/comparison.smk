@@ -25,7 +25,7 @@ rule tabulate_selected:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("tabulate_selected"),
+        **code_of("tabulate_selected"),
     script:
         "../scripts/tabulate_selected.py"
 
@@ -45,7 +45,7 @@ rule tabulate_comparison:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("tabulate_comparison"),
+        **code_of("tabulate_comparison"),
         seed=study.seed,
         controls=study.controls(),
         contrast=study.contrast,

@@ -62,7 +62,9 @@ rule make_images:
         mem_mb=growing(2000),
         runtime=minutes("make_images"),
     params:
-        code=lambda wildcards: code_of("make_images", source_module(wildcards.dataset)),
+        code=lambda wildcards: list(
+            code_of("make_images", source_module(wildcards.dataset)).values()
+        ),
         listing=lambda wildcards: user_files.listing(user_folder(wildcards.dataset)),
         # `transfer` does not affect the images.
         settings=lambda wildcards: {
@@ -88,7 +90,7 @@ rule draw_samples:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("draw_samples"),
+        **code_of("draw_samples"),
         fraction=lambda wildcards: float(wildcards.fraction),
         replicates=lambda wildcards: study.replicates(wildcards.fraction),
         seed=study.seed,
@@ -107,7 +109,7 @@ rule assign_validation_roles:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("assign_validation_roles"),
+        **code_of("assign_validation_roles"),
         seed=study.seed,
     script:
         "../scripts/assign_validation_roles.py"

@@ -55,7 +55,7 @@ rule extract_features:
         mem_mb=growing(4000),
         runtime=minutes("extract_features"),
     params:
-        *code_of("extract_features"),
+        **code_of("extract_features"),
         backbone=lambda wildcards: study.backbones[wildcards.backbone].cut,
         precision=study.precision,
         seed=study.seed,
@@ -98,7 +98,7 @@ rule extract_copies:
         mem_mb=growing(4000),
         runtime=minutes("extract_copies"),
     params:
-        *code_of("extract_features"),
+        **code_of("extract_features"),
         backbone=lambda wildcards: study.backbones[wildcards.backbone].cut,
         precision=study.precision,
         seed=study.seed,

@@ -59,7 +59,7 @@ rule plot_learning_rates:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_learning_rates"),
+        **code_of("plot_learning_rates"),
         fractions=lambda wildcards: [
             float(fraction) for fraction in study.fraction_names(wildcards.backbone)
         ],
@@ -84,7 +84,7 @@ rule plot_grid:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_grid"),
+        **code_of("plot_grid"),
     script:
         "../scripts/plot_grid.py"
 
@@ -105,7 +105,7 @@ rule plot_long_runs:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_long_runs"),
+        **code_of("plot_long_runs"),
     script:
         "../scripts/plot_long_runs.py"
 
@@ -121,7 +121,7 @@ rule plot_samples:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_samples"),
+        **code_of("plot_samples"),
         per_class=10,
     script:
         "../scripts/plot_samples.py"
@@ -140,7 +140,7 @@ rule plot_accuracy:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_accuracy"),
+        **code_of("plot_accuracy"),
     script:
         "../scripts/plot_accuracy.py"
 
@@ -157,7 +157,7 @@ rule plot_learning_curves:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_learning_curves"),
+        **code_of("plot_learning_curves"),
     script:
         "../scripts/plot_learning_curves.py"
 
@@ -173,7 +173,7 @@ rule plot_gains:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_gains"),
+        **code_of("plot_gains"),
     script:
         "../scripts/plot_gains.py"
 
@@ -189,7 +189,7 @@ rule plot_label_value:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_label_value"),
+        **code_of("plot_label_value"),
     script:
         "../scripts/plot_label_value.py"
 
@@ -207,7 +207,7 @@ rule plot_cost:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_cost"),
+        **code_of("plot_cost"),
     script:
         "../scripts/plot_cost.py"
 
@@ -223,6 +223,6 @@ rule plot_augmented:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_augmented"),
+        **code_of("plot_augmented"),
     script:
         "../scripts/plot_augmented.py"

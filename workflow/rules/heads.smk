@@ -29,7 +29,7 @@ rule train_head:
         mem_mb=head_memory,
         runtime=minutes("train_head"),
     params:
-        *code_of("train_head"),
+        **code_of("train_head"),
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS
         | {
@@ -56,7 +56,7 @@ rule select_heads:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("select_heads"),
+        **code_of("select_heads"),
     script:
         "../scripts/select_heads.py"
 
@@ -80,7 +80,7 @@ rule train_selected_head:
         mem_mb=head_memory,
         runtime=minutes("train_selected_head"),
     params:
-        *code_of("train_head"),
+        **code_of("train_head"),
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS
         | {
@@ -118,7 +118,7 @@ rule refit_head:
         mem_mb=head_memory,
         runtime=minutes("refit_head"),
     params:
-        *code_of("train_head"),
+        **code_of("train_head"),
         seed=study.seed,
         settings=HEAD_SETTINGS | {"epochs": study.heads.epochs},
         updates_of_copies=lambda wildcards: (
@@ -154,7 +154,7 @@ rule fine_tune:
         mem_mb=growing(6000),
         runtime=minutes("fine_tune"),
     params:
-        *code_of("fine_tune"),
+        **code_of("fine_tune"),
         seed=study.seed,
         backbone=lambda wildcards: study.backbones[wildcards.backbone].cut,
         settings=HEAD_SETTINGS | {"epochs": study.heads.epochs},
@@ -185,7 +185,7 @@ rule fit_probes:
         mem_mb=head_memory,
         runtime=minutes("fit_probes"),
     params:
-        *code_of("fit_probes"),
+        **code_of("fit_probes"),
         seed=study.seed,
         penalties=study.linear_probe.l2,
     script:

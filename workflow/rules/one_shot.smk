@@ -78,7 +78,7 @@ rule train_siamese:
         mem_mb=growing(1500 + 250 * ONE_SHOT.replicates),
         runtime=minutes("train_siamese"),
     params:
-        *code_of("train_siamese"),
+        **code_of("train_siamese"),
         seed=study.seed,
         names=one_shot_names,
         draws=lambda wildcards: ONE_SHOT.draws(wildcards.approach),
@@ -109,7 +109,7 @@ rule evaluate_distances:
         mem_mb=growing(2000),
         runtime=minutes("evaluate_distances"),
     params:
-        *code_of("evaluate_distances"),
+        **code_of("evaluate_distances"),
         seed=study.seed,
         names=one_shot_names,
         draws=lambda wildcards: ONE_SHOT.draws(wildcards.approach),
@@ -135,7 +135,7 @@ rule train_embedding:
         mem_mb=growing(3000),
         runtime=minutes("train_embedding"),
     params:
-        *code_of("train_embedding"),
+        **code_of("train_embedding"),
         seed=study.seed,
         names=one_shot_names,
         draws=lambda wildcards: ONE_SHOT.draws(wildcards.approach),
@@ -162,7 +162,7 @@ rule show_tasks:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("show_tasks"),
+        **code_of("show_tasks"),
         seed=study.seed,
         target=ONE_SHOT.target,
         draws=ONE_SHOT.draws(FIRST) | {"replicates": 1},
@@ -184,7 +184,7 @@ rule compare_classes:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("compare_classes"),
+        **code_of("compare_classes"),
         seed=study.seed,
         datasets=list(study.datasets),
         per_class=ONE_SHOT.compared_per_class,
@@ -205,7 +205,7 @@ rule tabulate_similarity:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("tabulate_similarity"),
+        **code_of("tabulate_similarity"),
         seed=study.seed,
         datasets=list(study.datasets),
         per_class=ONE_SHOT.compared_per_class,
@@ -229,7 +229,7 @@ rule tabulate_one_shot:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("tabulate_one_shot"),
+        **code_of("tabulate_one_shot"),
     script:
         "../scripts/tabulate_one_shot.py"
 
@@ -247,7 +247,7 @@ rule plot_one_shot:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_one_shot"),
+        **code_of("plot_one_shot"),
     script:
         "../scripts/plot_one_shot.py"
 
@@ -263,7 +263,7 @@ rule plot_one_shot_methods:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_one_shot_methods"),
+        **code_of("plot_one_shot_methods"),
     script:
         "../scripts/plot_one_shot_methods.py"
 
@@ -281,7 +281,7 @@ rule plot_tasks:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_tasks"),
+        **code_of("plot_tasks"),
         target=ONE_SHOT.target,
     script:
         "../scripts/plot_tasks.py"
@@ -299,7 +299,7 @@ rule plot_similarity:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_similarity"),
+        **code_of("plot_similarity"),
     script:
         "../scripts/plot_similarity.py"
 
@@ -316,7 +316,7 @@ rule plot_class_map:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_class_map"),
+        **code_of("plot_class_map"),
         seed=study.seed,
     script:
         "../scripts/plot_class_map.py"
@@ -335,7 +335,7 @@ rule plot_distance_and_gain:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_distance_and_gain"),
+        **code_of("plot_distance_and_gain"),
         backbone=ONE_SHOT.backbone,
     script:
         "../scripts/plot_distance_and_gain.py"

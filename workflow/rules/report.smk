@@ -55,8 +55,8 @@ rule digest_inputs:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("digest_inputs"),
-        # Folders are not input files (see source_files): their listing reveals changes.
+        **code_of("digest_inputs"),
+        # Folders are no input files (see source_files): their listing tells of a change.
         folders={
             folder: user_files.listing(folder)
             for name in study.datasets
@@ -91,7 +91,7 @@ rule report_html:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("write_report"),
+        **code_of("write_report"),
         datasets=list(study.datasets),
         tables=lambda wildcards: [
             origin_of(f"{paths.table(name)}.csv") for name in REPORTED
@@ -129,7 +129,7 @@ rule describe_run:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("describe_run"),
+        **code_of("describe_run"),
         config=complete(config),
         datasets=list(study.datasets),
     script:

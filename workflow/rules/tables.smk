@@ -43,7 +43,7 @@ rule tabulate_fractions:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("tabulate_fractions"),
+        **code_of("tabulate_fractions"),
         datasets=list(study.datasets),
         samples=[(dataset, fraction) for dataset in TRANSFER for fraction in FRACTIONS],
         sources=SOURCES,
@@ -63,7 +63,7 @@ rule tabulate_skipped:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("tabulate_skipped"),
+        **code_of("tabulate_skipped"),
         datasets=list(study.datasets),
     script:
         "../scripts/tabulate_skipped.py"
@@ -82,7 +82,7 @@ rule gather_rows:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("gather_rows"),
+        **code_of("gather_rows"),
     script:
         "../scripts/gather_rows.py"
 
@@ -101,7 +101,7 @@ rule tabulate_best_heads:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("tabulate_best_heads"),
+        **code_of("tabulate_best_heads"),
         sources=SOURCES,
         published_backbones=PUBLISHED_BACKBONES,
         names=[names | {"fraction": float(names["fraction"])} for names in SELECTIONS],
@@ -124,7 +124,7 @@ rule tabulate_cost:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("tabulate_cost"),
+        **code_of("tabulate_cost"),
         jobs=lambda wildcards: [
             row for row, _ in job_lists.benchmarks(study, shards_of)
         ],

@@ -4,6 +4,7 @@ import ast
 import functools
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,16 +20,19 @@ def make_importable() -> None:
 
 
 @functools.cache
-def digests_behind(*entries: Path) -> list[str]:
-    """Return "path digest" for every file of `files_behind`, sorted by path.
+def digests_behind(*entries: Path) -> dict[str, str]:
+    """Return "path digest" for every file behind some entries (see `files_behind`), each by a name.
 
-    As parameters of a job, these lines identify the code behind its outputs. Snakemake reruns the
-    job when a line changes and shows the difference as the reason. Paths are relative to the folder
-    of the package, so moving a checkout changes nothing.
+    As parameters of a job they say which code made its files: Snakemake reruns the job when a file
+    changes, and shows the lines that differ as its reason. Paths are relative to the folder of the
+    package, so that moving a checkout changes nothing. The names are there because Snakemake's
+    cache between workflows takes no parameter without one.
     """
-    return [
-        f"{file.relative_to(PACKAGE.parent)} {_digest(file)}" for file in files_behind(*entries)
-    ]
+    paths = {file: file.relative_to(PACKAGE.parent) for file in files_behind(*entries)}
+    return {
+        "code_" + re.sub(r"\W", "_", str(path)): f"{path} {_digest(file)}"
+        for file, path in paths.items()
+    }
 
 
 @functools.cache
