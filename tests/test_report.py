@@ -145,7 +145,7 @@ def test_how_many_images_score_is_said(html):
 def test_figures_of_one_shot_and_similarity_are_told_from_their_tables():
     place = {"approach": ["first"] * 2 + ["second"], "classes": "unseen", "chance": 1 / 7}
     methods = {"method": ["siamese", "cosine", "siamese"], "batch": [36, 0, 96]}
-    summary = pd.DataFrame({**place, **methods, "epoch_unit": "long", "accuracy": [0.3, 0.25, 0.2]})
+    summary = pd.DataFrame({**place, **methods, "epoch_unit": "pass", "accuracy": [0.3, 0.25, 0.2]})
     pairs = [("x", "a", "x", "b", 0.4), ("x", "a", "y", "a", 0.9), ("x", "*", "y", "*", 0.7)]
     pairs += [("x", "a", "x", "a", 0.0)]
     columns = ["dataset_a", "class_a", "dataset_b", "class_b", "feature_distance"]

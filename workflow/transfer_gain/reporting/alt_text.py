@@ -101,7 +101,7 @@ def _one_shot(rows: pd.DataFrame) -> str:
 def _training(row: pd.Series) -> str:
     if not row["batch"]:
         return row["method"]
-    return f"{row['method']} ({row['batch']} pairs per batch, epoch_unit {row['epoch_unit']})"
+    return f"{row['method']} ({row['batch']} pairs per batch, epoch: one {row['epoch_unit']})"
 
 
 def _similarity(rows: pd.DataFrame) -> str:
