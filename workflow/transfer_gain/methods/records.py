@@ -44,7 +44,7 @@ class Method:
         marker: of matplotlib.
         references: methods that its gain is measured against, in the order of the table.
         jobs: the wildcards of its training jobs; empty where the config switches it off.
-        folder: where one job writes, with wildcards.
+        folder: where one job writes, with wildcards; empty for a method without jobs of its own.
         writes: which kinds of rows a job writes: "runs", and "history" where it has epochs.
         rule: the rule that trains it.
         cost: seconds of a job, and microseconds per image that it sees (for the plan).
@@ -61,7 +61,7 @@ class Method:
     marker: str
     references: tuple[str, ...] = FROM_SCRATCH_METHODS
     jobs: "Callable[[Study], list[jobs.Job]]" = lambda study: []
-    folder: "Callable[[Paths], str] | None" = None
+    folder: "Callable[[Paths], str]" = lambda paths: ""
     writes: tuple[str, ...] = ("runs", "history")
     rule: str = ""
     cost: tuple[float, float] = (1, 0)

@@ -86,7 +86,7 @@ def train(
     network: Mapping[str, Any],
     learning_rate: float,
     l2: float,
-    ranges: Mapping[str, float] | None = None,
+    ranges: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Trained:
     """Train one network on every replicate's sample of images.
@@ -137,7 +137,7 @@ def train_files(
     names: Mapping[str, str],
     study_seed: int,
     settings: Mapping[str, Any],
-    ranges: Mapping[str, float] | None,
+    ranges: Mapping[str, Any] | None,
 ) -> None:
     """Train one network from and to files.
 

@@ -27,7 +27,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from transfer_gain import processes
 
@@ -143,7 +143,8 @@ def _serve(listener: socket.socket) -> str | None:
     jobs: dict[socket.socket, int] = {}  # the number of each one's fork, 0 before it has one
     forks: dict[int, socket.socket] = {}  # the job of each, by a descriptor that tells of its end
     while True:
-        ready, _, _ = select.select([sys.stdin, listener, *jobs, *forks], [], [])
+        awaited: list[Any] = [sys.stdin, listener, *jobs, *forks]
+        ready, _, _ = select.select(awaited, [], [])
         if sys.stdin in ready:
             for job in jobs:
                 _answer(job, 128 + signal.SIGTERM)

@@ -68,7 +68,7 @@ def images_seen(
         found: files in the user's folder; 0 where there is none, or it is an archive.
         shards: parts that the job only gathers.
     """
-    dataset = study.datasets.get(wildcards.get("dataset"))
+    dataset = study.datasets.get(wildcards.get("dataset", ""))
     if dataset is None or rule not in COSTS:
         return 0
     # How many an archive holds is known only once it is read. A quarter is for validation.

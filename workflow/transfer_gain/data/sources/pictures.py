@@ -12,8 +12,8 @@ from transfer_gain.printable import printable
 
 # Pillow reads many more. Some hand a stranger's bytes on to another program (EPS and WMF) or to
 # another decoder without this list (IPTC). These do not: people photograph, scan and draw in them.
-_ALLOWED = ("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM")
-_ALLOWED += ("TGA", "TIFF", "WEBP")
+_ALLOWED: tuple[str, ...] = ("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO", "PCX")
+_ALLOWED += ("PNG", "PPM", "TGA", "TIFF", "WEBP")
 
 Image.init()  # fills Image.OPEN
 FORMATS = [name for name in _ALLOWED if name in Image.OPEN]  # MPO is opened as JPEG
