@@ -169,11 +169,11 @@ def test_few_datasets_are_said_to_be_too_few(datasets, said):
         [
             {
                 **{"dataset": dataset, "method": "transfer", "reference": "baseline"},
-                **{"epoch_unit": epoch_unit, "fraction": fraction, "absolute_gain": 0.1},
+                **{"protocol": protocol, "fraction": fraction, "absolute_gain": 0.1},
                 **{"absolute_low": 0.05, "absolute_high": 0.15},
             }
             for dataset in datasets
-            for epoch_unit in ("batch", "held-out")
+            for protocol in ("same-images", "held-out")
             for fraction in (1, 0.1)
         ]
     )
@@ -192,9 +192,7 @@ def test_enough_datasets_have_a_rank_correlation():
     columns = ["dataset_a", "class_a", "dataset_b", "class_b", "feature_distance"]
     distances = pd.DataFrame(rows, columns=columns)
     gains = pd.DataFrame({"dataset": names, "absolute_gain": [0.1, 0.2, 0.3, 0.4, 0.5]})
-    gains = gains.assign(
-        method="transfer", reference="baseline", epoch_unit="held-out", fraction=0.1
-    )
+    gains = gains.assign(method="transfer", reference="baseline", protocol="held-out", fraction=0.1)
     gains = gains.assign(absolute_low=gains["absolute_gain"], absolute_high=gains["absolute_gain"])
     figure = few_shot_figures.plot_distance_and_gain(distances, gains)
     text = "".join(text.get_text() for text in figure.texts)

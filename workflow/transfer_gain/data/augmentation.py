@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -92,7 +93,7 @@ def write_example(
     images: Path | str,
     output: Path | str,
     *,
-    ranges: Mapping[str, float],
+    ranges: Mapping[str, Any],
     times: int,
     study_seed: int,
     dataset: str,

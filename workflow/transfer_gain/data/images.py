@@ -21,6 +21,7 @@ from transfer_gain.seeds import generator
 BATCH = 512
 
 log = logging.getLogger(__name__)
+_source: Source  # of this process, see `_keep`
 
 
 def write_images(

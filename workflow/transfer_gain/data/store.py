@@ -260,7 +260,7 @@ def read_rows(paths: Path | str | Iterable[Path | str]) -> pd.DataFrame:
         StoreError: a file is corrupt, or its columns differ from the first file's.
     """
     paths = [paths] if isinstance(paths, Path | str) else list(paths)
-    tables = []
+    tables: list[pa.Table] = []
     for path in paths:
         with _opened(path) as file:
             table = file.read()

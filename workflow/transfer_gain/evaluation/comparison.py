@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from transfer_gain import seeds
 from transfer_gain.evaluation import statistics, tables
@@ -400,7 +401,7 @@ def _tests(gains: dict[float, np.ndarray], small: float, large: float) -> Iterat
         large: see `hypotheses`.
     """
 
-    def row(hypothesis: str, statistic: str, tested: dict, weights: Sequence[float], sign: int):
+    def row(hypothesis: str, statistic: str, tested: dict, weights: ArrayLike, sign: int):
         estimate, low, high, p_less, p_greater = statistics.contrast(list(tested.values()), weights)
         return {
             "hypothesis": hypothesis,

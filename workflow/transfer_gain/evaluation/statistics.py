@@ -14,7 +14,7 @@ RELEVANT = 0.02
 SIGNIFICANT = 0.05
 
 
-def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
+def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
     """Return a mean and the ends of its Student's t interval over replicates.
 
     A single value, or equal values, give no interval: the ends are NaN instead of a width of zero.
@@ -53,9 +53,7 @@ class Contrast(NamedTuple):
     p_greater: float  # alternative: the sum is above zero
 
 
-def contrast(
-    groups: Sequence[ArrayLike], weights: Sequence[float], level: float = 0.95
-) -> Contrast:
+def contrast(groups: Sequence[ArrayLike], weights: ArrayLike, level: float = 0.95) -> Contrast:
     """Estimate a weighted sum of the means of groups that may differ in variance and in size.
 
     The variance is the sum of the groups' variances, with Satterthwaite's degrees of freedom
@@ -69,12 +67,12 @@ def contrast(
         weights: one per group, not zero.
         level: coverage, in (0, 1).
     """
-    groups = [np.asarray(group, float) for group in groups]
-    estimate = float(np.dot(weights, [group.mean() for group in groups]))
-    if not all(is_spread(group) for group in groups):
+    arrays = [np.asarray(group, float) for group in groups]
+    estimate = float(np.dot(weights, [group.mean() for group in arrays]))
+    if not all(is_spread(group) for group in arrays):
         return Contrast(estimate, *[np.nan] * 4)
-    counts = np.array([len(group) for group in groups])
-    variances = np.square(weights) * [group.var(ddof=1) for group in groups] / counts
+    counts = np.array([len(group) for group in arrays])
+    variances = np.square(weights) * [group.var(ddof=1) for group in arrays] / counts
     freedom = variances.sum() ** 2 / (variances**2 / (counts - 1)).sum()
     error = np.sqrt(variances.sum())
     half = stats.t.ppf((1 + level) / 2, freedom) * error
@@ -145,7 +143,7 @@ def paired_gain(method: ArrayLike, reference: ArrayLike, level: float = 0.95) ->
     return Gain(relative, low, high, absolute.estimate, absolute.low, absolute.high, p_value)
 
 
-def slope_weights(positions: Sequence[float]) -> np.ndarray:
+def slope_weights(positions: ArrayLike) -> np.ndarray:
     """Return weights such that the weighted sum of group means is the least-squares slope.
 
     Every position counts once, regardless of its number of replicates, so the estimand does not
@@ -157,7 +155,8 @@ def slope_weights(positions: Sequence[float]) -> np.ndarray:
     Args:
         positions: two or more different numbers.
     """
-    centred = np.asarray(positions, float) - np.mean(positions)
+    positions = np.asarray(positions, float)
+    centred = positions - positions.mean()
     return centred / (centred**2).sum()
 
 
@@ -243,7 +242,7 @@ def monotone(curves: ArrayLike) -> np.ndarray:
 
 
 def labels_for(
-    accuracy: ArrayLike, labels: Sequence[int], curve: ArrayLike
+    accuracy: ArrayLike, labels: ArrayLike, curve: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return bounds on the number of labels that a learning curve needs for an accuracy.
 

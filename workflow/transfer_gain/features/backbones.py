@@ -5,9 +5,10 @@ import re
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -183,7 +184,8 @@ def in_memory(compute: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarr
     return features
 
 
-class Copies(NamedTuple):
+@dataclass(frozen=True)
+class Copies:
     """How images are augmented before they pass through a network.
 
     Attributes:
@@ -193,7 +195,7 @@ class Copies(NamedTuple):
     """
 
     count: int
-    ranges: Mapping[str, float]
+    ranges: Mapping[str, Any]
     dataset: str
 
 
@@ -324,7 +326,7 @@ def _batches(
 def _ordered(function: Callable, items: Iterable, threads: int) -> Iterator:
     """Map a function over items in threads, in order, with few items in flight."""
     with ThreadPoolExecutor(threads) as pool:
-        pending = deque()
+        pending: deque[Future] = deque()
         for item in items:
             pending.append(pool.submit(function, item))
             if len(pending) > 2 * threads:

@@ -160,11 +160,12 @@ def train(
 
     for _ in loop.fit(parameters, loss, [np.stack(batches, axis=1)], learning_rate, [updates]):
         pass
-    rows, few_shot = [], []
+    rows: list[dict[str, object]] = []
+    few_shot: list[dict[str, object]] = []
     for replicate, (pool, evaluation) in enumerate(zip(data.pools, data.evaluations, strict=True)):
         images = prepared(pool.features, data.features)[None]
-        kernel = [parameters[0][replicate : replicate + 1]]
-        scores = one_shot.cosine_scores(embed(kernel, images, method)[0].numpy())
+        trained = [parameters[0][replicate : replicate + 1]]
+        scores = one_shot.cosine_scores(embed(trained, images, method)[0].numpy())
         found = one_shot.evaluate(method, scores, evaluation, replicate)
         rows, few_shot = rows + found[0], few_shot + found[1]
     return pd.DataFrame(rows).assign(updates=updates), pd.DataFrame(few_shot)

@@ -89,8 +89,8 @@ def draw_pairs(
     right = np.where(
         same, (left + rng.integers(1, counts[first])) % counts[first], rng.integers(counts[second])
     )
-    rows = (by_class[starts[c] + i].astype(np.int32) for c, i in ((first, left), (second, right)))
-    return Pairs(*rows, same.astype(np.float32))
+    rows = [by_class[starts[c] + i].astype(np.int32) for c, i in ((first, left), (second, right))]
+    return Pairs(rows[0], rows[1], same.astype(np.float32))
 
 
 def draw_tasks(
@@ -360,7 +360,7 @@ def _check(
 
 
 def _draw_evaluation(
-    pool: Pool, tasks: int, few_shot: Mapping[str, Any], names: tuple[int | str, ...]
+    pool: Pool, tasks: int, few_shot: Mapping[str, Any], names: tuple[int, str, int]
 ) -> Evaluation:
     """Draw a replicate's tasks and episodes."""
     drawn, episodes = {}, {}
@@ -447,10 +447,11 @@ def evaluate(
         task_row(solved(scores[tasks.query[:, None], tasks.candidates]), replicate, name)
         for name, tasks in evaluation.tasks.items()
     ]
-    return tuple(
+    one_shot, few_shot = (
         [{"method": method, **row} for row in some]
         for some in (rows, few_shot_rows(score, evaluation, replicate))
     )
+    return one_shot, few_shot
 
 
 class ClassSamples(NamedTuple):
@@ -514,7 +515,7 @@ FEW_SHOT = [
 NAMES = ["approach", "epoch_unit", "trained_on", "tested_on", "backbone", "batch"]
 
 
-def write(rows: pd.DataFrame, path: Path | str, names: Mapping[str, str]) -> None:
+def write(rows: pd.DataFrame, path: Path | str, names: Mapping[str, str | int]) -> None:
     """Write rows of an approach, preceded by the columns that name it.
 
     Args:

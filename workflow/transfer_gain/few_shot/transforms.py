@@ -147,6 +147,6 @@ def evaluate_files(
         trained_on, tested_on, seed_names=(study_seed, names["tested_on"]), **draws
     )
     found = [evaluate(method, data) for method in methods]
-    names = {**names, "epoch_unit": one_shot.UNTRAINED_EPOCH, "batch": 0}
+    columns: dict[str, str | int] = {**names, "epoch_unit": one_shot.UNTRAINED_EPOCH, "batch": 0}
     for part, path in zip(zip(*found, strict=True), (history, few_shot), strict=True):
-        one_shot.write(pd.concat(part, ignore_index=True), path, names)
+        one_shot.write(pd.concat(part, ignore_index=True), path, columns)

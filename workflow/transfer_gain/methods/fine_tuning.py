@@ -91,8 +91,12 @@ def train(
             return heads.logits(parameters[len(pretrained) :], flat, activate)
 
         head = [parameter[replicate] for parameter in start]
+
+        def initial(rng: np.random.Generator, head: list[np.ndarray] = head) -> list[np.ndarray]:
+            return [*pretrained, *head]
+
         network = Network(
-            initial=lambda rng, head=head: [*pretrained, *head],
+            initial=initial,
             logits=logits,
             configuration={
                 "layers": "-".join(map(str, layers)),

@@ -12,6 +12,8 @@ from transfer_gain.names import BY_GRADIENTS, TRANSFER_AUGMENTED
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from transfer_gain.config.one_shot import OneShot
+    from transfer_gain.config.paths import Paths
     from transfer_gain.config.study import Study
 
 CostRow = tuple[str, str, str, str, str, str]  # see `evaluation.tables.COST`
@@ -20,7 +22,7 @@ CostRow = tuple[str, str, str, str, str, str]  # see `evaluation.tables.COST`
 def of_methods(study: "Study") -> Iterator[tuple[Method, jobs.Job]]:
     """Yield every training job; methods that share a folder come together, sorted by dataset."""
     datasets, backbones = list(study.datasets), ["", *study.backbones]
-    trained = [method for method in METHODS if method.folder]
+    trained = [method for method in METHODS if method.folder(study.paths)]
     for _, methods in groupby(trained, key=lambda method: method.folder(study.paths)):
         pairs = [(method, job) for method in methods for job in method.jobs(study)]
         yield from sorted(
@@ -73,7 +75,7 @@ def benchmarks(
     for method, job in of_methods(study):
         listed.append((method.rule, method.folder(paths), method.name, [job]))
     if study.one_shot:
-        listed += _of_one_shot(study)
+        listed += _of_one_shot(study.one_shot, paths)
     rows: dict[str, CostRow] = {}
     for rule, made, method_name, of_rule in listed:
         for job in of_rule:
@@ -86,9 +88,10 @@ def benchmarks(
     return [(row, file) for file, row in rows.items()]
 
 
-def _of_one_shot(study: "Study") -> Iterator[tuple[str, str, str, list[jobs.Job]]]:
+def _of_one_shot(
+    one_shot: "OneShot", paths: "Paths"
+) -> Iterator[tuple[str, str, str, list[jobs.Job]]]:
     """Yield rule, path, method and jobs of one-shot learning."""
-    one_shot, paths = study.one_shot, study.paths
     target = {"dataset": one_shot.target, "backbone": one_shot.backbone}
     trainings = [target | job for job in one_shot.trainings()]
     yield "train_siamese", paths.siamese, "siamese", trainings

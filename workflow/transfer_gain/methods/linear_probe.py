@@ -49,16 +49,14 @@ def fit(
             # The last bits of a sum depend on the number of threads.
             with threadpool_limits(1):
                 probe.fit(data.features[sample] / np.float32(scale), data.labels[sample])
-                scored = rows.scores(
-                    *(
-                        _scored(probe, data.features[images_of] / np.float32(scale), truth)
-                        for images_of, truth in (
-                            (sample, data.labels[sample]),
-                            (data.validation, data.labels[data.validation]),
-                        )
-                    ),
-                    data,
+                training, validation = (
+                    _scored(probe, data.features[images_of] / np.float32(scale), truth)
+                    for images_of, truth in (
+                        (sample, data.labels[sample]),
+                        (data.validation, data.labels[data.validation]),
+                    )
                 )
+                scored = rows.scores(training, validation, data)
             iterations = int(probe.n_iter_[0])
             log.info(
                 "l2 %g, replicate %d: %d iterations, validation accuracy %.3f",

@@ -45,7 +45,8 @@ class Method:
         references: methods that its gain is measured against, in the order of the table.
         jobs: function that returns the wildcards of its training jobs; empty if the config disables
             the method.
-        folder: function that returns the output folder of a job, with wildcards.
+        folder: function that returns the output folder of a job, with wildcards; empty for a
+            method without jobs of its own.
         writes: kinds of rows that a job writes: "runs", and "history" if it has epochs.
         rule: the rule that trains it.
         cost: seconds per job, and microseconds per image that it sees (for the plan).
@@ -62,7 +63,7 @@ class Method:
     marker: str
     references: tuple[str, ...] = FROM_SCRATCH_METHODS
     jobs: "Callable[[Study], list[jobs.Job]]" = lambda study: []
-    folder: "Callable[[Paths], str] | None" = None
+    folder: "Callable[[Paths], str]" = lambda paths: ""
     writes: tuple[str, ...] = ("runs", "history")
     rule: str = ""
     cost: tuple[float, float] = (1, 0)

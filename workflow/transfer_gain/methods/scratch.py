@@ -87,7 +87,7 @@ def train(
     network: Mapping[str, Any],
     learning_rate: float,
     l2: float,
-    ranges: Mapping[str, float] | None = None,
+    ranges: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Trained:
     """Train one network on every replicate's sample of images.
@@ -139,7 +139,7 @@ def train_files(
     names: Mapping[str, str],
     study_seed: int,
     settings: Mapping[str, Any],
-    ranges: Mapping[str, float] | None,
+    ranges: Mapping[str, Any] | None,
 ) -> None:
     """Train one network, reading and writing files.
 

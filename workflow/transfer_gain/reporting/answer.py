@@ -51,7 +51,7 @@ def best_methods(tables: Tables, dataset: str) -> str:
     """
     rows = _of(tables["accuracy"], dataset)
     rows = rows[~rows["method"].map(lambda name: records.method(name).is_reference)]
-    found = []
+    found: list[str] = []
     for _, at_size in rows.groupby("fraction"):
         at_size = at_size.sort_values("mean", ascending=False, kind="stable")
         best, others = at_size.iloc[0], at_size.iloc[1:]
@@ -78,7 +78,7 @@ def gain(tables: Tables, dataset: str) -> str:
     backbone = strongest_backbone(tables, dataset)
     labels = _labels(tables, dataset)
     rows = _of(tables["hypotheses"], dataset, backbone=backbone, hypothesis="H1")
-    found = []
+    found: list[str] = []
     for _, row in rows.sort_values("fraction").iterrows():
         text = f"{words.points(row['estimate'])} points"
         text += words.interval(row["ci_low"], row["ci_high"], words.points)
@@ -92,7 +92,7 @@ def label_value(tables: Tables, dataset: str) -> str:
     """Say how many labels of training from scratch one label with transfer replaces."""
     backbone = strongest_backbone(tables, dataset)
     rows = _of(tables["label_value"], dataset, backbone=backbone, method=TRANSFER)
-    found = []
+    found: list[str] = []
     for _, row in rows.sort_values("labels").iterrows():
         relation = f"{row['relation']} " if row["relation"] else ""
         text = f"{relation}{words.times(row['multiplier'])}"
@@ -158,7 +158,7 @@ def still_learning(tables: Tables) -> list[str]:
     rows = rows[(rows["protocol"] == PROTOCOL) & (rows["levelled_off"] < 0.5)]
     sentences = []
     for dataset, of_dataset in rows.groupby("dataset", sort=False):
-        named = []
+        named: list[str] = []
         for method, own in of_dataset.groupby(["method", "backbone"], sort=False):
             unit = "" if named else " images per class"
             named.append(f"{words.method(*method)} (at {_sizes(own)}{unit})")

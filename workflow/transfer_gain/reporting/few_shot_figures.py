@@ -2,11 +2,13 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -29,7 +31,7 @@ EPOCHS = {EPOCH_IS_BATCH: "epoch (one batch)", EPOCH_IS_PASS: "epoch (one pass)"
 CONTROL_STYLES = {"l1": (1, "--"), "cosine": (2, "-."), "prototype": (4, ":")}
 CONTROL_STYLES |= {UNTRAINED_SIAMESE: (7, "-")}
 MARKERS = "osD^vP"
-CHANCE = {"color": "0.4", "linestyle": (0, (1, 3)), "linewidth": 1}
+CHANCE: dict[str, Any] = {"color": "0.4", "linestyle": (0, (1, 3)), "linewidth": 1}
 
 
 def plot_one_shot(rows: pd.DataFrame, published: pd.DataFrame) -> Figure:
@@ -76,7 +78,7 @@ def plot_one_shot(rows: pd.DataFrame, published: pd.DataFrame) -> Figure:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         low, high = axes.get_ylim()
         axes.set_ylim(max(low, 0), min(high, 1))  # intervals of two replicates can be wider
-        handles = {}
+        handles: dict[str, Artist] = {}
         for axes in grid.ravel():
             handles |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
         figure.legend(

@@ -235,9 +235,8 @@ def inline_svg(svg: str, prefix: str, name: str, description: str) -> str:
     body = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', body)
     body = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", body)
     opening, rest = body.split(">", 1)
-    width, height = (
-        re.search(rf' {side}="([\d.]+)pt"', opening)[1] for side in ("width", "height")
-    )
+    sides = dict(re.findall(r' (width|height)="([\d.]+)pt"', opening))
+    width, height = sides["width"], sides["height"]
     opening = re.sub(r' (width|height|version|xmlns(:\w+)?)="[^"]*"', "", opening)
     label = Markup.escape(f"{name}. {description}".strip())
     return Markup(
@@ -286,7 +285,7 @@ def _figure(figure: ReportItem, rows: Mapping[str, pd.DataFrame]) -> dict[str, A
 
 def _table(table: ReportItem) -> dict[str, Any]:
     """Return the template's variables for a table; a large one is not embedded."""
-    rows = table.content
+    rows: pd.DataFrame = table.content
     csv = base64.b64encode(rows.to_csv(index=False).encode()).decode()
     return {
         "made": table,

@@ -25,7 +25,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from transfer_gain import processes
 
@@ -140,7 +140,8 @@ def _serve(listener: socket.socket) -> str | None:
     jobs: dict[socket.socket, int] = {}  # process number of each job's fork, 0 before the fork
     forks: dict[int, socket.socket] = {}  # job of each fork, by a descriptor that signals its end
     while True:
-        ready, _, _ = select.select([sys.stdin, listener, *jobs, *forks], [], [])
+        awaited: list[Any] = [sys.stdin, listener, *jobs, *forks]
+        ready, _, _ = select.select(awaited, [], [])
         if sys.stdin in ready:
             for job in jobs:
                 _answer(job, 128 + signal.SIGTERM)

@@ -39,6 +39,7 @@ def wrapped(text: str) -> str:
     """Wrap a text between words if standard output is a terminal."""
     if not sys.stdout.isatty():
         return text
-    whole = {"break_long_words": False, "break_on_hyphens": False}  # so that paths can be copied
     columns = shutil.get_terminal_size().columns - 1
-    return "".join(f"{textwrap.fill(line, columns, **whole)}\n" for line in text.splitlines())
+    # A path must stay in one piece, to be copied.
+    wrapper = textwrap.TextWrapper(columns, break_long_words=False, break_on_hyphens=False)
+    return "".join(f"{wrapper.fill(line)}\n" for line in text.splitlines())

@@ -68,7 +68,7 @@ def images_seen(
         found: number of files in the user's folder; 0 if there is no folder, or for an archive.
         shards: number of parts, if the job only gathers them.
     """
-    dataset = study.datasets.get(wildcards.get("dataset"))
+    dataset = study.datasets.get(wildcards.get("dataset", ""))
     if dataset is None or rule not in COSTS:
         return 0
     # The size of an archive is unknown until it is read. A quarter of the images is for validation.

@@ -39,7 +39,7 @@ def describe(
     git = f"{code['version']}, commit {code['commit']}{changed}, " if "commit" in code else ""
     short = [f"{path} {value[:SHORT]}" for path, value in inputs.items()]
     return {
-        "Code": f"{git}SHA-256 {code['sha256'][:SHORT]}",
+        "Code": f"{git}SHA-256 {str(code['sha256'])[:SHORT]}",
         "Inputs": f"SHA-256 of {', '.join(short)}" if short else "none: all images are generated",
         "Precision": ", ".join(sorted(set(precisions))),
         "Packages": ", ".join(f"{name} {version}" for name, version in versions().items()),
@@ -61,7 +61,7 @@ def describe_code(checkout: Path | str) -> dict[str, str | bool]:
     """
     checkout = Path(checkout)
     files = [checkout / "Snakefile", *_files(checkout / "workflow")]
-    code = {"sha256": _digest_listing(files, checkout)}
+    code: dict[str, str | bool] = {"sha256": _digest_listing(files, checkout)}
     git = ("git", "-C", str(checkout))
     # A copy of the code may lie in another project's repository.
     tracked = _said(*git, "ls-files", "Snakefile")

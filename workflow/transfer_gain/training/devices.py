@@ -13,7 +13,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 # TensorFlow imports Keras, which most jobs do not need, and Keras imports the others if they are
 # installed. This is 5 of the 9 seconds of CPU time that `import tensorflow` costs every job.
 _UNUSED = [name for name in ("keras", "matplotlib", "sklearn") if name not in sys.modules]
-sys.modules.update(dict.fromkeys(_UNUSED))
+sys.modules.update(dict.fromkeys(_UNUSED))  # type: ignore[arg-type]  # None stops an import
 import tensorflow as tf  # noqa: E402
 
 for name in _UNUSED:

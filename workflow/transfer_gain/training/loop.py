@@ -121,8 +121,8 @@ def evaluation_epochs(epochs: int, landmark: int, evaluations: int = EVALUATIONS
         evaluations: approximate number of evaluations.
     """
     spread = np.linspace(epochs / evaluations, epochs, evaluations)
-    spread = {max(1, round(epoch)) for epoch in spread}
-    return sorted(spread | {epochs} | {min(landmark, epochs)})
+    rounded = {max(1, round(epoch)) for epoch in spread}
+    return sorted(rounded | {epochs} | {min(landmark, epochs)})
 
 
 def glorot_uniform(rng: np.random.Generator, *shape: int) -> np.ndarray:
@@ -188,7 +188,8 @@ def train(
             values = augmentation.draw(rng, order.size)
             drawn.append(values.reshape(*order.shape, *values.shape[1:]))
     parameters = [tf.Variable(np.stack(values)) for values in zip(*initial, strict=True)]
-    batches = [np.stack(orders, axis=1)]
+    ordered = np.stack(orders, axis=1)
+    batches: list[np.ndarray | ChangedBatches] = [ordered]
     stops = (
         list(range(1, length + 1))
         if evaluate_every_epoch
@@ -198,10 +199,10 @@ def train(
     pauses = set(evaluations)
     if augmentation:
         changed = ChangedBatches(
-            data.features, batches[0], np.stack(drawn, axis=1), augmentation.apply
+            data.features, ordered, np.stack(drawn, axis=1), augmentation.apply
         )
         batches.append(changed)
-        pauses |= set(range(changed.at_once, len(batches[0]), changed.at_once))
+        pauses |= set(range(changed.at_once, len(ordered), changed.at_once))
 
     features, labels = tf.constant(data.features), tf.constant(data.labels)
     one_hot = tf.one_hot(labels, data.classes)
@@ -338,4 +339,5 @@ def _in_chunks(score: Callable, rows: np.ndarray, images: int) -> tuple[np.ndarr
         score(tf.constant(rows[:, start : start + images], tf.int32))
         for start in range(0, rows.shape[1], images)
     ]
-    return tuple(np.concatenate(parts, axis=1) for parts in zip(*chunks, strict=True))
+    entropy, correct = (np.concatenate(parts, axis=1) for parts in zip(*chunks, strict=True))
+    return entropy, correct

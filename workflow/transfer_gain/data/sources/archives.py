@@ -86,11 +86,14 @@ def naming(name: str) -> Iterator[None]:
         raise UnreadableError(name, str(error) or type(error).__name__) from error
 
 
+_Readable = IO[bytes] | io.BufferedIOBase | io.RawIOBase
+
+
 class _Entry(NamedTuple):
     name: str
     kind: str  # "file", "folder", "link" or "other"
     size: int
-    open: Callable[[], IO[bytes]]
+    open: Callable[[], _Readable]
 
 
 class Files:
@@ -185,7 +188,9 @@ class Files:
         # Not zipfile.is_zipfile: a tar that ends in a zip would pass for one.
         if start.startswith(_ZIP):
             entries = _list_zip(file)
-        elif unpack := next((f for magic, f in _COMPRESSED.items() if start.startswith(magic)), 0):
+        elif unpack := next(
+            (f for magic, f in _COMPRESSED.items() if start.startswith(magic)), None
+        ):
             unpacked = self._spool(unpack(file))
             file.close()
             entries = _list_tar(unpacked)
@@ -249,10 +254,14 @@ def _list_folder(folder: Path) -> Iterator[_Entry]:
         for path in (Path(above, name) for name in folders + files):
             status = path.lstat()
             name = path.relative_to(folder).as_posix()
-            yield _Entry(name, _kind(status.st_mode), status.st_size, partial(path.open, "rb"))
+            yield _Entry(name, _kind(status.st_mode), status.st_size, partial(_open, path))
 
 
-def _pieces(file: IO[bytes], size: float = math.inf) -> Iterator[bytes]:
+def _open(path: Path) -> IO[bytes]:
+    return path.open("rb")
+
+
+def _pieces(file: _Readable, size: float = math.inf) -> Iterator[bytes]:
     """Yield a file piece by piece.
 
     Args:
@@ -272,7 +281,7 @@ def _pieces(file: IO[bytes], size: float = math.inf) -> Iterator[bytes]:
         raise ValueError(f"damaged: not of the {size:,} bytes that it claims to have")
 
 
-def _unpack(opener: Callable[..., IO[bytes]], file: IO[bytes]) -> Iterator[bytes]:
+def _unpack(opener: Callable[..., io.BufferedIOBase], file: IO[bytes]) -> Iterator[bytes]:
     with opener(file) as unpacked:
         yield from _pieces(unpacked)
 
@@ -312,7 +321,8 @@ class _Headers:
             raise ValueError("its headers are too long")
         content = self._file.read(size)
         self.left -= len(content)
-        if content.count(zipfile.stringCentralDir) > MAX_ENTRIES:
+        central = zipfile.stringCentralDir  # type: ignore[attr-defined]  # typeshed lacks it
+        if content.count(central) > MAX_ENTRIES:
             raise ValueError(f"more than the limit of {MAX_ENTRIES:,} files and folders")
         return content
 
@@ -326,7 +336,8 @@ class _Part(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:
+    # `Buffer` is in collections.abc only from Python 3.12.
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         self._file.seek(self._position)
         content = self._file.read(min(len(buffer), self._end - self._position))
         buffer[: len(content)] = content
@@ -366,7 +377,8 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
 def _list_tar(file: IO[bytes]) -> Iterator[_Entry]:
     headers = _Headers(file, MAX_HEADERS)
     try:
-        archive = tarfile.open(fileobj=headers, mode="r:")  # noqa: SIM115 (closes nothing)
+        # It closes nothing, and to read a tar takes only what `_Headers` has.
+        archive = tarfile.open(fileobj=headers, mode="r:")  # type: ignore[call-overload]  # noqa: SIM115
     except tarfile.ReadError:
         raise ValueError(_NO_ARCHIVE) from None
     while member := archive.next():

@@ -132,7 +132,7 @@ class _Faces:
 
     def identity(self, item: Item) -> dict[str, str]:
         """Return hair, skin and clothes: a function of the item's group (and the seed) alone."""
-        return _draw(self._generator(item.group, "identity"), self.people)
+        return _draw(self._generator(str(item.group), "identity"), self.people)
 
     def expression(self, item: Item) -> dict[str, str]:
         """Return the face's parts, drawn from the variants of the item's class."""
@@ -211,7 +211,7 @@ class Avatars(_Faces):
         """Return hair, skin and clothes: a function of the item's group (and the seed) alone."""
         if self.identities == "free":
             return super().identity(item)
-        return dict(zip(self.people, AVATAR_CHARACTERS[item.group].split(), strict=True))
+        return dict(zip(self.people, AVATAR_CHARACTERS[str(item.group)].split(), strict=True))
 
 
 class Peeps(_Faces):

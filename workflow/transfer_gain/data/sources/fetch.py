@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import io
 import logging
 import shutil
 import subprocess
@@ -144,7 +145,7 @@ def has_sha256(digest: str) -> Callable[[Path], None]:
     return check
 
 
-def read_bounded(stream: IO[bytes], limit: int) -> bytes:
+def read_bounded(stream: IO[bytes] | io.BufferedIOBase, limit: int) -> bytes:
     """Read a stream that must end within `limit` bytes.
 
     Raises:
@@ -169,9 +170,8 @@ def extract_debian(package: Path, names: Iterable[str], folder: Path, limit: int
     with unpacker, tarfile.open(fileobj=unpacker.stdout, mode="r|") as archive:
         for member in archive:
             name = PurePosixPath(member.name).name
-            if member.isfile() and name in names:
-                content = read_bounded(archive.extractfile(member), limit)
-                (folder / name).write_bytes(content)
+            if name in names and member.isfile() and (file := archive.extractfile(member)):
+                (folder / name).write_bytes(read_bounded(file, limit))
 
 
 def _deliver(

