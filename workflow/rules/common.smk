@@ -5,6 +5,8 @@ import re
 import sys
 from pathlib import Path
 
+from snakemake.io import IOFile
+
 # The folder of this checkout, also if another workflow uses it as a module or through a link.
 WORKFLOW = Path(workflow.current_basedir).resolve().parent
 sys.path.insert(0, str(WORKFLOW))
@@ -27,6 +29,7 @@ from transfer_gain.runtime import (
     job_environment,
     launcher,
     messages,
+    origins,
     plan,
     user_files,
 )
@@ -139,3 +142,37 @@ def minutes(rule):
 def table_files(name):
     """Return the two files of a table, by format."""
     return {format: f"{paths.table(name)}.{format}" for format in ("csv", "parquet")}
+
+
+def figure_files(name, caption):
+    """Return the two files of a figure, by format; the SVG goes into Snakemake's report."""
+    axes = ("dataset", "backbone", "protocol", "approach")
+    return {
+        "svg": report(
+            paths.figure(f"{name}.svg"),
+            caption=f"../report/{caption}.rst",
+            category="Figures",
+            labels={"figure": caption}
+            | {axis: f"{{{axis}}}" for axis in axes if axis in name},
+        ),
+        "png": paths.figure(f"{name}.png"),
+    }
+
+
+def shards_of(dataset, backbone):
+    """Return the parts that a dataset's features are gathered from; none if there is only one.
+
+    Existing features keep the parts that Snakemake recorded for them, so that changing the number
+    of parts does not extract them again.
+    """
+    names = {"dataset": dataset, "backbone": backbone}
+    features = paths.features.format(**names)
+    if Path(features).exists():
+        made_of = workflow.persistence.input(IOFile(features))
+        if made_of is not None:
+            folder = Path(paths.shard.format(**names, scatteritem="")).parent
+            parts = [file for file in made_of if Path(file).parent == folder]
+            # Snakemake records them in alphabetical order, in which 10 comes before 2.
+            return sorted(parts, key=lambda file: int(Path(file).name.split("-of-")[0]))
+    shards = gather.features(paths.shard, **names)
+    return shards if len(shards) > 1 else []

@@ -2,12 +2,6 @@
 # never requires downloading again.
 
 
-def source_module(dataset):
-    """Return the module that a dataset's images come from."""
-    name = study.datasets[dataset].source.replace("-", "_")
-    return PACKAGE / "data" / "sources" / f"{name}.py"
-
-
 rule fetch_fashion_mnist:
     """Fashion-MNIST's images of clothes, verified."""
     output:
@@ -63,7 +57,12 @@ rule make_images:
         runtime=minutes("make_images"),
     params:
         code=lambda wildcards: list(
-            code_of("make_images", source_module(wildcards.dataset)).values()
+            code_of(
+                "make_images",
+                code_dependencies.source_module(
+                    study.datasets[wildcards.dataset].source
+                ),
+            ).values()
         ),
         listing=lambda wildcards: user_files.listing(user_folder(wildcards.dataset)),
         # `transfer` does not affect the images.

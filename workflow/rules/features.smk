@@ -1,5 +1,4 @@
 # Extract features: each image passes through a frozen backbone once.
-from snakemake.io import IOFile
 
 
 # Number of parts of a dataset that are extracted in parallel: --set-scatter features=4.
@@ -7,40 +6,13 @@ scattergather:
     features=1,
 
 
-def samples_passed(dataset, backbone):
-    """Return the samples that limit the images of a backbone; none if all images pass."""
-    fractions = study.fraction_names(backbone)
-    return (
-        []
-        if "1" in fractions
-        else expand(paths.samples, dataset=dataset, fraction=fractions)
-    )
-
-
-def shards_of(dataset, backbone):
-    """Return the parts that a dataset's features are gathered from; none if there is only one.
-
-    Existing features keep the parts that Snakemake recorded for them, so that changing the number
-    of parts does not extract them again.
-    """
-    names = {"dataset": dataset, "backbone": backbone}
-    features = paths.features.format(**names)
-    if Path(features).exists():
-        made_of = workflow.persistence.input(IOFile(features))
-        if made_of is not None:
-            folder = Path(paths.shard.format(**names, scatteritem="")).parent
-            parts = [file for file in made_of if Path(file).parent == folder]
-            # Snakemake records them in alphabetical order, in which 10 comes before 2.
-            return sorted(parts, key=lambda file: int(Path(file).name.split("-of-")[0]))
-    shards = gather.features(paths.shard, **names)
-    return shards if len(shards) > 1 else []
-
-
 rule extract_features:
     input:
         images=paths.images,
         weights=lambda wildcards: weights_file(wildcards.backbone),
-        samples=lambda wildcards: samples_passed(wildcards.dataset, wildcards.backbone),
+        samples=lambda wildcards: jobs.samples_passed(
+            study, wildcards.dataset, wildcards.backbone
+        ),
         shards=lambda wildcards: shards_of(wildcards.dataset, wildcards.backbone),
     output:
         paths.features,
@@ -67,7 +39,9 @@ use rule extract_features as extract_shard with:
     input:
         images=paths.images,
         weights=lambda wildcards: weights_file(wildcards.backbone),
-        samples=lambda wildcards: samples_passed(wildcards.dataset, wildcards.backbone),
+        samples=lambda wildcards: jobs.samples_passed(
+            study, wildcards.dataset, wildcards.backbone
+        ),
     output:
         temp(paths.shard),
     log:

@@ -24,21 +24,6 @@ if study.one_shot:
     FIGURES += ONE_SHOT_FIGURES
 
 
-def figure_files(name, caption):
-    """Return the two files of a figure, by format; the SVG goes into Snakemake's report."""
-    axes = ("dataset", "backbone", "protocol", "approach")
-    return {
-        "svg": report(
-            paths.figure(f"{name}.svg"),
-            caption=f"../report/{caption}.rst",
-            category="Figures",
-            labels={"figure": caption}
-            | {axis: f"{{{axis}}}" for axis in axes if axis in name},
-        ),
-        "png": paths.figure(f"{name}.png"),
-    }
-
-
 rule figures:
     """All figures, as SVG and PNG."""
     input:

@@ -6,11 +6,6 @@ HEAD_SETTINGS = {
 }
 
 
-def head_memory(wildcards, attempt):
-    """Return the memory in MB for training on a fraction's features."""
-    return attempt * (1500 + int(2500 * float(wildcards.fraction)))
-
-
 rule train_head:
     input:
         features=paths.features,
@@ -26,7 +21,8 @@ rule train_head:
         "../../envs/environment.yaml"
     resources:
         gpu=0,
-        mem_mb=head_memory,
+        mem_mb=lambda wildcards, attempt: attempt
+        * plan.head_megabytes(wildcards.fraction),
         runtime=minutes("train_head"),
     params:
         **code_of("train_head"),
@@ -77,7 +73,8 @@ rule train_selected_head:
         "../../envs/environment.yaml"
     resources:
         gpu=0,
-        mem_mb=head_memory,
+        mem_mb=lambda wildcards, attempt: attempt
+        * plan.head_megabytes(wildcards.fraction),
         runtime=minutes("train_selected_head"),
     params:
         **code_of("train_head"),
@@ -115,7 +112,8 @@ rule refit_head:
         "../../envs/environment.yaml"
     resources:
         gpu=0,
-        mem_mb=head_memory,
+        mem_mb=lambda wildcards, attempt: attempt
+        * plan.head_megabytes(wildcards.fraction),
         runtime=minutes("refit_head"),
     params:
         **code_of("train_head"),
@@ -182,7 +180,8 @@ rule fit_probes:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=head_memory,
+        mem_mb=lambda wildcards, attempt: attempt
+        * plan.head_megabytes(wildcards.fraction),
         runtime=minutes("fit_probes"),
     params:
         **code_of("fit_probes"),

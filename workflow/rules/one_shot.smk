@@ -1,6 +1,10 @@
 # One-shot learning: the 2018 paper's Siamese network, controls and variants; similarity of classes.
 
 ONE_SHOT = study.one_shot
+ONE_SHOT_FEATURES = {
+    dataset: paths.features.format(dataset=dataset, backbone=ONE_SHOT.backbone)
+    for dataset in study.datasets
+}
 ONE_SHOT_RUNS = [
     *fill(paths.siamese, ONE_SHOT.trainings()),
     *fill(paths.one_shot_method, ONE_SHOT.methods),
@@ -13,27 +17,12 @@ SHOWN = {
 }
 
 
-def one_shot_features(dataset):
-    """Return the file of a dataset's features that one-shot learning uses."""
-    return paths.features.format(dataset=dataset, backbone=ONE_SHOT.backbone)
-
-
-def one_shot_names(wildcards):
-    """Return the columns that name the rows of an approach."""
-    return {
-        **wildcards,
-        "trained_on": ONE_SHOT.approaches[wildcards.approach],
-        "tested_on": ONE_SHOT.target,
-        "backbone": ONE_SHOT.backbone,
-    }
-
-
 # The features that an approach trains on and is tested on.
 ONE_SHOT_IMAGES = {
-    "trained_on": lambda wildcards: one_shot_features(
+    "trained_on": lambda wildcards: ONE_SHOT_FEATURES[
         ONE_SHOT.approaches[wildcards.approach]
-    ),
-    "tested_on": one_shot_features(ONE_SHOT.target),
+    ],
+    "tested_on": ONE_SHOT_FEATURES[ONE_SHOT.target],
 }
 
 
@@ -80,7 +69,7 @@ rule train_siamese:
     params:
         **code_of("train_siamese"),
         seed=study.seed,
-        names=one_shot_names,
+        names=lambda wildcards: jobs.one_shot_names(study, wildcards),
         draws=lambda wildcards: ONE_SHOT.draws(wildcards.approach),
         settings=lambda wildcards: {
             "batch_size": int(wildcards.batch),
@@ -111,7 +100,7 @@ rule evaluate_distances:
     params:
         **code_of("evaluate_distances"),
         seed=study.seed,
-        names=one_shot_names,
+        names=lambda wildcards: jobs.one_shot_names(study, wildcards),
         draws=lambda wildcards: ONE_SHOT.draws(wildcards.approach),
     script:
         "../scripts/evaluate_distances.py"
@@ -137,7 +126,7 @@ rule train_embedding:
     params:
         **code_of("train_embedding"),
         seed=study.seed,
-        names=one_shot_names,
+        names=lambda wildcards: jobs.one_shot_names(study, wildcards),
         draws=lambda wildcards: ONE_SHOT.draws(wildcards.approach),
         settings={
             "batch_size": ONE_SHOT.variant_batch_size,
@@ -153,7 +142,7 @@ rule show_tasks:
     """The images of example one-shot tasks."""
     input:
         network=f"{paths.siamese}/network.npz".format(**SHOWN),
-        features=one_shot_features(ONE_SHOT.target),
+        features=ONE_SHOT_FEATURES[ONE_SHOT.target],
     output:
         paths.tasks,
     log:
@@ -175,7 +164,7 @@ rule compare_classes:
     """The Siamese network's similarity of all pairs of classes, one row per pair."""
     input:
         network=f"{paths.siamese}/network.npz".format(**SHOWN),
-        features=[one_shot_features(dataset) for dataset in study.datasets],
+        features=[ONE_SHOT_FEATURES[dataset] for dataset in study.datasets],
     output:
         paths.p_same,
     log:
@@ -196,7 +185,7 @@ rule tabulate_similarity:
     """The similarity of all classes."""
     input:
         p_same=paths.p_same,
-        features=[one_shot_features(dataset) for dataset in study.datasets],
+        features=[ONE_SHOT_FEATURES[dataset] for dataset in study.datasets],
     output:
         **table_files("similarity"),
     log:

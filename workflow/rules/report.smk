@@ -10,29 +10,6 @@ INPUTS = sorted(
 )
 
 
-def caption_file(kind):
-    """Return the caption file of a kind of figure."""
-    return WORKFLOW / "report" / f"{kind}.rst"
-
-
-def origin_of(path):
-    """Return the origin of a file for the report: kind, rule, script and wildcards."""
-    maker = next(each for each in workflow.rules if each.is_producer(path))
-    wildcards = dict(maker.get_wildcards(path))
-    name, kind = Path(path).stem, Path(path).stem
-    for value in wildcards.values():
-        kind = kind.removesuffix(f"_{value}").replace(f"_{value}_", "_")
-    return {
-        "name": name,
-        # A table's rule may name the table by a wildcard.
-        "kind": name if Path(path).suffix == ".csv" else kind,
-        "path": os.path.relpath(path, Path(paths.report).parent),
-        "rule": maker.name,
-        "script": f"workflow/scripts/{Path(str(maker.script)).name}",
-        "wildcards": wildcards,
-    }
-
-
 rule report:
     """The report as one HTML file, the answer as text, and the RO-Crate with the provenance."""
     input:
@@ -77,7 +54,9 @@ rule report_html:
         templates=sorted(map(os.path.relpath, PACKAGE.glob("reporting/templates/*"))),
         captions=lambda wildcards: [
             os.path.relpath(
-                caption_file(origin_of(f"{paths.figure(name)}.svg")["kind"])
+                WORKFLOW
+                / "report"
+                / f"{origins.kind_of(f'{paths.figure(name)}.svg', workflow.rules)}.rst"
             )
             for name in FIGURES
         ],
@@ -94,10 +73,14 @@ rule report_html:
         **code_of("write_report"),
         datasets=list(study.datasets),
         tables=lambda wildcards: [
-            origin_of(f"{paths.table(name)}.csv") for name in REPORTED
+            origins.origin_of(f"{paths.table(name)}.csv", workflow.rules, paths.report)
+            for name in REPORTED
         ],
         figures=lambda wildcards: [
-            origin_of(f"{paths.figure(name)}.svg") for name in FIGURES
+            origins.origin_of(
+                f"{paths.figure(name)}.svg", workflow.rules, paths.report
+            )
+            for name in FIGURES
         ],
         facts={
             "config": complete(config),

@@ -35,6 +35,11 @@ def digests_behind(*entries: Path) -> dict[str, str]:
     }
 
 
+def source_module(source: str) -> Path:
+    """Return the module that the images of a source come from, which is imported by name."""
+    return PACKAGE / "data" / "sources" / f"{source.replace('-', '_')}.py"
+
+
 @functools.cache
 def _digest(file: Path) -> str:
     """Return the start of a file's SHA-256."""

@@ -97,6 +97,11 @@ def images_seen(
     return max(study.heads.epochs * sampled(fraction), study.replicates(fraction) * updates)
 
 
+def head_megabytes(fraction: str) -> int:
+    """Return the memory (MB) for training on the features of a fraction of the images."""
+    return 1500 + int(2500 * float(fraction))
+
+
 def duration(seconds: float) -> str:
     """Return a rough time: "under a minute", "12 minutes", "3 hours"."""
     if seconds < 60:
