@@ -4,7 +4,8 @@
 #   make demo           the smallest true study, in a few minutes
 #   make own DATA=path/to/folder    the comparison on your own images, in results/own
 #   make own DATA=... RESULTS=results/birds     beside another folder's
-#   make test           style checks and all tests
+#   make check          style and type checks and the fast tests, in two minutes
+#   make test           style and type checks and all tests
 #   make test-slurm     a study on a Slurm cluster of one machine (as root on Debian)
 #   make test-faults    50 kills, every damage to every file; KILLS=200 SEED=1 for more, and others
 #   make bench          speed beside other tools, into benchmarks/README.md (ONLY=..., QUICK=1)
@@ -22,7 +23,7 @@ SNAKEMAKE := PYTHONPATH="$(CURDIR)/workflow" $(RUN) snakemake --cores all --logg
 # What Python compiles is kept, or every start would compile anew: ten seconds where TensorFlow is needed.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: study demo own ask test test-slurm test-faults browser bench env
+.PHONY: study demo own ask check test style unit test-slurm test-faults browser bench env
 
 study: env
 	@$(SNAKEMAKE)
@@ -40,12 +41,21 @@ own: $(if $(DATA),env,ask)
 ask:
 	@echo "which images? make own DATA=path/to/folder" >&2; exit 2
 
-test: env browser
+check: env
+	@$(MAKE) --no-print-directory -j 2 style unit
+
+test: env browser style
+	$(RUN) pytest
+
+style: env
 	$(RUN) ruff check --output-format concise
 	$(RUN) ruff format --check
 	$(RUN) snakefmt --check Snakefile workflow
 	$(RUN) snakemake --lint
-	$(RUN) pytest
+	$(RUN) mypy
+
+unit: env
+	$(RUN) pytest -q -m "not slow and not network and not slurm"
 
 # Where Slurm cannot be installed or started, the tests skip and say why.
 test-slurm: env
