@@ -4,7 +4,8 @@
 #   make demo           run the smallest real study, in a few minutes
 #   make own DATA=path/to/folder    run the comparison on your own images, in results/own
 #   make own DATA=... RESULTS=results/birds     keep the results of a second folder separate
-#   make test           run style checks and all tests
+#   make check          run style and type checks and the fast tests, in about two minutes
+#   make test           run style and type checks and all tests
 #   make test-slurm     run a study on a single-machine Slurm cluster (as root on Debian)
 #   make test-faults    kill a run 50 times and damage every file in every way (KILLS=200 SEED=1)
 #   make bench          compare speed with other tools, in benchmarks/README.md (ONLY=..., QUICK=1)
@@ -22,7 +23,7 @@ SNAKEMAKE := PYTHONPATH="$(CURDIR)/workflow" $(RUN) snakemake --cores all --logg
 # Keep compiled Python files. Compiling at every start takes ten seconds where TensorFlow is needed.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: study demo own ask test test-slurm test-faults browser bench env
+.PHONY: study demo own ask check test style unit test-slurm test-faults browser bench env
 
 study: env
 	@$(SNAKEMAKE)
@@ -40,12 +41,21 @@ own: $(if $(DATA),env,ask)
 ask:
 	@echo "DATA is not set: make own DATA=path/to/folder" >&2; exit 2
 
-test: env browser
+check: env
+	@$(MAKE) --no-print-directory -j 2 style unit
+
+test: env browser style
+	$(RUN) pytest
+
+style: env
 	$(RUN) ruff check --output-format concise
 	$(RUN) ruff format --check
 	$(RUN) snakefmt --check Snakefile workflow
 	$(RUN) snakemake --lint
-	$(RUN) pytest
+	$(RUN) mypy
+
+unit: env
+	$(RUN) pytest -q -m "not slow and not network and not slurm"
 
 # If Slurm cannot be installed or started, the tests are skipped and say why.
 test-slurm: env

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import test_comparison
-import test_figures
+import studies
 from transfer_gain.config.loading import complete
 from transfer_gain.evaluation import comparison
 from transfer_gain.reporting import figures, report
@@ -35,8 +34,8 @@ def made(kind: str, content, **wildcards: str) -> report.ReportItem:
 
 def tables() -> list[report.ReportItem]:
     """Return the tables of a study of two datasets."""
-    selected = test_comparison.study()
-    rows = {name: make(selected) for name, (make, _) in test_comparison.TABLES.items()}
+    selected = studies.study()
+    rows = {name: make(selected) for name, (make, _) in studies.TABLES.items()}
     best = (
         rows["accuracy"]
         .query("method == 'transfer'")
@@ -59,7 +58,7 @@ def tables() -> list[report.ReportItem]:
 
 def runs() -> pd.DataFrame:
     """Return rows of heads, of the grid and longer ones."""
-    rows = test_figures.runs_of({0.01: 2, 0.1: 2})
+    rows = studies.runs_of({0.01: 2, 0.1: 2})
     rows = rows.assign(method="transfer", protocol="same-images")
     return pd.concat([rows.assign(run="grid"), rows.assign(run="long")])
 
@@ -86,7 +85,7 @@ def drawings(folder: Path) -> list[report.ReportItem]:
             draw(figures.plot_gains(of("gains")), "gains", **where)
             draw(figures.plot_label_value(of("label_value")), "label_value", **where)
     draw(figures.plot_grid(runs(), 1 / 7), "grid", dataset="clothes", backbone="vgg16")
-    draw(test_figures.samples(), "samples", dataset="clothes")
+    draw(studies.samples(), "samples", dataset="clothes")
     return drawn
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from test_comparison import REPLICATES, TABLES, runs, study
+from studies import REPLICATES, TABLES, runs, study
 from transfer_gain.reporting import answer, words
 
 TRANSFER, SCRATCH = ("vgg16", "transfer"), ("none", "baseline")
@@ -52,6 +52,7 @@ def shown(value: float) -> set[str]:
     return {text.replace(",", "").lstrip("+") for text in written}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("replicates", [REPLICATES, {0.01: 1}, {0.1: 2, 0.01: 3}])
 def test_every_number_in_a_sentence_is_in_the_tables(replicates, seed):
@@ -75,6 +76,7 @@ def test_every_number_in_a_sentence_is_in_the_tables(replicates, seed):
         assert sentence.endswith(".")
 
 
+@pytest.mark.slow
 def test_each_dataset_has_three_sentences():
     assert {name: len(each) for name, each in answer.answer(tables(study())).items()} == {
         "clothes": 3,
@@ -176,6 +178,7 @@ def test_backbones_are_compared_at_the_sizes_that_they_share():
     assert answer.strongest_backbone(made, "clothes") == "other"
 
 
+@pytest.mark.slow
 def test_the_terminal_s_lines_are_the_sentences_and_the_place():
     made = tables(study())
     *sentences, where = answer.write(made, "results/report.html").splitlines()

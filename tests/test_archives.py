@@ -36,6 +36,7 @@ trees = st.dictionaries(
 ).map(lambda tree: {"/".join(parts): content for parts, content in tree.items()})
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(tree=trees)
 def test_what_is_packed_is_what_is_read(tree):

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from test_heads import Spy
-from test_scratch import SETTINGS, make_pictures
+from spies import Spy
+from toys import SETTINGS, make_pictures
 from transfer_gain.data import augmentation, store
 from transfer_gain.methods import scratch
 from transfer_gain.training import loop
@@ -138,6 +138,7 @@ def test_several_samples_of_images_are_changed_each_by_its_own():
 # --- in training
 
 
+@pytest.mark.slow
 def test_training_with_ranges_of_zero_is_the_baseline_bit_for_bit():
     data = make_pictures()
     plain, changed = (scratch.train(data, **SETTINGS, ranges=ranges) for ranges in (None, NONE))
@@ -146,6 +147,7 @@ def test_training_with_ranges_of_zero_is_the_baseline_bit_for_bit():
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_every_image_of_every_epoch_and_replicate_is_changed_anew(monkeypatch: pytest.MonkeyPatch):
     data, spy = make_pictures(), Spy(monkeypatch)
     one = scratch.train(data, **SETTINGS, ranges=SOME)
@@ -163,6 +165,7 @@ def test_every_image_of_every_epoch_and_replicate_is_changed_anew(monkeypatch: p
     assert (one.runs["train_loss"] != plain.runs["train_loss"]).all()
 
 
+@pytest.mark.slow
 def test_training_does_not_depend_on_how_many_images_are_changed_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ):
@@ -175,6 +178,7 @@ def test_training_does_not_depend_on_how_many_images_are_changed_at_once(
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_losses_are_reported_of_images_as_they_are():
     settings = SETTINGS | {"learning_rate": 0.0, "epochs": 1}
     plain, changed = (

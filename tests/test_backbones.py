@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from toys import picture_rows
 from transfer_gain.config import backbones as backbone_config
 from transfer_gain.data import augmentation, store
 from transfer_gain.data.sources import vgg16_tensors
@@ -20,7 +21,7 @@ from transfer_gain.features.backbones import BackboneError
 from transfer_gain.seeds import generator
 from transfer_gain.training import devices
 
-pytestmark = pytest.mark.usefixtures("tensorflow", "float32")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tensorflow", "float32")]
 
 WORKFLOW = Path(__file__).parents[1] / "workflow"
 ROWS = backbones.BATCH + 5  # an odd last batch
@@ -40,15 +41,6 @@ def float32() -> Iterator[None]:
     """Building a backbone sets Keras' dtype policy for the whole process."""
     yield
     keras.config.set_dtype_policy("float32")
-
-
-def picture_rows(rows: int, size: int, channels: int = 1) -> np.ndarray:
-    """Smooth pictures, as real ones are, all different."""
-    rng = np.random.default_rng(rows + size)
-    coarse = rng.integers(0, 256, (rows, 4, 4, channels)).astype(float)
-    scale = -(-size // 4)
-    pixels = coarse.repeat(scale, axis=1).repeat(scale, axis=2)[:, :size, :size]
-    return np.clip(pixels + rng.normal(0, 10, pixels.shape), 0, 255).astype(np.uint8)
 
 
 def write_images(path: Path, pixels: np.ndarray) -> Path:

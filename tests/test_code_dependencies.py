@@ -68,6 +68,7 @@ def test_all_that_is_imported_at_any_remove_is_behind_a_module(modules, behind):
     assert names_behind(*modules) == behind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {"runtime.job"}))  # behind no job
 def test_every_import_is_followed(module):
     imported = {name for name in MODULES if f"{PACKAGE.name}.{name}" in imports(MODULES[module])}

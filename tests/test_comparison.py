@@ -1,75 +1,26 @@
 """Promises of the verdict's tables: every method's rows, right numbers, and words that follow."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
+from studies import (
+    LABELS,
+    PROTOCOLS,
+    PUBLISHED,
+    REPLICATES,
+    SCRATCH,
+    SOURCES,
+    TABLES,
+    TRANSFERS,
+    accuracy,
+    gains,
+    published,
+    runs,
+    study,
+)
 from transfer_gain.evaluation import comparison, statistics, tables
-
-PUBLISHED = Path(__file__).parents[1] / "workflow" / "published_2018.yaml"
-SOURCES = {"clothes": "fashion-mnist", "avatars": "avatars"}
-LABELS = {0.001: 6, 0.01: 60, 0.1: 600, 1.0: 6000}
-REPLICATES = {1.0: 1, 0.1: 3, 0.01: 5, 0.001: 10}
-SCRATCH = [("none", "baseline"), ("none", "augmentation"), ("none", "baseline-2018")]
-TRANSFERS = [("vgg16", "transfer"), ("vgg16-random", "transfer"), ("vgg16", "linear-probe")]
-PROTOCOLS = ("same-images", "held-out")
-
-
-def runs(
-    method: tuple[str, str],
-    fraction: float,
-    accuracies: list[float],
-    dataset: str = "clothes",
-    protocol: str = "same-images",
-) -> pd.DataFrame:
-    """Rows of one method's replicates."""
-    return pd.DataFrame(
-        {
-            "dataset": dataset,
-            "backbone": method[0],
-            "method": method[1],
-            "fraction": fraction,
-            "labels": LABELS[fraction],
-            "protocol": protocol,
-            "replicate": range(len(accuracies)),
-            "accuracy": accuracies,
-            "configurations": 3 if method[0] == "none" else 18,
-            "train_loss": np.linspace(0.1, 0.3, len(accuracies)),
-            "levelled_off": np.arange(len(accuracies)) % 2 == 0,
-            "updates": 1000,
-        }
-    )
-
-
-def study(replicates: dict[float, int] = REPLICATES, seed: int = 0) -> pd.DataFrame:
-    """A whole study: every method, transfer better where data are few."""
-    rng = np.random.default_rng(seed)
-    parts = []
-    for dataset in SOURCES:
-        for fraction, count in replicates.items():
-            easy = 0.8 + 0.1 * np.log10(fraction)
-            for number, method in enumerate(SCRATCH + TRANSFERS):
-                gain = -0.07 * np.log10(fraction) - 0.05 if "transfer" in method else 0.01 * number
-                for protocol in PROTOCOLS:
-                    accuracies = easy + gain + rng.normal(0, 0.02, count)
-                    parts.append(runs(method, fraction, accuracies, dataset, protocol))
-    return pd.concat(parts, ignore_index=True)
-
-
-def published(table: str, sources: dict[str, str] = SOURCES) -> pd.DataFrame:
-    return tables.read_published(PUBLISHED, table, sources)
-
-
-def accuracy(selected: pd.DataFrame, **sources: str) -> pd.DataFrame:
-    return comparison.accuracy(selected, published("accuracy", sources or SOURCES), ["vgg16"])
-
-
-def gains(selected: pd.DataFrame, **sources: str) -> pd.DataFrame:
-    theirs = published("gains", sources or SOURCES)
-    return comparison.gains(selected, theirs, ["vgg16"], {"vgg16-random": ["vgg16"]})
 
 
 def only(table: pd.DataFrame, **names: str | float) -> pd.Series:
@@ -102,14 +53,7 @@ def test_methods_are_told_apart_from_the_best_after_a_correction_for_their_numbe
 # --- all tables
 
 
-TABLES = {
-    "accuracy": (accuracy, comparison.ACCURACY),
-    "gains": (gains, comparison.GAINS),
-    "hypotheses": (lambda rows: comparison.hypotheses(rows, 0.01, 1), comparison.HYPOTHESES),
-    "label_value": (lambda rows: comparison.label_value(rows, 1), comparison.LABEL_VALUE),
-}
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TABLES)
 def test_columns_are_the_same_for_any_study(name):
     make, columns = TABLES[name]
@@ -119,6 +63,7 @@ def test_columns_are_the_same_for_any_study(name):
         assert len(table)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["accuracy", "gains", "label_value"])
 def test_every_method_of_the_study_has_its_row_at_every_size_and_protocol(name):
     table = TABLES[name][0](study())
@@ -145,6 +90,7 @@ def test_one_replicate_has_estimates_and_no_interval(name):
     assert table[sorted(estimates & set(table))].notna().all(axis=None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TABLES)
 def test_two_replicates_have_wider_intervals_than_ten(name):
     make, columns = TABLES[name]
@@ -253,6 +199,7 @@ def test_holm_counts_every_test_of_the_table_under_one_protocol(name):
 # --- accuracy
 
 
+@pytest.mark.slow
 def test_how_far_a_method_is_behind_the_best_is_paired_by_replicate():
     table = accuracy(study())
     for place, rows in table.groupby(comparison.PLACE):
@@ -527,6 +474,7 @@ def test_a_size_that_was_run_once_may_lie_anywhere_between_its_neighbours():
     assert 600 * 10 ** (0.09 / 0.3) < row["ci_high"] < 6000
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_labels_that_the_true_curve_needs():
     rng = np.random.default_rng(2018)
     truth = {SCRATCH[0]: {0.001: 0.4, 0.01: 0.6, 0.1: 0.8, 1.0: 0.9}, TRANSFERS[0]: {0.01: 0.7}}

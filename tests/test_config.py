@@ -535,6 +535,7 @@ def test_a_misspelt_key_is_reported_rather_than_the_missing_one():
 # --- Whatever the config ---
 
 
+@pytest.mark.slow
 @settings(max_examples=2000, deadline=None)
 @given(mutated())
 @example({"heads": {"learning_rates": [10**400]}})
@@ -567,6 +568,7 @@ def respelt(draw, value):
     return value
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.data(), mutated())
 def test_key_order_and_number_spelling_do_not_matter(data, config):

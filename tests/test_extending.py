@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from checkout import ROOT, copy_checkout, snakemake
-from test_comparison import accuracy, gains, study
+from studies import accuracy, gains, study
 from transfer_gain.data import store
 from transfer_gain.methods.records import UnknownMethodError
 from transfer_gain.reporting import compare_2018, words
@@ -25,6 +25,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
 
 
+@pytest.mark.slow
 def test_a_dataset_is_added_as_the_page_says(tmp_path: Path):
     folder = copy_checkout(tmp_path)
     package = folder / "workflow/transfer_gain"
@@ -130,6 +131,7 @@ def test_a_method_without_a_record_is_an_error_wherever_methods_are_listed():
         words.method("guessing", "none")
 
 
+@pytest.mark.slow
 def test_features_are_read_as_the_page_says(tmp_path: Path):
     folder = copy_checkout(tmp_path)
     (script,) = (block for block in blocks("python") if "read_arrays" in block)

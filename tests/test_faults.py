@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from checkout import copy_checkout, snakemake
-from test_own_images import make_own_images
+from pictures import make_own_images
 
 pytestmark = pytest.mark.slow
 

@@ -10,14 +10,11 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from test_selection import make_runs
-from transfer_gain.data import store
+from studies import CLASSES, PUBLISHED, make_runs, runs_of, samples
 from transfer_gain.evaluation import comparison, selection, tables
 from transfer_gain.methods import records
 from transfer_gain.reporting import figures
 
-PUBLISHED = Path(__file__).parents[1] / "workflow" / "published_2018.yaml"
-CLASSES = ["t-shirt", "trouser", "kurta & été"]
 STUDIES = {
     "one replicate": {0.01: 1, 0.001: 1},
     "one fraction": {0.1: 3},
@@ -31,21 +28,6 @@ STUDIES = {
 def nothing_stays_open():
     yield
     plt.close("all")
-
-
-def runs_of(fractions: dict[float, int]) -> pd.DataFrame:
-    return pd.concat(
-        store.with_names(
-            make_runs(replicates, seed),
-            {
-                "dataset": "clothes",
-                "backbone": "vgg16",
-                "fraction": float(fraction),
-                "training_samples": round(42000 * fraction),
-            },
-        )
-        for seed, (fraction, replicates) in enumerate(fractions.items())
-    )
 
 
 def history_of(fractions: dict[float, int], epochs: int = 8) -> pd.DataFrame:
@@ -74,13 +56,6 @@ CHOSEN = pd.Series({"layers": "100-50", "activation": "sigmoid", "learning_rate"
 def learning_rates(fractions: dict[float, int], source: str = "fashion-mnist") -> Figure:
     published = tables.read_published(PUBLISHED, "best_heads", {"clothes": source})
     return figures.plot_learning_rates(runs_of(fractions), CHOSEN, published, 1 / 7)
-
-
-def samples(_: dict[float, int] | None = None) -> Figure:
-    labels = np.repeat([0, 1, 2], [4, 4, 3])
-    index = pd.DataFrame({"image_id": map(str, labels), "split": "training", "label": labels})
-    pixels = np.random.default_rng(0).integers(0, 256, (11, 64, 64, 1), dtype=np.uint8)
-    return figures.plot_samples(index, pixels, CLASSES, "clothes")
 
 
 def accuracy(

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from test_backbones import picture_rows
-from test_heads import Spy
+from spies import Spy
+from toys import picture_rows
 from transfer_gain.data import store
 from transfer_gain.data.sampling import Replicates, draw_samples, validation_roles
 from transfer_gain.evaluation.statistics import mean_interval
@@ -17,7 +17,7 @@ from transfer_gain.features.backbones import BackboneError
 from transfer_gain.methods import fine_tuning, heads
 from transfer_gain.seeds import run_seed
 
-pytestmark = pytest.mark.usefixtures("tensorflow")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tensorflow")]
 
 L2 = 0.01
 HEAD = {"layers": [5], "activation": "elu", "l2": L2, "batch_size": 4}

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spies import Spy
 from toys import clouds
 from transfer_gain.data import store
 from transfer_gain.data.sampling import Replicates, draw_samples, validation_roles
@@ -14,7 +15,7 @@ from transfer_gain.methods import heads
 from transfer_gain.seeds import run_seed
 from transfer_gain.training import loop
 
-pytestmark = pytest.mark.usefixtures("tensorflow")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tensorflow")]
 
 SETTINGS = {
     "layers": [8, 5],
@@ -40,20 +41,6 @@ def test_the_reports_parameter_counts(layers: list[int], count: int):
     for kernel in parameters[::2]:
         assert kernel.any()
         assert np.abs(kernel).max() <= np.float32(np.sqrt(6 / sum(kernel.shape)))
-
-
-class Spy:
-    """Lets `loop.fit` work and keeps what it was given: batches, changed, parameters, loss."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch):
-        self.fit = loop.fit
-        monkeypatch.setattr(loop, "fit", self)
-
-    def __call__(self, parameters, loss, batches, learning_rate, pauses):
-        self.start = [parameter.numpy() for parameter in parameters]
-        (self.batches, *self.changed), self.parameters = batches, parameters
-        self.first_loss = float(loss(parameters, *(batch[0] for batch in batches)))
-        yield from self.fit(parameters, loss, batches, learning_rate, pauses)
 
 
 def keras_twin(start: list[np.ndarray], activation: str):

@@ -9,6 +9,7 @@ from transfer_gain.data import images
 from transfer_gain.data.sources.peeps import Peeps
 
 
+@pytest.mark.slow
 def test_any_number_of_processes_writes_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

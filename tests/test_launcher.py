@@ -12,7 +12,10 @@ import pytest
 
 from transfer_gain.runtime import launcher
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is a launcher on Linux only")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="there is a launcher on Linux only"),
+]
 
 WORKFLOW = Path(__file__).parents[1] / "workflow"
 SNAKEMAKE = """

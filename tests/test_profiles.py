@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
 from checkout import ROOT, copy_checkout, snakemake
@@ -37,6 +38,7 @@ def test_all_tables_and_figures_are_one_job_on_a_cluster():
     assert {profile["groups"].get(name) for name in ends} == {"results"}
 
 
+@pytest.mark.slow
 def test_a_job_that_failed_may_take_more_memory_and_time(tmp_path: Path):
     checkout = copy_checkout(tmp_path)
     (checkout / "workflow" / "scripts" / "make_images.py").write_text(FAILS_TWICE)

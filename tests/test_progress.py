@@ -9,7 +9,7 @@ import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
 import snakemake_logger_plugin_progress as progress
-from test_terminal import Screen
+from terminals import Screen
 
 
 def record(event: LogEvent | None = None, level: int = logging.INFO, text: str = "", **fields):

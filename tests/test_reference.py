@@ -64,6 +64,7 @@ def test_editors_find_the_schema_and_accept_every_study_of_the_repository(file):
     jsonschema.validate(yaml.safe_load(text), json_schema())
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(mutated())
 def test_the_schema_accepts_whatever_is_loaded(config):

@@ -103,6 +103,7 @@ def test_names_of_the_user_s_are_text_not_html(html):
     assert "a&lt;b" not in html.split("</head>")[0]
 
 
+@pytest.mark.slow
 def test_all_but_provenance_and_cost_is_the_same_each_time(html, tmp_path):
     again = reports.render(tmp_path, provenance={"Precision": "bfloat16"})
     marker = '<section id="provenance">'

@@ -8,59 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from test_heads import Spy
+from spies import Spy
+from toys import NETWORK, SETTINGS, make_pictures
 from transfer_gain.config.loading import load
 from transfer_gain.data import store
-from transfer_gain.data.sampling import Replicates, draw_samples, validation_roles
+from transfer_gain.data.sampling import draw_samples, validation_roles
 from transfer_gain.evaluation.statistics import mean_interval
 from transfer_gain.methods import scratch
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
-
-NETWORK = {
-    "filters": 4,
-    "kernel": 3,
-    "stride": 1,
-    "pooling": 3,
-    "units": [6],
-    "activation": "relu",
-}
-SETTINGS = {
-    "network": NETWORK,
-    "learning_rate": 0.01,
-    "batch_size": 5,
-    "epochs": 3,
-    "min_updates": 0,
-    "l2": 0.01,
-    "seed_names": (2018, "toy", "0.1"),
-}
-
-
-def make_pictures(
-    replicates: int = 2,
-    images: int = 13,
-    *,
-    classes: int = 3,
-    validation: int = 30,
-    brightness: int = 120,
-    permuted: bool = False,
-) -> Replicates:
-    """Noise of 9 by 9 pixels with a square, whose place is the class, that is brighter."""
-    rng = np.random.default_rng(7)
-    pool = 60 * classes
-    labels = (np.arange(pool + validation) % classes).astype(np.int32)
-    pixels = rng.integers(0, 130, (len(labels), 9, 9, 1))
-    for label in range(classes):
-        row, column = 3 * (label // 3), 3 * (label % 3)
-        pixels[labels == label, row : row + 3, column : column + 3] += brightness
-    return Replicates(
-        features=pixels.astype(np.uint8),
-        labels=rng.permutation(labels) if permuted else labels,
-        samples=np.stack([rng.permutation(pool)[:images] for _ in range(replicates)]),
-        validation=np.arange(pool, len(labels)),
-        selection=np.arange(validation) % 2 == 0,
-        classes=classes,
-    )
 
 
 def shape_of(network: dict) -> dict:
@@ -149,6 +105,7 @@ def test_logits_are_those_of_keras(tensorflow, image, changes, own):
 # --- its training
 
 
+@pytest.mark.slow
 def test_a_training_run_is_the_one_of_keras(monkeypatch: pytest.MonkeyPatch):
     data, spy = make_pictures(), Spy(monkeypatch)
     runs = scratch.train(data, **SETTINGS).runs
@@ -168,6 +125,7 @@ def test_a_training_run_is_the_one_of_keras(monkeypatch: pytest.MonkeyPatch):
         assert runs["validation_loss"][replicate] == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_replicate_trained_alone_is_the_one_trained_beside_others():
     data = make_pictures(3)
     together = scratch.train(data, **SETTINGS)

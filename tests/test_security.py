@@ -108,6 +108,7 @@ def test_a_pickle_in_the_place_of_arrays_is_not_opened(tmp_path: Path, caught: P
             siamese.read_network(tmp_path / name)
 
 
+@pytest.mark.slow
 def test_a_pickle_in_the_place_of_the_user_s_weights_is_not_opened(
     tmp_path: Path, caught: Path, tensorflow
 ):

@@ -9,33 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from studies import ACCURACIES, HEADS, LOSSES, make_runs
 from transfer_gain import names
 from transfer_gain.data import store
 from transfer_gain.evaluation import selection
 from transfer_gain.methods import heads
-
-HEADS = [
-    (layers, activation, rate, 0.0001)
-    for layers in ("100", "100-50", "100-50-25")
-    for activation in ("sigmoid", "elu")
-    for rate in (0.01, 0.001, 0.0001)
-]
-ACCURACIES = ["validation_accuracy", "selection_accuracy", "test_accuracy"]
-LOSSES = ["validation_loss", "selection_loss"]
-
-
-def make_runs(replicates: int = 3, seed: int = 0, steps: int = 1024) -> pd.DataFrame:
-    """Rows of all 18 heads, in the config's order; few steps make ties, sums are exact."""
-    rng = np.random.default_rng(seed)
-    rows = [
-        dict(zip(selection.CONFIGURATION, head, strict=True))
-        | {"replicate": replicate}
-        | {name: rng.integers(1, 2 * steps) / steps for name in LOSSES}
-        | {name: rng.integers(1, steps) / steps for name in ACCURACIES}
-        for head in HEADS
-        for replicate in range(replicates)
-    ]
-    return pd.DataFrame(rows)
 
 
 def mean(values: np.ndarray) -> Fraction:

@@ -73,6 +73,7 @@ def test_it_is_symmetric_bit_for_bit(siamese, network):
 
 
 # Blocks are of 64 images: a part of one, several, and those after which one image is left.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "units"), [(1, 64), (30, 64), (150, 64), (65, 4096), (129, 4096)]
 )
@@ -179,6 +180,7 @@ def of_labels_that_mean_nothing(seed: int) -> one_shot.Data:
     return learned._replace(pools=others.pools, evaluations=others.evaluations)
 
 
+@pytest.mark.slow
 def test_labels_that_mean_nothing_teach_nothing(siamese):
     accuracies = []
     for seed in range(8):
@@ -267,6 +269,7 @@ def test_an_embedding_learns(metric_learning, method):
     assert set(rows["method"]) == {method}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", BY_GRADIENTS)
 def test_an_embedding_learns_nothing_from_labels_that_mean_nothing(metric_learning, method):
     accuracies = []

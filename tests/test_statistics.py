@@ -189,6 +189,7 @@ def studies(replicates: int, gain: float) -> tuple[np.ndarray, np.ndarray]:
     return 0.5 + gain + shared + noise[0], 0.5 + shared + noise[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replicates", [2, 3, 10])
 def test_intervals_of_both_gains_cover_known_gains(replicates):
     gains = [
@@ -240,6 +241,7 @@ def studies_of_sizes(nested: float) -> list[list[np.ndarray]]:
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("nested", "most"), [(0, 0.97), (0.1**0.5, 0.98)])
 def test_intervals_of_contrast_and_slope_cover_under_unequal_spreads_and_nested_samples(
     nested, most

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from test_selection import make_runs
+from studies import make_runs
 from transfer_gain.data import store
 from transfer_gain.evaluation import selection, tables
 from transfer_gain.evaluation.statistics import accuracy_interval

@@ -1,30 +1,14 @@
 """Promises of what a user's terminal shows."""
 
 import io
-import os
-import shutil
 import signal
 import sys
 
 import pytest
 
+from terminals import screen_of_40_columns
 from transfer_gain import terminal
 from transfer_gain.runtime import messages
-
-
-class Screen(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def screen_of_40_columns(monkeypatch: pytest.MonkeyPatch) -> Screen:
-    """Put a terminal in the place of standard output and error."""
-    made = Screen()
-    monkeypatch.setattr(sys, "stdout", made)
-    monkeypatch.setattr(sys, "stderr", made)
-    monkeypatch.setattr(terminal, "_kept", None)
-    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((40, 24)))
-    return made
 
 
 def test_long_lines_break_at_words_on_a_terminal(monkeypatch: pytest.MonkeyPatch):

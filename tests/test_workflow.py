@@ -16,6 +16,8 @@ from transfer_gain.config.errors import ConfigError
 from transfer_gain.config.loading import load
 from transfer_gain.runtime.launcher import ADDRESS
 
+pytestmark = pytest.mark.slow
+
 # In the place of what a script does, but not of what it imports.
 STUB = """
 from pathlib import Path

@@ -5,6 +5,25 @@ import numpy as np
 from transfer_gain.data.sampling import Replicates
 from transfer_gain.few_shot import one_shot
 
+# Training from scratch.
+NETWORK = {
+    "filters": 4,
+    "kernel": 3,
+    "stride": 1,
+    "pooling": 3,
+    "units": [6],
+    "activation": "relu",
+}
+SETTINGS = {
+    "network": NETWORK,
+    "learning_rate": 0.01,
+    "batch_size": 5,
+    "epochs": 3,
+    "min_updates": 0,
+    "l2": 0.01,
+    "seed_names": (2018, "toy", "0.1"),
+}
+
 
 def clouds(
     replicates: int = 3,
@@ -51,3 +70,39 @@ def one_shot_data(
         for replicate in range(replicates)
     ]
     return one_shot.Data(features, labels, [pool] * replicates, evaluations)
+
+
+def make_pictures(
+    replicates: int = 2,
+    images: int = 13,
+    *,
+    classes: int = 3,
+    validation: int = 30,
+    brightness: int = 120,
+    permuted: bool = False,
+) -> Replicates:
+    """Noise of 9 by 9 pixels with a square, whose place is the class, that is brighter."""
+    rng = np.random.default_rng(7)
+    pool = 60 * classes
+    labels = (np.arange(pool + validation) % classes).astype(np.int32)
+    pixels = rng.integers(0, 130, (len(labels), 9, 9, 1))
+    for label in range(classes):
+        row, column = 3 * (label // 3), 3 * (label % 3)
+        pixels[labels == label, row : row + 3, column : column + 3] += brightness
+    return Replicates(
+        features=pixels.astype(np.uint8),
+        labels=rng.permutation(labels) if permuted else labels,
+        samples=np.stack([rng.permutation(pool)[:images] for _ in range(replicates)]),
+        validation=np.arange(pool, len(labels)),
+        selection=np.arange(validation) % 2 == 0,
+        classes=classes,
+    )
+
+
+def picture_rows(rows: int, size: int, channels: int = 1) -> np.ndarray:
+    """Smooth pictures, as real ones are, all different."""
+    rng = np.random.default_rng(rows + size)
+    coarse = rng.integers(0, 256, (rows, 4, 4, channels)).astype(float)
+    scale = -(-size // 4)
+    pixels = coarse.repeat(scale, axis=1).repeat(scale, axis=2)[:, :size, :size]
+    return np.clip(pixels + rng.normal(0, 10, pixels.shape), 0, 255).astype(np.uint8)

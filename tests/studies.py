@@ -1,0 +1,127 @@
+"""Studies that were never run: the rows of every method, and the tables made of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from transfer_gain.data import store
+from transfer_gain.evaluation import comparison, selection, tables
+from transfer_gain.reporting import figures
+
+PUBLISHED = Path(__file__).parents[1] / "workflow" / "published_2018.yaml"
+SOURCES = {"clothes": "fashion-mnist", "avatars": "avatars"}
+LABELS = {0.001: 6, 0.01: 60, 0.1: 600, 1.0: 6000}
+REPLICATES = {1.0: 1, 0.1: 3, 0.01: 5, 0.001: 10}
+SCRATCH = [("none", "baseline"), ("none", "augmentation"), ("none", "baseline-2018")]
+TRANSFERS = [("vgg16", "transfer"), ("vgg16-random", "transfer"), ("vgg16", "linear-probe")]
+PROTOCOLS = ("same-images", "held-out")
+HEADS = [
+    (layers, activation, rate, 0.0001)
+    for layers in ("100", "100-50", "100-50-25")
+    for activation in ("sigmoid", "elu")
+    for rate in (0.01, 0.001, 0.0001)
+]
+ACCURACIES = ["validation_accuracy", "selection_accuracy", "test_accuracy"]
+LOSSES = ["validation_loss", "selection_loss"]
+CLASSES = ["t-shirt", "trouser", "kurta & été"]
+
+
+def runs(
+    method: tuple[str, str],
+    fraction: float,
+    accuracies: list[float],
+    dataset: str = "clothes",
+    protocol: str = "same-images",
+) -> pd.DataFrame:
+    """Rows of one method's replicates."""
+    return pd.DataFrame(
+        {
+            "dataset": dataset,
+            "backbone": method[0],
+            "method": method[1],
+            "fraction": fraction,
+            "labels": LABELS[fraction],
+            "protocol": protocol,
+            "replicate": range(len(accuracies)),
+            "accuracy": accuracies,
+            "configurations": 3 if method[0] == "none" else 18,
+            "train_loss": np.linspace(0.1, 0.3, len(accuracies)),
+            "levelled_off": np.arange(len(accuracies)) % 2 == 0,
+            "updates": 1000,
+        }
+    )
+
+
+def study(replicates: dict[float, int] = REPLICATES, seed: int = 0) -> pd.DataFrame:
+    """A whole study: every method, transfer better where data are few."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for dataset in SOURCES:
+        for fraction, count in replicates.items():
+            easy = 0.8 + 0.1 * np.log10(fraction)
+            for number, method in enumerate(SCRATCH + TRANSFERS):
+                gain = -0.07 * np.log10(fraction) - 0.05 if "transfer" in method else 0.01 * number
+                for protocol in PROTOCOLS:
+                    accuracies = easy + gain + rng.normal(0, 0.02, count)
+                    parts.append(runs(method, fraction, accuracies, dataset, protocol))
+    return pd.concat(parts, ignore_index=True)
+
+
+def published(table: str, sources: dict[str, str] = SOURCES) -> pd.DataFrame:
+    return tables.read_published(PUBLISHED, table, sources)
+
+
+def accuracy(selected: pd.DataFrame, **sources: str) -> pd.DataFrame:
+    return comparison.accuracy(selected, published("accuracy", sources or SOURCES), ["vgg16"])
+
+
+def gains(selected: pd.DataFrame, **sources: str) -> pd.DataFrame:
+    theirs = published("gains", sources or SOURCES)
+    return comparison.gains(selected, theirs, ["vgg16"], {"vgg16-random": ["vgg16"]})
+
+
+TABLES = {
+    "accuracy": (accuracy, comparison.ACCURACY),
+    "gains": (gains, comparison.GAINS),
+    "hypotheses": (lambda rows: comparison.hypotheses(rows, 0.01, 1), comparison.HYPOTHESES),
+    "label_value": (lambda rows: comparison.label_value(rows, 1), comparison.LABEL_VALUE),
+}
+
+
+def make_runs(replicates: int = 3, seed: int = 0, steps: int = 1024) -> pd.DataFrame:
+    """Rows of all 18 heads, in the config's order; few steps make ties, sums are exact."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        dict(zip(selection.CONFIGURATION, head, strict=True))
+        | {"replicate": replicate}
+        | {name: rng.integers(1, 2 * steps) / steps for name in LOSSES}
+        | {name: rng.integers(1, steps) / steps for name in ACCURACIES}
+        for head in HEADS
+        for replicate in range(replicates)
+    ]
+    return pd.DataFrame(rows)
+
+
+def runs_of(fractions: dict[float, int]) -> pd.DataFrame:
+    return pd.concat(
+        store.with_names(
+            make_runs(replicates, seed),
+            {
+                "dataset": "clothes",
+                "backbone": "vgg16",
+                "fraction": float(fraction),
+                "training_samples": round(42000 * fraction),
+            },
+        )
+        for seed, (fraction, replicates) in enumerate(fractions.items())
+    )
+
+
+def samples(_: dict[float, int] | None = None) -> Figure:
+    """A figure of eleven pictures of noise."""
+    labels = np.repeat([0, 1, 2], [4, 4, 3])
+    index = pd.DataFrame({"image_id": map(str, labels), "split": "training", "label": labels})
+    pixels = np.random.default_rng(0).integers(0, 256, (11, 64, 64, 1), dtype=np.uint8)
+    return figures.plot_samples(index, pixels, CLASSES, "clothes")

@@ -1,0 +1,25 @@
+"""A terminal of a known width, in the place of standard output and error."""
+
+import io
+import os
+import shutil
+import sys
+
+import pytest
+
+from transfer_gain import terminal
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def screen_of_40_columns(monkeypatch: pytest.MonkeyPatch) -> Screen:
+    """Put a terminal in the place of standard output and error."""
+    made = Screen()
+    monkeypatch.setattr(sys, "stdout", made)
+    monkeypatch.setattr(sys, "stderr", made)
+    monkeypatch.setattr(terminal, "_kept", None)
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((40, 24)))
+    return made
