@@ -6,5 +6,5 @@ with job.monitored(*snakemake.log):
 
     from transfer_gain.data.sources import fetch
 
-    module = import_module(f"transfer_gain.sources.{snakemake.params.artefact}")
+    module = import_module(f"transfer_gain.data.sources.{snakemake.params.artefact}")
     fetch.fetch(module.ARTEFACT, Path(snakemake.output[0]).parent)
