@@ -250,9 +250,9 @@ def test_all_images_together_have_a_limit_of_pixels(tmp_path: Path, monkeypatch)
     tree = {f"{name}/{n}.png": png(noise(n + 9 * (name > "a"))) for name in "ab" for n in range(3)}
     cut = {"a/cut.png": tree["a/0.png"][:-30]}  # costs as much as a whole one
     path = make_folder(tmp_path / "mine", tree | cut)
-    monkeypatch.setattr("transfer_gain.sources.pictures.MAX_PIXELS", 7 * 30)
+    monkeypatch.setattr("transfer_gain.data.sources.pictures.MAX_PIXELS", 7 * 30)
     Folder(path, on_bad_image="skip")
-    monkeypatch.setattr("transfer_gain.sources.pictures.MAX_PIXELS", 7 * 30 - 1)
+    monkeypatch.setattr("transfer_gain.data.sources.pictures.MAX_PIXELS", 7 * 30 - 1)
     with pytest.raises(SourceError, match=r"mine: more than the limit of 209 pixels in all"):
         Folder(path, on_bad_image="skip")
     faces = {f"KA.{code}.39.tiff": png(noise(0)) for code in ("AN1", "HA1")}
