@@ -1,26 +1,26 @@
 # Two commands on a fresh machine: make study, make test. The rest is plain Snakemake.
-# Each installs the environment first, where it is missing.
-#   make study          the study of config.yaml
-#   make demo           the smallest true study, in a few minutes
-#   make own DATA=path/to/folder    the comparison on your own images, in results/own
-#   make own DATA=... RESULTS=results/birds     beside another folder's
-#   make check          style and type checks and the fast tests, in two minutes
-#   make test           style and type checks and all tests
-#   make test-slurm     a study on a Slurm cluster of one machine (as root on Debian)
-#   make test-faults    50 kills, every damage to every file; KILLS=200 SEED=1 for more, and others
-#   make bench          speed beside other tools, into benchmarks/README.md (ONLY=..., QUICK=1)
-#   make study GPU=1    with TensorFlow's CUDA libraries (Linux, NVIDIA); give GPU=1 every time
-#   make env PYTHON=python3.12      the environment alone
+# Every command first installs the environment if it is missing.
+#   make study          run the study of config.yaml
+#   make demo           run the smallest real study, in a few minutes
+#   make own DATA=path/to/folder    run the comparison on your own images, in results/own
+#   make own DATA=... RESULTS=results/birds     keep the results of a second folder separate
+#   make check          run style and type checks and the fast tests, in about two minutes
+#   make test           run style and type checks and all tests
+#   make test-slurm     run a study on a single-machine Slurm cluster (as root on Debian)
+#   make test-faults    kill a run 50 times and damage every file in every way (KILLS=200 SEED=1)
+#   make bench          compare speed with other tools, in benchmarks/README.md (ONLY=..., QUICK=1)
+#   make study GPU=1    use TensorFlow's CUDA libraries (Linux, NVIDIA); pass GPU=1 every time
+#   make env PYTHON=python3.12      install the environment only
 
 PYTHON ?= python3
 RESULTS ?= results/own
 ENV := .venv
 PINS := envs/requirements$(if $(GPU),-gpu).txt
 RUN := PATH="$(CURDIR)/$(ENV)/bin:$$PATH"
-# How far it is and how long it still takes, without colours: workflow/snakemake_logger_plugin_progress.
+# Show progress and time left, without colors: workflow/snakemake_logger_plugin_progress.
 SNAKEMAKE := PYTHONPATH="$(CURDIR)/workflow" $(RUN) snakemake --cores all --logger progress
 
-# What Python compiles is kept, or every start would compile anew: ten seconds where TensorFlow is needed.
+# Keep compiled Python files. Compiling at every start takes ten seconds where TensorFlow is needed.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: study demo own ask check test style unit test-slurm test-faults browser bench env
@@ -31,7 +31,7 @@ study: env
 demo: env
 	@$(SNAKEMAKE) --configfile workflow/studies/demo.yaml
 
-# Unexpanded and through the environment, so that any character may stand in a path, but braces.
+# Passed unexpanded through the environment, so that a path may contain any character except braces.
 override DATA := $(value DATA)
 export DATA RESULTS
 own: $(if $(DATA),env,ask)
@@ -39,7 +39,7 @@ own: $(if $(DATA),env,ask)
 	  "datasets={mine: {path: \"$$(printf %s "$$DATA" | sed 's/[\\"]/\\&/g')\"}}"
 
 ask:
-	@echo "which images? make own DATA=path/to/folder" >&2; exit 2
+	@echo "DATA is not set: make own DATA=path/to/folder" >&2; exit 2
 
 check: env
 	@$(MAKE) --no-print-directory -j 2 style unit
@@ -57,12 +57,12 @@ style: env
 unit: env
 	$(RUN) pytest -q -m "not slow and not network and not slurm"
 
-# Where Slurm cannot be installed or started, the tests skip and say why.
+# If Slurm cannot be installed or started, the tests are skipped and say why.
 test-slurm: env
 	@command -v slurmctld >/dev/null || \
 	  { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get -qq update && \
 	    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
-	    slurmctld slurmd slurm-client munge; } >/dev/null 2>&1 || echo "no Slurm" >&2
+	    slurmctld slurmd slurm-client munge; } >/dev/null 2>&1 || echo "Slurm is not available" >&2
 	$(RUN) pytest -rs -m slurm tests/test_slurm.py
 
 KILLS ?= 50
@@ -70,14 +70,14 @@ SEED ?= 2018
 test-faults: env
 	FAULTS_KILLS=$(KILLS) FAULTS_SEED=$(SEED) $(RUN) pytest tests/test_faults.py
 
-# The report is tested in Chromium; where there is none and it cannot be installed, those tests skip.
+# The report is tested in Chromium. If it is missing and cannot be installed, those tests are skipped.
 browser:
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
 	  { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get -qq update && \
 	    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; \
-	  } >/dev/null 2>&1 || echo "no Chromium: tests of the report in a browser are skipped" >&2
+	  } >/dev/null 2>&1 || echo "Chromium is not available: browser tests are skipped" >&2
 
-# The peers are packages of its own, on top of the project's.
+# The tools to compare with are extra packages on top of the project's.
 BENCH := .venv-bench
 bench: env $(BENCH)/requirements.txt.installed
 	PYTHONPATH="$(CURDIR)/workflow" $(BENCH)/bin/python benchmarks/run.py \
@@ -97,12 +97,12 @@ $(ENV)/%.installed: envs/%
 	  echo "$$($(PYTHON) --version) found, Python 3.11, 3.12 or 3.13 expected: make PYTHON=..." >&2; \
 	  exit 1; }
 	@test $(words $(CURDIR)) = 1 || { \
-	  echo "this checkout lies in '$(CURDIR)': Snakemake runs no environment whose path has a space" >&2; \
+	  echo "this checkout is in '$(CURDIR)': Snakemake cannot use an environment in a path with spaces" >&2; \
 	  exit 1; }
-	@test ! -L $(ENV) || { echo "$(ENV) is a link: what it points to would be cleared" >&2; exit 1; }
-	@echo "installing the packages of $< into $(ENV), which takes minutes the first time" >&2
+	@test ! -L $(ENV) || { echo "$(ENV) is a link: its target would be cleared" >&2; exit 1; }
+	@echo "installing the packages of $< into $(ENV); this takes minutes the first time" >&2
 	$(PYTHON) -m venv --clear $(ENV)
 	$(ENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $<
 	@test -x $(ENV)/bin/snakemake || { \
-	  echo "$< has no packages for this system, see envs/README.md" >&2; exit 1; }
+	  echo "$< has no packages for this system; see envs/README.md" >&2; exit 1; }
 	touch $@

@@ -1,11 +1,11 @@
 # How much does transfer learning buy you on a small image dataset?
-# What is made; workflow/rules/ says how, and workflow/transfer_gain/ computes it.
+# This file lists the parts. The rules are in workflow/rules/, the computations in workflow/transfer_gain/.
 from snakemake.utils import min_version
 
 min_version("9.27")
 
 
-# A study given by --configfile is complete: nothing of config.yaml is mixed in.
+# A study given by --configfile is complete: config.yaml is not merged into it.
 if not workflow.overwrite_configfiles:
 
     configfile: "config.yaml"

@@ -302,8 +302,8 @@ def test_with_little_memory_the_bytes_are_the_same_and_the_log_says_so(
     with caplog.at_level("WARNING"):
         backbones.extract(images, None, files[1], **settings)
     assert files[0].read_bytes() == files[1].read_bytes()
-    said = [message for message in caplog.messages if message.startswith("memory")]
-    assert said[0] == "memory does not suffice for 32 images at a time: 16 from now on"
+    said = [message for message in caplog.messages if "enough memory" in message]
+    assert said[0] == "not enough memory for 32 images at a time: 16 from now on"
     assert len(said) == {3: 4, 9: 2}[suffices]
 
 

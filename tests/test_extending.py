@@ -75,7 +75,7 @@ def test_a_method_is_added_as_the_page_says(tmp_path: Path, tensorflow):
     added = f'{included}include: "workflow/rules/neighbours.smk"\n'
     snakefile.write_text(snakefile.read_text().replace(included, added))
     records = workflow / "transfer_gain/methods/records.py"
-    last = "    # A reference of transfer alone"
+    last = "    # Used only as a reference"
     assert last in records.read_text()
     records.write_text(
         records.read_text().replace(last, f"{indent(record.rstrip(), '    ')},\n{last}")

@@ -343,9 +343,7 @@ def test_results_that_may_not_be_written_are_told_in_one_line(
     for name in ("skipped.csv", "skipped.parquet"):
         (results / "tables" / name).unlink()
     mounted(results, "-o", "remount,ro")
-    assert_one_line(
-        folder, make(folder), "results: found a folder that may not be written, expected"
-    )
+    assert_one_line(folder, make(folder), "results: found a read-only folder, expected")
     mounted(results, "-o", "remount,rw")
     done = make(folder)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -54,7 +54,7 @@ def test_accuracy_stands_against_epoch_beside_every_control_and_chance():
         assert {*CONTROLS, "chance"} <= {*lines}
         assert lines["chance"].get_ydata()[0] == pytest.approx(1 / 7)
         assert lines["cosine"].get_ydata()[0] == pytest.approx(0.21)
-        course = lines["siamese, 36 pairs a batch"]
+        course = lines["siamese, 36 pairs per batch"]
         np.testing.assert_allclose(course.get_ydata(), 0.2 + course.get_xdata() / 100)
     published = [
         tuple(line.get_ydata())
@@ -62,7 +62,7 @@ def test_accuracy_stands_against_epoch_beside_every_control_and_chance():
         if line.get_color() == "black" and len(line.get_ydata())
     ]
     assert published == [(0.28, 0.28), (0.4, 0.49)]
-    assert any("2018 report" in text.get_text() for text in figure.legends[0].get_texts())
+    assert any("2018 paper" in text.get_text() for text in figure.legends[0].get_texts())
 
 
 def test_every_batch_has_its_line_and_related_images_are_no_unseen_classes():
@@ -73,7 +73,7 @@ def test_every_batch_has_its_line_and_related_images_are_no_unseen_classes():
     figure = few_shot_figures.plot_one_shot(related, PUBLISHED.iloc[:0])
     for axes in figure.axes:
         labels = {line.get_label() for line in axes.get_lines()}
-        assert {f"siamese, {36 + more} pairs a batch" for more in range(8)} <= labels
+        assert {f"siamese, {36 + more} pairs per batch" for more in range(8)} <= labels
         assert axes.get_title().startswith("images ")
 
 
@@ -169,18 +169,18 @@ def test_few_datasets_are_said_to_be_too_few(datasets, said):
         [
             {
                 **{"dataset": dataset, "method": "transfer", "reference": "baseline"},
-                **{"epoch_unit": epoch_unit, "fraction": fraction, "absolute_gain": 0.1},
+                **{"protocol": protocol, "fraction": fraction, "absolute_gain": 0.1},
                 **{"absolute_low": 0.05, "absolute_high": 0.15},
             }
             for dataset in datasets
-            for epoch_unit in ("batch", "held-out")
+            for protocol in ("same-images", "held-out")
             for fraction in (1, 0.1)
         ]
     )
     figure = few_shot_figures.plot_distance_and_gain(table(), gains)
     text = "".join(text.get_text() for text in figure.texts)
     assert said in text
-    assert "too few to tell a trend from chance" in text
+    assert "too few to establish a trend" in text
     points = [line for line in figure.axes[0].get_lines() if line.get_marker() == "o"]
     assert sum(len(line.get_xdata()) for line in points) == 2 * len(datasets)
 
@@ -192,9 +192,7 @@ def test_enough_datasets_have_a_rank_correlation():
     columns = ["dataset_a", "class_a", "dataset_b", "class_b", "feature_distance"]
     distances = pd.DataFrame(rows, columns=columns)
     gains = pd.DataFrame({"dataset": names, "absolute_gain": [0.1, 0.2, 0.3, 0.4, 0.5]})
-    gains = gains.assign(
-        method="transfer", reference="baseline", epoch_unit="held-out", fraction=0.1
-    )
+    gains = gains.assign(method="transfer", reference="baseline", protocol="held-out", fraction=0.1)
     gains = gains.assign(absolute_low=gains["absolute_gain"], absolute_high=gains["absolute_gain"])
     figure = few_shot_figures.plot_distance_and_gain(distances, gains)
     text = "".join(text.get_text() for text in figure.texts)

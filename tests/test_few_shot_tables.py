@@ -96,10 +96,10 @@ def test_the_report_s_last_figure_stands_beside_ours_after_as_many_epochs():
 def test_sentences_tell_of_each_training_and_of_the_best_variant():
     made = history(siamese=LEVEL, whitening=AHEAD, root=LEVEL)
     siamese, variant = few_shot_sentences.sentences(few_shot_tables.summary(made, PUBLISHED))
-    assert "by epoch_unit batch with 36 pairs a batch" in siamese
-    assert "on the classes of training)" in siamese
-    assert "After 20 epochs it is" in siamese
-    assert "the 2018 report prints 0.400 to 0.490, on other images." in siamese
+    assert "epoch_unit batch, 36 pairs per batch" in siamese
+    assert "on the training classes)" in siamese
+    assert "After 20 epochs it solves" in siamese
+    assert "the 2018 paper reports 0.400 to 0.490, on other images." in siamese
     assert "whitening beats the strongest control, cosine" in variant
     assert not any("nan" in text for text in (siamese, variant))
 

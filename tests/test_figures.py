@@ -214,7 +214,7 @@ def test_learning_rates_name_configuration_units_sizes_and_replicates():
         "clothes, features of vgg16: accuracy against learning rate\n"
         "hidden layers (100, 50), sigmoid"
     )
-    assert axes.get_xlabel() == "learning rate of Adam"
+    assert axes.get_xlabel() == "learning rate (Adam)"
     assert axes.get_ylabel() == "validation accuracy"
     assert axes.get_xscale() == "log"
     legend = [text.get_text() for text in axes.get_legend().get_texts()]
@@ -224,7 +224,7 @@ def test_learning_rates_name_configuration_units_sizes_and_replicates():
         "10 %: 4,200 images, 3 replicates",
         "100 %: 42,000 images, 1 replicate",
     ]
-    assert any("2018 report, its best at 0.1 %\n(2 hidden layers, sigmoid)" in t for t in legend)
+    assert any("2018 paper, its best at 0.1 %\n(2 hidden layers, sigmoid)" in t for t in legend)
     assert any(text.startswith("chance (0.143)") for text in legend)
     assert "mean over replicates; band and bars: 95 % interval" in text_of(figure)
 
@@ -260,8 +260,8 @@ def test_one_replicate_has_neither_band_nor_bars_and_several_have():
 
 
 def test_the_reports_figure_is_drawn_only_beside_its_own_data():
-    assert "2018 report" in text_of(learning_rates({0.1: 1}))
-    assert "2018 report" not in text_of(learning_rates({0.1: 1}, source="avatars"))
+    assert "2018 paper" in text_of(learning_rates({0.1: 1}))
+    assert "2018 paper" not in text_of(learning_rates({0.1: 1}, source="avatars"))
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_the_smallest_sizes_head_is_the_one_shown():
 def test_accuracy_has_a_line_a_dataset_and_backbone_against_labels():
     (axes,) = accuracy(STUDIES["the default"]).axes
     assert sorted(text.get_text() for text in axes.get_legend().get_texts()) == [
-        "clothes, 2018 report",
+        "clothes, 2018 paper",
         "clothes, other",
         "clothes, vgg16",
         "faces, other",
@@ -375,10 +375,9 @@ def test_learning_curves_show_every_method_the_report_and_chance():
     figure = learning_curves(STUDIES["the default"])
     (axes,) = figure.axes
     assert axes.get_title() == (
-        "clothes: accuracy against labels\n"
-        "configurations selected on the images that they are scored on"
+        "clothes: accuracy against labels\nconfigurations selected and scored on the same images"
     )
-    assert legend_of(axes) == [*LEGEND, "chance (0.143)", "hollow: 2018 report"]
+    assert legend_of(axes) == [*LEGEND, "chance (0.143)", "hollow: 2018 paper"]
     assert (axes.get_xlabel(), axes.get_xscale()) == ("training images per class", "log")
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["6", "60", "600", "6,000"]
     assert hollow_in(axes) == [0.50, 0.51, 0.75, 0.76, 0.76, 0.78]
@@ -399,9 +398,9 @@ def test_methods_are_told_apart_by_colour_and_marker_and_backbones_by_line():
 def test_the_other_protocol_is_named_and_has_nothing_of_the_report():
     figure = figures.plot_learning_curves(accuracies({0.01: 3}, "held-out"), 1 / 7)
     (axes,) = figure.axes
-    assert "selected on other images than they are scored on" in axes.get_title()
+    assert "selected and scored on different images" in axes.get_title()
     assert hollow_in(axes) == []
-    assert not any("2018 report" in text for text in legend_of(axes))
+    assert not any("2018 paper" in text for text in legend_of(axes))
 
 
 def test_gains_have_a_panel_a_backbone_and_intervals_only_where_there_are_replicates():
@@ -415,14 +414,14 @@ def test_gains_have_a_panel_a_backbone_and_intervals_only_where_there_are_replic
     assert [tick.get_text() for tick in first.get_xticklabels()] == ["1 %", "10 %", "100 %"]
     assert first.get_ylabel() == "absolute gain\n(difference in validation accuracy)"
     assert legend_of(second) == [
-        *["over baseline-2018", "over baseline", "over augmentation", "hollow: 2018 report"],
+        *["over baseline-2018", "over baseline", "over augmentation", "hollow: 2018 paper"],
     ]
     assert hollow_in(first) == [-0.01, 0.02, 0.25, 0.27]
     assert hollow_in(second) == []
     for axes in figure.axes:
         segments = [segment for bars in axes.collections for segment in bars.get_segments()]
         assert sum(len(segment) == 2 for segment in segments) == 3 * 2  # references, fractions
-    assert "clothes: what transfer learning gains" in text_of(figure)
+    assert "clothes: gain from transfer learning" in text_of(figure)
 
 
 def test_labels_worth_has_a_line_of_no_gain_and_an_arrow_where_the_curve_ends():
@@ -447,11 +446,11 @@ def test_cost_shows_all_methods_and_leaves_out_what_was_not_measured():
     figure = figures.plot_cost(table)
     (axes,) = figure.axes
     assert legend_of(axes) == LEGEND
-    assert axes.get_xlabel() == "training (seconds)"
+    assert axes.get_xlabel() == "training time (seconds)"
     assert axes.get_xscale() == "log"
     drawn = [len(dots.get_offsets()) for dots in axes.collections]
     assert drawn == [2, 1, 2, 2, 2, 2, 2, 2, 2, 2]
-    assert "the larger a marker, the more of the training images: 10 %, 100 %" in text_of(figure)
+    assert "larger markers stand for larger fractions: 10 %, 100 %" in text_of(figure)
 
 
 def test_augmented_images_stand_beside_the_one_they_were_made_of():

@@ -90,7 +90,7 @@ def test_an_unknown_layer_is_refused_with_those_there_are():
 
 @pytest.mark.parametrize("layer", ["second", "sum"])
 def test_a_layer_that_not_all_goes_through_is_refused(layer):
-    expected = rf"fine_tune_from: found '{layer}', which a connection passes by"
+    expected = rf"fine_tune_from: found '{layer}', which a connection bypasses"
     with pytest.raises(BackboneError, match=expected):
         fine_tuning.split(backbone(), layer)
 

@@ -98,5 +98,5 @@ def test_the_report_s_words_tell_code_inputs_precision_and_seconds(checkout):
 
 def test_without_inputs_the_report_says_that_images_are_drawn(checkout):
     said = provenance.describe(checkout, ["float32"], {}, pd.Series([1.0]))
-    assert said["Inputs"] == "none: all images are drawn"
+    assert said["Inputs"] == "none: all images are generated"
     assert said["Code"].startswith("SHA-256 ")

@@ -57,7 +57,8 @@ def test_every_figure_says_its_values_to_those_who_do_not_see_it(html):
     of_curve = accuracy.query("dataset == 'clothes' and protocol == 'held-out'")
     assert all(f"{mean:.3f}" in curve for mean in of_curve["mean"])
     assert (
-        "Points gained: from vgg16 over the 2018 baseline" in labels["gains, clothes, same-images"]
+        "Gain in percentage points: from vgg16 over the 2018 baseline"
+        in labels["gains, clothes, same-images"]
     )
     assert labels["samples, clothes"].endswith("Caption of samples_clothes.")
 
@@ -80,7 +81,7 @@ def test_a_table_is_downloaded_as_it_is(html):
 
 def test_a_large_table_is_linked_only(html):
     assert "<td>499</td>" not in html
-    assert "500 rows, in a file of their own" in html
+    assert "500 rows, in a separate file" in html
 
 
 def test_what_no_section_names_is_shown_all_the_same(html):
@@ -145,19 +146,19 @@ def test_how_many_images_score_is_said(html):
 def test_figures_of_one_shot_and_similarity_are_told_from_their_tables():
     place = {"approach": ["first"] * 2 + ["second"], "classes": "unseen", "chance": 1 / 7}
     methods = {"method": ["siamese", "cosine", "siamese"], "batch": [36, 0, 96]}
-    summary = pd.DataFrame({**place, **methods, "protocol": "long", "accuracy": [0.3, 0.25, 0.2]})
+    summary = pd.DataFrame({**place, **methods, "epoch_unit": "pass", "accuracy": [0.3, 0.25, 0.2]})
     pairs = [("x", "a", "x", "b", 0.4), ("x", "a", "y", "a", 0.9), ("x", "*", "y", "*", 0.7)]
     pairs += [("x", "a", "x", "a", 0.0)]
     columns = ["dataset_a", "class_a", "dataset_b", "class_b", "feature_distance"]
     tables = {"one_shot_summary": summary, "similarity": pd.DataFrame(pairs, columns=columns)}
     said = alt_text.describe("one_shot", {"approach": "first"}, tables)
-    assert "siamese (36 pairs a batch, protocol long) 0.300; cosine 0.250" in said
+    assert "siamese (36 pairs per batch, epoch: one pass) 0.300; cosine 0.250" in said
     assert "0.200" not in said
     said = alt_text.describe("similarity", {}, tables)
     assert "nearest a of x and b of x (0.400)" in said
     assert "(0.000)" not in said
     said = alt_text.describe("distance_and_gain", {}, tables)
-    assert said == "Distances of datasets (MMD): x from y 0.700."
+    assert said == "Distances between datasets (MMD): x from y 0.700."
 
 
 def test_an_unknown_kind_of_figure_has_no_words_of_its_own():

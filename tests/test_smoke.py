@@ -136,7 +136,7 @@ def test_the_report_holds_every_figure_and_begins_with_the_answer(results: Path)
     names = {path.stem for path in (results / "figures").glob("*.svg")}
     assert set(re.findall(r'<figure id="figure-([^"]+)">', html)) == names
     *sentences, where = (results / "answer.txt").read_text().splitlines()
-    begun = ("Most accurate on", "Transfer from", "In labels from scratch", "On clothes, ")
+    begun = ("Most accurate on", "Transfer from", "One label with transfer", "On clothes, ")
     assert all(each.startswith(start) for each, start in zip(sentences, begun, strict=True))
     assert all(escape(sentence) in html for sentence in sentences)
     assert where == "The report: results/smoke/report.html"

@@ -264,9 +264,9 @@ def test_one_shot_learning_leaves_out_what_it_does_not_need(made):
     assert not {"train_head", "train_from_scratch", "tabulate_comparison"} & rules
     trainings = {job for job in jobs if job.startswith("train_siamese")}
     assert trainings == {
-        f"train_siamese {approach} {batch} {protocol}"
+        f"train_siamese {approach} {batch} {epoch_unit}"
         for approach, batch in (("first", 36), ("second", 96), ("second", 198))
-        for protocol in ("same-images", "long")
+        for epoch_unit in ("batch", "pass")
     }
 
 
@@ -282,7 +282,7 @@ def test_nothing_is_left_out_of_a_first_run(made):
 
 
 ALL_ROWS = ROWS | {job.replace("clothes", "shoes") for job in VERDICT_FIGURES}
-NETWORKS = {f"train_siamese first 20 {protocol}" for protocol in ("same-images", "long")}
+NETWORKS = {f"train_siamese first 20 {epoch_unit}" for epoch_unit in ("batch", "pass")}
 SIMILARITY = {"tabulate_similarity", "plot_similarity", "plot_class_map"}
 COSTS = {
     f"plot_cost {dataset} {protocol}"
@@ -337,7 +337,7 @@ def test_the_number_of_shards_is_no_reason_to_extract_anew(made, tmp_path):
         # The features are the same; what they cost is now another sum.
         assert planned(checkout, *shards(count), study=STUDY) == REPORT | {
             "tabulate_cost",
-            "plot_cost clothes report",
+            "plot_cost clothes same-images",
             "plot_cost clothes held-out",
         }
 
@@ -397,6 +397,10 @@ def test_editing_how_figures_are_drawn_redraws_them_and_trains_nothing(made, tmp
     figures |= {"plot_samples clothes", "plot_augmented clothes", "plot_accuracy"} | REPORT
     edited = edit(made, tmp_path, "transfer_gain/reporting/figures.py")
     assert planned(edited, study=STUDY) == figures
+    said = snakemake(edited, "--dry-run", study=STUDY).stdout
+    assert "Params have changed since last execution" in said
+    assert "transfer_gain/reporting/figures.py" in said
+    assert "transfer_gain/data/store.py" not in said  # which all use, and which is as it was
 
 
 def test_editing_what_tables_alone_use_trains_nothing(made, tmp_path):
@@ -518,8 +522,9 @@ def rules(first_run):
         "from types import SimpleNamespace\n"
         "clothes = SimpleNamespace(dataset='clothes')\n"
         "def code_behind(rule):\n"
-        "    files = getattr(rule.input, 'code', [])\n"
-        "    return files(clothes) if callable(files) else [*map(str, files)]\n"
+        "    code = [p for name, p in rule.params.items() if name and name.startswith('code')]\n"
+        "    code = [each(clothes) if callable(each) else [each] for each in code]\n"
+        "    return [line.split()[0] for lines in code for line in lines]\n"
         "print(json.dumps({\n"
         "    'gpu': str(workflow.global_resources.get('gpu')),\n"
         "    'rules': {rule.name: [rule.script, code_behind(rule)] for rule in workflow.rules\n"
@@ -539,8 +544,8 @@ def test_without_saying_so_one_accelerator_is_there(rules):
 def test_the_code_that_a_rule_depends_on_is_that_of_its_own_script(rules):
     for rule, (script, code) in rules["rules"].items():
         # What is fetched is verified, whatever the code.
-        own = set() if rule.startswith("fetch") else {f"workflow/scripts/{Path(script).name}"}
-        assert {file for file in code if "/scripts/" in file} == own, rule
+        own = set() if rule.startswith("fetch") else {f"scripts/{Path(script).name}"}
+        assert {file for file in code if file.startswith("scripts/")} == own, rule
 
 
 def test_no_dry_run_waits_for_tensorflow(made):
@@ -631,5 +636,5 @@ def test_make_shows_the_time_left_and_how_the_log_of_a_failed_job_ends(tmp_path)
     assert re.search(r"\d of \d+ jobs, .* left: make_images clothes is done", done.stderr)
     assert re.search(r"draw_samples clothes [0-9.]+ failed\.", done.stderr)
     assert "the mirror is down" in done.stderr
-    assert "the same command goes on from here" in done.stderr
+    assert "run the same command to resume" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,11 +1,13 @@
-# The contract of all rules: the study that the config describes, its paths and jobs, and what a job may
-# use. What only one rule file needs is in that file.
+# The contract of all rules: the study that the config describes, its paths and jobs, and the resources
+# of jobs. Helpers of a single rule file are in that file.
 import os
 import re
 import sys
 from pathlib import Path
 
-# Of this checkout, also where another workflow uses it as a module, or a link leads here.
+from snakemake.io import IOFile
+
+# The folder of this checkout, also if another workflow uses it as a module or through a link.
 WORKFLOW = Path(workflow.current_basedir).resolve().parent
 sys.path.insert(0, str(WORKFLOW))
 
@@ -27,6 +29,7 @@ from transfer_gain.runtime import (
     job_environment,
     launcher,
     messages,
+    origins,
     plan,
     user_files,
 )
@@ -35,7 +38,7 @@ from transfer_gain.runtime.code_dependencies import PACKAGE
 job_environment.prepare()
 
 try:
-    # Another workflow may have read its config elsewhere, before it changed its folder.
+    # Another workflow may have read its config from another working directory.
     for file in filter(os.path.exists, workflow.configfiles):
         check_duplicate_keys(file)
     study = load(config)
@@ -63,10 +66,10 @@ wildcard_constraints:
 
 
 def code_of(script, *modules):
-    """Return, as parameters, the digests of a script and of all that it imports.
+    """Return the digests of a script and of all that it imports, to be a job's parameters.
 
-    Editing any of these files reruns the script's jobs. Snakemake's own trigger compares the
-    script's time, which differs in a new checkout: everything would be made, and downloaded, again.
+    Editing any of these files reruns the script's jobs. Snakemake's own trigger compares the time
+    of the script, which differs in a new checkout: everything would be downloaded and made again.
     """
     return code_dependencies.digests_behind(
         WORKFLOW / "scripts" / f"{script}.py", *modules
@@ -74,14 +77,14 @@ def code_of(script, *modules):
 
 
 def user_folder(dataset):
-    """Return the user's folder that a dataset's images are made from; None if it is no folder."""
+    """Return the user's folder behind a dataset, or None if there is no such folder."""
     return user_files.folder(study.datasets[dataset].options.get("path"))
 
 
 def source_files(dataset):
-    """Return the files that a dataset's images are made from: fetched, the user's archive, or none.
+    """Return the files behind a dataset's images: fetched files, the user's archive, or none.
 
-    A folder is not among them: opening it in a file manager changes its time, and changing a file
+    A folder is never an input. Opening it in a file manager changes its time, and changing a file
     deep inside does not. The digest of its listing is a parameter instead.
     """
     if study.datasets[dataset].source == "fashion-mnist":
@@ -91,7 +94,7 @@ def source_files(dataset):
 
 
 def weights_file(backbone):
-    """Return the file of a backbone's weights; none if they are random."""
+    """Return the file of a backbone's weights; an empty list if they are random."""
     weights = study.backbones[backbone].weights
     architecture = study.backbones[backbone].architecture
     if weights == "none":
@@ -104,16 +107,16 @@ def weights_file(backbone):
 
 
 def cores_for(dataset):
-    """Return the cores for drawing or extracting a dataset's images: one where they are few.
+    """Return the cores for drawing or extracting a dataset's images: one core for a few images.
 
-    A job of all cores waits until no other runs, and its consumers wait with it.
+    A job that uses all cores waits until no other job runs, and dependent jobs wait with it.
     """
     few = study.datasets[dataset].training_per_class or 1000
     return 1 if few < 100 else 8
 
 
 def growing(megabytes):
-    """Return a job's memory: more at each attempt."""
+    """Return a job's memory, which grows with each attempt."""
     return lambda wildcards, attempt: attempt * megabytes
 
 
@@ -127,7 +130,7 @@ def images_seen(rule, wildcards):
 
 
 def minutes(rule):
-    """Return how long a rule's job may take: several times the plan's, more at each attempt."""
+    """Return a job's time limit: several times its planned time, growing with each attempt."""
 
     def limit(wildcards, attempt):
         seconds = plan.seconds([(rule, images_seen(rule, wildcards))])
@@ -139,3 +142,37 @@ def minutes(rule):
 def table_files(name):
     """Return the two files of a table, by format."""
     return {format: f"{paths.table(name)}.{format}" for format in ("csv", "parquet")}
+
+
+def figure_files(name, caption):
+    """Return the two files of a figure, by format; the SVG goes into Snakemake's report."""
+    axes = ("dataset", "backbone", "protocol", "approach")
+    return {
+        "svg": report(
+            paths.figure(f"{name}.svg"),
+            caption=f"../report/{caption}.rst",
+            category="Figures",
+            labels={"figure": caption}
+            | {axis: f"{{{axis}}}" for axis in axes if axis in name},
+        ),
+        "png": paths.figure(f"{name}.png"),
+    }
+
+
+def shards_of(dataset, backbone):
+    """Return the parts that a dataset's features are gathered from; none if there is only one.
+
+    Existing features keep the parts that Snakemake recorded for them, so that changing the number
+    of parts does not extract them again.
+    """
+    names = {"dataset": dataset, "backbone": backbone}
+    features = paths.features.format(**names)
+    if Path(features).exists():
+        made_of = workflow.persistence.input(IOFile(features))
+        if made_of is not None:
+            folder = Path(paths.shard.format(**names, scatteritem="")).parent
+            parts = [file for file in made_of if Path(file).parent == folder]
+            # Snakemake records them in alphabetical order, in which 10 comes before 2.
+            return sorted(parts, key=lambda file: int(Path(file).name.split("-of-")[0]))
+    shards = gather.features(paths.shard, **names)
+    return shards if len(shards) > 1 else []

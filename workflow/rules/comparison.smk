@@ -1,9 +1,9 @@
-# The verdict: every method's selected runs side by side, their gains, the report's hypotheses, and
-# what a label is worth.
+# The comparison: the selected runs of every method, their gains, the 2018 paper's hypotheses, and the
+# value of a label.
 
 
 rule gains:
-    """What transfer gains: accuracy, gains, hypotheses and what a label is worth."""
+    """The comparison of methods: accuracy, gains, hypotheses and the value of a label."""
     input:
         [
             paths.table(name) + ending
@@ -13,7 +13,7 @@ rule gains:
 
 
 rule tabulate_selected:
-    """The selected run of every method, a row a replicate."""
+    """The selected run of every method, one row per replicate."""
     input:
         runs=f"{paths.table('runs')}.parquet",
         fractions=f"{paths.table('fractions')}.parquet",
@@ -25,13 +25,13 @@ rule tabulate_selected:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("tabulate_selected"),
+        **code_of("tabulate_selected"),
     script:
         "../scripts/tabulate_selected.py"
 
 
 rule tabulate_comparison:
-    """Accuracies, gains, hypotheses and what a label is worth."""
+    """Accuracies, gains, hypotheses and the value of a label."""
     input:
         selected=f"{paths.table('selected')}.parquet",
         published=PUBLISHED,
@@ -45,7 +45,7 @@ rule tabulate_comparison:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("tabulate_comparison"),
+        **code_of("tabulate_comparison"),
         seed=study.seed,
         controls=study.controls(),
         contrast=study.contrast,

@@ -1,17 +1,11 @@
-# Downloads, images, and which of them are trained on. What is downloaded is verified by digest, so
-# that no change of code calls for another download.
-
-
-def source_module(dataset):
-    """Return the module that a dataset's images come from."""
-    name = study.datasets[dataset].source.replace("-", "_")
-    return PACKAGE / "data" / "sources" / f"{name}.py"
+# Downloads, images, and the samples to train on. Downloads are verified by digest, so a change of code
+# never requires downloading again.
 
 
 rule fetch_fashion_mnist:
     """Fashion-MNIST's images of clothes, verified."""
     output:
-        # Each with a name, without which Snakemake caches only one.
+        # Named outputs, because Snakemake caches only one unnamed output.
         **{Path(file).name.replace("-", "_"): file for file in paths.fashion_mnist},
     log:
         paths.log("resources/fashion-mnist"),
@@ -51,7 +45,7 @@ rule make_images:
         paths.benchmark(paths.images),
     conda:
         "../../envs/environment.yaml"
-    # Drawn faces take milliseconds each; the others are only read.
+    # Drawing a face takes milliseconds; other images are only read.
     threads:
         lambda wildcards: (
             cores_for(wildcards.dataset)
@@ -62,9 +56,16 @@ rule make_images:
         mem_mb=growing(2000),
         runtime=minutes("make_images"),
     params:
-        code=lambda wildcards: code_of("make_images", source_module(wildcards.dataset)),
+        code=lambda wildcards: list(
+            code_of(
+                "make_images",
+                code_dependencies.source_module(
+                    study.datasets[wildcards.dataset].source
+                ),
+            ).values()
+        ),
         listing=lambda wildcards: user_files.listing(user_folder(wildcards.dataset)),
-        # What it is used for changes no image.
+        # `transfer` does not affect the images.
         settings=lambda wildcards: {
             key: value
             for key, value in study.datasets[wildcards.dataset].settings().items()
@@ -83,12 +84,12 @@ rule draw_samples:
     log:
         paths.log(paths.samples),
         paths.benchmark(paths.samples),
-    # A class too small for a fraction is told before its dataset is trained on.
+    # Reports a class that is too small for a fraction before any training on its dataset.
     priority: 1
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("draw_samples"),
+        **code_of("draw_samples"),
         fraction=lambda wildcards: float(wildcards.fraction),
         replicates=lambda wildcards: study.replicates(wildcards.fraction),
         seed=study.seed,
@@ -107,7 +108,7 @@ rule assign_validation_roles:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("assign_validation_roles"),
+        **code_of("assign_validation_roles"),
         seed=study.seed,
     script:
         "../scripts/assign_validation_roles.py"

@@ -1,46 +1,18 @@
-# Images through a frozen backbone, once.
-from snakemake.io import IOFile
+# Extract features: each image passes through a frozen backbone once.
 
 
-# Parts of a dataset's images that pass side by side: --set-scatter features=4.
+# Number of parts of a dataset that are extracted in parallel: --set-scatter features=4.
 scattergather:
     features=1,
-
-
-def samples_passed(dataset, backbone):
-    """Return the samples that limit what passes through a backbone; none where all images do."""
-    fractions = study.fraction_names(backbone)
-    return (
-        []
-        if "1" in fractions
-        else expand(paths.samples, dataset=dataset, fraction=fractions)
-    )
-
-
-def shards_of(dataset, backbone):
-    """Return the parts that a dataset's features are gathered from; none where there is one.
-
-    Features that exist keep the parts that they were made of, as Snakemake remembers them, so that
-    another number of parts is no reason to make them again.
-    """
-    names = {"dataset": dataset, "backbone": backbone}
-    features = paths.features.format(**names)
-    if Path(features).exists():
-        made_of = workflow.persistence.input(IOFile(features))
-        if made_of is not None:
-            folder = Path(paths.shard.format(**names, scatteritem="")).parent
-            parts = [file for file in made_of if Path(file).parent == folder]
-            # Remembered in the order of the alphabet, in which 10 comes before 2.
-            return sorted(parts, key=lambda file: int(Path(file).name.split("-of-")[0]))
-    shards = gather.features(paths.shard, **names)
-    return shards if len(shards) > 1 else []
 
 
 rule extract_features:
     input:
         images=paths.images,
         weights=lambda wildcards: weights_file(wildcards.backbone),
-        samples=lambda wildcards: samples_passed(wildcards.dataset, wildcards.backbone),
+        samples=lambda wildcards: jobs.samples_passed(
+            study, wildcards.dataset, wildcards.backbone
+        ),
         shards=lambda wildcards: shards_of(wildcards.dataset, wildcards.backbone),
     output:
         paths.features,
@@ -55,7 +27,7 @@ rule extract_features:
         mem_mb=growing(4000),
         runtime=minutes("extract_features"),
     params:
-        *code_of("extract_features"),
+        **code_of("extract_features"),
         backbone=lambda wildcards: study.backbones[wildcards.backbone].cut,
         precision=study.precision,
         seed=study.seed,
@@ -67,7 +39,9 @@ use rule extract_features as extract_shard with:
     input:
         images=paths.images,
         weights=lambda wildcards: weights_file(wildcards.backbone),
-        samples=lambda wildcards: samples_passed(wildcards.dataset, wildcards.backbone),
+        samples=lambda wildcards: jobs.samples_passed(
+            study, wildcards.dataset, wildcards.backbone
+        ),
     output:
         temp(paths.shard),
     log:
@@ -98,7 +72,7 @@ rule extract_copies:
         mem_mb=growing(4000),
         runtime=minutes("extract_copies"),
     params:
-        *code_of("extract_features"),
+        **code_of("extract_features"),
         backbone=lambda wildcards: study.backbones[wildcards.backbone].cut,
         precision=study.precision,
         seed=study.seed,

@@ -1,7 +1,7 @@
 # Figures, each as SVG and PNG.
 
 FIGURES = [
-    # Of all fractions together, which the jobs are not.
+    # One figure for all fractions, although jobs have one fraction each.
     *dict.fromkeys(fill("learning_rates_{dataset}_{backbone}", SELECTIONS)),
     *dict.fromkeys(fill("grid_{dataset}_{backbone}", SELECTIONS)),
     *dict.fromkeys(fill("long_runs_{dataset}_{backbone}", jobs.long_runs(study))),
@@ -24,21 +24,6 @@ if study.one_shot:
     FIGURES += ONE_SHOT_FIGURES
 
 
-def figure_files(name, caption):
-    """Return the two files of a figure, by format; the SVG goes into Snakemake's report."""
-    axes = ("dataset", "backbone", "protocol", "approach")
-    return {
-        "svg": report(
-            paths.figure(f"{name}.svg"),
-            caption=f"../report/{caption}.rst",
-            category="Figures",
-            labels={"figure": caption}
-            | {axis: f"{{{axis}}}" for axis in axes if axis in name},
-        ),
-        "png": paths.figure(f"{name}.png"),
-    }
-
-
 rule figures:
     """All figures, as SVG and PNG."""
     input:
@@ -59,7 +44,7 @@ rule plot_learning_rates:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_learning_rates"),
+        **code_of("plot_learning_rates"),
         fractions=lambda wildcards: [
             float(fraction) for fraction in study.fraction_names(wildcards.backbone)
         ],
@@ -84,7 +69,7 @@ rule plot_grid:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_grid"),
+        **code_of("plot_grid"),
     script:
         "../scripts/plot_grid.py"
 
@@ -105,7 +90,7 @@ rule plot_long_runs:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_long_runs"),
+        **code_of("plot_long_runs"),
     script:
         "../scripts/plot_long_runs.py"
 
@@ -121,7 +106,7 @@ rule plot_samples:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_samples"),
+        **code_of("plot_samples"),
         per_class=10,
     script:
         "../scripts/plot_samples.py"
@@ -140,7 +125,7 @@ rule plot_accuracy:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_accuracy"),
+        **code_of("plot_accuracy"),
     script:
         "../scripts/plot_accuracy.py"
 
@@ -157,7 +142,7 @@ rule plot_learning_curves:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_learning_curves"),
+        **code_of("plot_learning_curves"),
     script:
         "../scripts/plot_learning_curves.py"
 
@@ -173,7 +158,7 @@ rule plot_gains:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_gains"),
+        **code_of("plot_gains"),
     script:
         "../scripts/plot_gains.py"
 
@@ -189,7 +174,7 @@ rule plot_label_value:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_label_value"),
+        **code_of("plot_label_value"),
     script:
         "../scripts/plot_label_value.py"
 
@@ -207,7 +192,7 @@ rule plot_cost:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_cost"),
+        **code_of("plot_cost"),
     script:
         "../scripts/plot_cost.py"
 
@@ -223,6 +208,6 @@ rule plot_augmented:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_augmented"),
+        **code_of("plot_augmented"),
     script:
         "../scripts/plot_augmented.py"

@@ -1,14 +1,9 @@
-# Heads on the features: the grid, the selection by protocol, and the selected ones once more; beside
-# them the linear probe.
+# Heads on the features: the grid, the selection under each protocol, and refits of the selected heads;
+# also the linear probe.
 
 HEAD_SETTINGS = {
     key: getattr(study.heads, key) for key in ("batch_size", "min_updates", "l2")
 }
-
-
-def head_memory(wildcards, attempt):
-    """Return the megabytes that training on the features of a fraction takes."""
-    return attempt * (1500 + int(2500 * float(wildcards.fraction)))
 
 
 rule train_head:
@@ -26,10 +21,11 @@ rule train_head:
         "../../envs/environment.yaml"
     resources:
         gpu=0,
-        mem_mb=head_memory,
+        mem_mb=lambda wildcards, attempt: attempt
+        * plan.head_megabytes(wildcards.fraction),
         runtime=minutes("train_head"),
     params:
-        *code_of("train_head"),
+        **code_of("train_head"),
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS
         | {
@@ -56,7 +52,7 @@ rule select_heads:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("select_heads"),
+        **code_of("select_heads"),
     script:
         "../scripts/select_heads.py"
 
@@ -77,10 +73,11 @@ rule train_selected_head:
         "../../envs/environment.yaml"
     resources:
         gpu=0,
-        mem_mb=head_memory,
+        mem_mb=lambda wildcards, attempt: attempt
+        * plan.head_megabytes(wildcards.fraction),
         runtime=minutes("train_selected_head"),
     params:
-        *code_of("train_head"),
+        **code_of("train_head"),
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS
         | {
@@ -93,7 +90,7 @@ rule train_selected_head:
         "../scripts/train_head.py"
 
 
-# Trained on augmented copies as well, and without them for as many updates.
+# Refits with augmented copies, and refits without them for the same number of updates.
 rule refit_head:
     input:
         features=paths.features,
@@ -115,10 +112,11 @@ rule refit_head:
         "../../envs/environment.yaml"
     resources:
         gpu=0,
-        mem_mb=head_memory,
+        mem_mb=lambda wildcards, attempt: attempt
+        * plan.head_megabytes(wildcards.fraction),
         runtime=minutes("refit_head"),
     params:
-        *code_of("train_head"),
+        **code_of("train_head"),
         seed=study.seed,
         settings=HEAD_SETTINGS | {"epochs": study.heads.epochs},
         updates_of_copies=lambda wildcards: (
@@ -154,7 +152,7 @@ rule fine_tune:
         mem_mb=growing(6000),
         runtime=minutes("fine_tune"),
     params:
-        *code_of("fine_tune"),
+        **code_of("fine_tune"),
         seed=study.seed,
         backbone=lambda wildcards: study.backbones[wildcards.backbone].cut,
         settings=HEAD_SETTINGS | {"epochs": study.heads.epochs},
@@ -182,10 +180,11 @@ rule fit_probes:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=head_memory,
+        mem_mb=lambda wildcards, attempt: attempt
+        * plan.head_megabytes(wildcards.fraction),
         runtime=minutes("fit_probes"),
     params:
-        *code_of("fit_probes"),
+        **code_of("fit_probes"),
         seed=study.seed,
         penalties=study.linear_probe.l2,
     script:

@@ -1,9 +1,8 @@
-# Around a run. Before: what will be done, and what helps Snakemake to do it fast; after: the answer, or
-# where to look.
+# Before a run: print the plan and speed up Snakemake. After it: print the answer, or where to look.
 
 
 def progress_bars():
-    """Return what shows the run's progress instead of Snakemake's lines: make's, or none."""
+    """Return the log handlers that show the run's progress; only `make` installs one."""
     handlers = workflow.logger_manager.get_log_handlers()
     return [handler for handler in handlers if hasattr(handler, "expect")]
 
@@ -12,7 +11,7 @@ onstart:
     messages.note_interruption()
     if Path(paths.results).exists() and not os.access(paths.results, os.W_OK):
         raise WorkflowError(
-            f"{paths.results}: found a folder that may not be written, expected one that may"
+            f"{paths.results}: found a read-only folder, expected a writable one"
         )
     jobs = {
         workflow.dag.jobid(job): (
@@ -21,17 +20,17 @@ onstart:
         )
         for job in workflow.dag.needrun_jobs()
     }
-    # A cluster is told how many jobs may run side by side, and `cores` is what one node has.
+    # On a cluster, `nodes` limits the number of parallel jobs; `cores` is what one node has.
     told = workflow.resource_settings
     cores = told.cores if workflow.local_exec else min(told.nodes or 1, len(jobs))
     print(plan.describe(jobs.values(), cores), file=sys.stderr, flush=True)
-    # So that no more than 100 jobs start in a second, Snakemake would, for each that has started,
-    # look once a second at all files of all that wait: at last hundreds of times. A limit of the
-    # user's is kept.
+    # Snakemake limits job starts to 100 per second by default. To do so, it checks all files of all
+    # waiting jobs once a second for each started job: hundreds of times near the end. A limit set by
+    # the user is kept.
     limit = workflow.scheduling_settings.max_jobs_per_timespan
     if limit and (limit.max_jobs, limit.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
-    # Elsewhere there is none to ask, and here none should run what a cluster has reckoned with.
+    # Cluster nodes cannot reach a launcher, and cluster jobs must not run in a local one.
     if workflow.local_exec and len(jobs) >= launcher.WORTHWHILE_JOBS:
         launcher.start(paths.log(f"{paths.results}/launcher"))
     for bar in progress_bars():
@@ -44,7 +43,7 @@ onstart:
 onsuccess:
     for bar in progress_bars():
         bar.end()
-    # Only a run whose goal was the report has its answer; --touch makes none.
+    # Only a run that made the report has an answer; --touch makes none.
     aimed = any(paths.report in job.output for job in workflow.dag.jobs)
     if aimed and Path(paths.answer).exists():
         print(messages.wrapped(Path(paths.answer).read_text()), end="")
@@ -54,10 +53,10 @@ onerror:
     for bar in progress_bars():
         bar.end()
     if messages.interrupted():
-        print("Stopped. The same command goes on from here.", file=sys.stderr)
+        print("Stopped. Run the same command to resume.", file=sys.stderr)
     else:
         print(
-            f"Something failed, see above; logs are under {paths.results}/logs/, those of downloads "
-            "under resources/logs/. Once it is mended, the same command goes on from here.",
+            f"A job failed, see above. Logs are in {paths.results}/logs/; logs of downloads are in "
+            "resources/logs/. Fix the problem, then run the same command to resume.",
             file=sys.stderr,
         )

@@ -1,11 +1,15 @@
-# One-shot learning: the report's Siamese network, controls and variants; and how alike classes are.
+# One-shot learning: the 2018 paper's Siamese network, controls and variants; similarity of classes.
 
 ONE_SHOT = study.one_shot
+ONE_SHOT_FEATURES = {
+    dataset: paths.features.format(dataset=dataset, backbone=ONE_SHOT.backbone)
+    for dataset in study.datasets
+}
 ONE_SHOT_RUNS = [
     *fill(paths.siamese, ONE_SHOT.trainings()),
     *fill(paths.one_shot_method, ONE_SHOT.methods),
 ]
-# The network that classes are compared by, and whose tasks are shown.
+# The network that compares classes and whose tasks are shown.
 SHOWN = {
     "approach": FIRST,
     "batch": str(ONE_SHOT.batch_size),
@@ -13,27 +17,12 @@ SHOWN = {
 }
 
 
-def one_shot_features(dataset):
-    """Return the file of a dataset's features that one-shot learning uses."""
-    return paths.features.format(dataset=dataset, backbone=ONE_SHOT.backbone)
-
-
-def one_shot_names(wildcards):
-    """Return what the rows of an approach are called."""
-    return {
-        **wildcards,
-        "trained_on": ONE_SHOT.approaches[wildcards.approach],
-        "tested_on": ONE_SHOT.target,
-        "backbone": ONE_SHOT.backbone,
-    }
-
-
-# What an approach trains and is tested on.
+# The features that an approach trains on and is tested on.
 ONE_SHOT_IMAGES = {
-    "trained_on": lambda wildcards: one_shot_features(
+    "trained_on": lambda wildcards: ONE_SHOT_FEATURES[
         ONE_SHOT.approaches[wildcards.approach]
-    ),
-    "tested_on": one_shot_features(ONE_SHOT.target),
+    ],
+    "tested_on": ONE_SHOT_FEATURES[ONE_SHOT.target],
 }
 
 
@@ -53,7 +42,7 @@ rule one_shot:
         [
             paths.figure(name) + ending
             for name in ONE_SHOT_FIGURES
-            if name != "distance_and_gain"  # which needs the gains of the whole study
+            if name != "distance_and_gain"  # needs the gains of the whole study
             for ending in (".svg", ".png")
         ],
 
@@ -74,13 +63,13 @@ rule train_siamese:
         "../../envs/environment.yaml"
     resources:
         gpu=0,
-        # Kernel, gradient and Adam's means of each replicate.
+        # Kernel, gradient and Adam's moments of each replicate.
         mem_mb=growing(1500 + 250 * ONE_SHOT.replicates),
         runtime=minutes("train_siamese"),
     params:
-        *code_of("train_siamese"),
+        **code_of("train_siamese"),
         seed=study.seed,
-        names=one_shot_names,
+        names=lambda wildcards: jobs.one_shot_names(study, wildcards),
         draws=lambda wildcards: ONE_SHOT.draws(wildcards.approach),
         settings=lambda wildcards: {
             "batch_size": int(wildcards.batch),
@@ -109,9 +98,9 @@ rule evaluate_distances:
         mem_mb=growing(2000),
         runtime=minutes("evaluate_distances"),
     params:
-        *code_of("evaluate_distances"),
+        **code_of("evaluate_distances"),
         seed=study.seed,
-        names=one_shot_names,
+        names=lambda wildcards: jobs.one_shot_names(study, wildcards),
         draws=lambda wildcards: ONE_SHOT.draws(wildcards.approach),
     script:
         "../scripts/evaluate_distances.py"
@@ -135,9 +124,9 @@ rule train_embedding:
         mem_mb=growing(3000),
         runtime=minutes("train_embedding"),
     params:
-        *code_of("train_embedding"),
+        **code_of("train_embedding"),
         seed=study.seed,
-        names=one_shot_names,
+        names=lambda wildcards: jobs.one_shot_names(study, wildcards),
         draws=lambda wildcards: ONE_SHOT.draws(wildcards.approach),
         settings={
             "batch_size": ONE_SHOT.variant_batch_size,
@@ -150,10 +139,10 @@ rule train_embedding:
 
 
 rule show_tasks:
-    """The pictures of example one-shot tasks."""
+    """The images of example one-shot tasks."""
     input:
         network=f"{paths.siamese}/network.npz".format(**SHOWN),
-        features=one_shot_features(ONE_SHOT.target),
+        features=ONE_SHOT_FEATURES[ONE_SHOT.target],
     output:
         paths.tasks,
     log:
@@ -162,7 +151,7 @@ rule show_tasks:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("show_tasks"),
+        **code_of("show_tasks"),
         seed=study.seed,
         target=ONE_SHOT.target,
         draws=ONE_SHOT.draws(FIRST) | {"replicates": 1},
@@ -172,10 +161,10 @@ rule show_tasks:
 
 
 rule compare_classes:
-    """How alike all pairs of classes are: a row a pair."""
+    """The Siamese network's similarity of all pairs of classes, one row per pair."""
     input:
         network=f"{paths.siamese}/network.npz".format(**SHOWN),
-        features=[one_shot_features(dataset) for dataset in study.datasets],
+        features=[ONE_SHOT_FEATURES[dataset] for dataset in study.datasets],
     output:
         paths.p_same,
     log:
@@ -184,7 +173,7 @@ rule compare_classes:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("compare_classes"),
+        **code_of("compare_classes"),
         seed=study.seed,
         datasets=list(study.datasets),
         per_class=ONE_SHOT.compared_per_class,
@@ -193,10 +182,10 @@ rule compare_classes:
 
 
 rule tabulate_similarity:
-    """How alike all classes are."""
+    """The similarity of all classes."""
     input:
         p_same=paths.p_same,
-        features=[one_shot_features(dataset) for dataset in study.datasets],
+        features=[ONE_SHOT_FEATURES[dataset] for dataset in study.datasets],
     output:
         **table_files("similarity"),
     log:
@@ -205,7 +194,7 @@ rule tabulate_similarity:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("tabulate_similarity"),
+        **code_of("tabulate_similarity"),
         seed=study.seed,
         datasets=list(study.datasets),
         per_class=ONE_SHOT.compared_per_class,
@@ -229,13 +218,13 @@ rule tabulate_one_shot:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("tabulate_one_shot"),
+        **code_of("tabulate_one_shot"),
     script:
         "../scripts/tabulate_one_shot.py"
 
 
 rule plot_one_shot:
-    """One-shot accuracy against epoch, beside controls and the report's figures."""
+    """One-shot accuracy against epoch, with controls and the 2018 paper's values."""
     input:
         one_shot=f"{paths.table('one_shot')}.parquet",
         published=PUBLISHED,
@@ -247,7 +236,7 @@ rule plot_one_shot:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_one_shot"),
+        **code_of("plot_one_shot"),
     script:
         "../scripts/plot_one_shot.py"
 
@@ -263,13 +252,13 @@ rule plot_one_shot_methods:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_one_shot_methods"),
+        **code_of("plot_one_shot_methods"),
     script:
         "../scripts/plot_one_shot_methods.py"
 
 
 rule plot_tasks:
-    """Example one-shot tasks and what the Siamese network says."""
+    """Example one-shot tasks and the Siamese network's predictions."""
     input:
         tasks=paths.tasks,
         images=paths.images.format(dataset=ONE_SHOT.target),
@@ -281,14 +270,14 @@ rule plot_tasks:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_tasks"),
+        **code_of("plot_tasks"),
         target=ONE_SHOT.target,
     script:
         "../scripts/plot_tasks.py"
 
 
 rule plot_similarity:
-    """How alike classes are, as a heat map."""
+    """The similarity of classes as a heat map."""
     input:
         similarity=f"{paths.table('similarity')}.parquet",
     output:
@@ -299,13 +288,13 @@ rule plot_similarity:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_similarity"),
+        **code_of("plot_similarity"),
     script:
         "../scripts/plot_similarity.py"
 
 
 rule plot_class_map:
-    """All classes in the plane."""
+    """A map of all classes."""
     input:
         similarity=f"{paths.table('similarity')}.parquet",
     output:
@@ -316,14 +305,14 @@ rule plot_class_map:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_class_map"),
+        **code_of("plot_class_map"),
         seed=study.seed,
     script:
         "../scripts/plot_class_map.py"
 
 
 rule plot_distance_and_gain:
-    """The distance between datasets against what transfer gains."""
+    """The gain from transfer against the distance between datasets."""
     input:
         similarity=f"{paths.table('similarity')}.parquet",
         gains=f"{paths.table('gains')}.parquet",
@@ -335,7 +324,7 @@ rule plot_distance_and_gain:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("plot_distance_and_gain"),
+        **code_of("plot_distance_and_gain"),
         backbone=ONE_SHOT.backbone,
     script:
         "../scripts/plot_distance_and_gain.py"

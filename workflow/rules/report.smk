@@ -1,40 +1,17 @@
-# The report, one HTML file, from the tables and figures; its answer as text; and how all was made.
+# The report as one HTML file, its answer as text, and the provenance of the results.
 
 # Rows of all runs are linked, not embedded.
 RAW = ["runs", "history", "selected"]
 REPORTED = [name for name in TABLES if name not in RAW]
-# What the study begins with: the images of each dataset and the weights of each backbone.
+# Inputs of the study: the images of each dataset and the weights of each backbone.
 INPUTS = sorted(
     {file for dataset in study.datasets for file in source_files(dataset)}
     | {file for backbone in study.backbones if (file := weights_file(backbone))}
 )
 
 
-def caption_file(kind):
-    """Return the file that says what a kind of figure shows."""
-    return WORKFLOW / "report" / f"{kind}.rst"
-
-
-def origin_of(path):
-    """Return how a file was made, as the report tells it: kind, rule, script and wildcards."""
-    maker = next(each for each in workflow.rules if each.is_producer(path))
-    wildcards = dict(maker.get_wildcards(path))
-    name, kind = Path(path).stem, Path(path).stem
-    for value in wildcards.values():
-        kind = kind.removesuffix(f"_{value}").replace(f"_{value}_", "_")
-    return {
-        "name": name,
-        # A table's rule may name the table by a wildcard.
-        "kind": name if Path(path).suffix == ".csv" else kind,
-        "path": os.path.relpath(path, Path(paths.report).parent),
-        "rule": maker.name,
-        "script": f"workflow/scripts/{Path(str(maker.script)).name}",
-        "wildcards": wildcards,
-    }
-
-
 rule report:
-    """The report, one HTML file, the answer as text, and the RO-Crate that says how all was made."""
+    """The report as one HTML file, the answer as text, and the RO-Crate with the provenance."""
     input:
         paths.report,
         paths.answer,
@@ -43,7 +20,7 @@ rule report:
 
 
 rule digest_inputs:
-    """The digests of the images and weights that the study begins with."""
+    """The digests of the study's input images and weights."""
     input:
         files=INPUTS,
     output:
@@ -55,7 +32,7 @@ rule digest_inputs:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("digest_inputs"),
+        **code_of("digest_inputs"),
         # Folders are no input files (see source_files): their listing tells of a change.
         folders={
             folder: user_files.listing(folder)
@@ -67,7 +44,7 @@ rule digest_inputs:
 
 
 rule report_html:
-    """The report's one HTML file, and the answer as text."""
+    """The report as one HTML file, and the answer as text."""
     input:
         tables=[f"{paths.table(name)}.parquet" for name in REPORTED],
         runs=f"{paths.table('runs')}.parquet",
@@ -77,7 +54,9 @@ rule report_html:
         templates=sorted(map(os.path.relpath, PACKAGE.glob("reporting/templates/*"))),
         captions=lambda wildcards: [
             os.path.relpath(
-                caption_file(origin_of(f"{paths.figure(name)}.svg")["kind"])
+                WORKFLOW
+                / "report"
+                / f"{origins.kind_of(f'{paths.figure(name)}.svg', workflow.rules)}.rst"
             )
             for name in FIGURES
         ],
@@ -91,13 +70,17 @@ rule report_html:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("write_report"),
+        **code_of("write_report"),
         datasets=list(study.datasets),
         tables=lambda wildcards: [
-            origin_of(f"{paths.table(name)}.csv") for name in REPORTED
+            origins.origin_of(f"{paths.table(name)}.csv", workflow.rules, paths.report)
+            for name in REPORTED
         ],
         figures=lambda wildcards: [
-            origin_of(f"{paths.figure(name)}.svg") for name in FIGURES
+            origins.origin_of(
+                f"{paths.figure(name)}.svg", workflow.rules, paths.report
+            )
+            for name in FIGURES
         ],
         facts={
             "config": complete(config),
@@ -110,7 +93,7 @@ rule report_html:
         "../scripts/write_report.py"
 
 
-# Nothing depends on it: it says when the run was, so that it is never the same twice.
+# Nothing depends on this rule: its output contains the time of the run, so it always differs.
 rule describe_run:
     """The RO-Crate: code, config, packages, machine, and the digest of every file."""
     input:
@@ -129,7 +112,7 @@ rule describe_run:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("describe_run"),
+        **code_of("describe_run"),
         config=complete(config),
         datasets=list(study.datasets),
     script:

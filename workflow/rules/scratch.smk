@@ -1,5 +1,5 @@
 # Networks trained from scratch on the images: the baseline, with and without augmentation, and one
-# as weak as the report's.
+# as weak as the 2018 paper's.
 
 
 rule train_from_scratch:
@@ -20,7 +20,7 @@ rule train_from_scratch:
         mem_mb=growing(2000),
         runtime=minutes("train_from_scratch"),
     params:
-        *code_of("train_from_scratch"),
+        **code_of("train_from_scratch"),
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS
         | {
@@ -49,7 +49,7 @@ rule augment_example:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("augment_example"),
+        **code_of("augment_example"),
         seed=study.seed,
         ranges=study.augmentation.settings(),
         times=12,

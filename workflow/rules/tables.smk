@@ -1,7 +1,7 @@
-# Tables of the report: each aggregates rows of the files that the config lists, never a glob.
+# Tables of the report. Each aggregates the files that the config implies, never a glob.
 
 PUBLISHED = local(os.path.relpath(WORKFLOW / "published_2018.yaml"))
-# The report's figures stand beside ours only where images and network are the report's.
+# Values of the 2018 paper are shown next to ours only if images and network are the same.
 SOURCES = {
     name: dataset.source
     for name, dataset in study.datasets.items()
@@ -43,7 +43,7 @@ rule tabulate_fractions:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("tabulate_fractions"),
+        **code_of("tabulate_fractions"),
         datasets=list(study.datasets),
         samples=[(dataset, fraction) for dataset in TRANSFER for fraction in FRACTIONS],
         sources=SOURCES,
@@ -52,7 +52,7 @@ rule tabulate_fractions:
 
 
 rule tabulate_skipped:
-    """Files of an own folder that were left out, and why."""
+    """Files of a user's folder that were skipped, and why."""
     input:
         images=expand(paths.images, dataset=study.datasets),
     output:
@@ -63,7 +63,7 @@ rule tabulate_skipped:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("tabulate_skipped"),
+        **code_of("tabulate_skipped"),
         datasets=list(study.datasets),
     script:
         "../scripts/tabulate_skipped.py"
@@ -82,7 +82,7 @@ rule gather_rows:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("gather_rows"),
+        **code_of("gather_rows"),
     script:
         "../scripts/gather_rows.py"
 
@@ -101,7 +101,7 @@ rule tabulate_best_heads:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("tabulate_best_heads"),
+        **code_of("tabulate_best_heads"),
         sources=SOURCES,
         published_backbones=PUBLISHED_BACKBONES,
         names=[names | {"fraction": float(names["fraction"])} for names in SELECTIONS],
@@ -124,7 +124,7 @@ rule tabulate_cost:
     conda:
         "../../envs/environment.yaml"
     params:
-        *code_of("tabulate_cost"),
+        **code_of("tabulate_cost"),
         jobs=lambda wildcards: [
             row for row, _ in job_lists.benchmarks(study, shards_of)
         ],

@@ -1,6 +1,6 @@
-"""What `make` shows of a run in the place of Snakemake's own lines: progress, time left, failures.
+"""Snakemake logger plugin used by `make`: shows progress, time left and failures.
 
-Snakemake finds it by its name as `--logger progress` where this folder is on the path.
+`--logger progress` finds it by name if this folder's parent is on the Python path.
 """
 
 import sys
@@ -18,15 +18,15 @@ from transfer_gain.printable import printable
 from transfer_gain.runtime import messages, plan
 
 LAST_LINES = 15  # of a failed job's log
-# What is planned counts as if it had been seen for so long, until more has been.
+# The planned pace is weighted as if it had been observed for this long.
 TRUSTED_SECONDS = 60
-# In Snakemake's words; what is told already is left out.
+# Messages of Snakemake. Those in TOLD repeat what was already shown, so they are left out.
 NOTHING_TO_DO = "Nothing to be done"
 TOLD = ("At least one job did not complete", "Exiting because a job execution failed")
 
 
 class LogHandler(LogHandlerBase):
-    """Shows a bar on a terminal, else a line a job; a failed job's last lines; what is wrong."""
+    """Shows a progress bar on a terminal, otherwise one line per job, and failures and warnings."""
 
     writes_to_stream = True
     writes_to_file = False
@@ -69,24 +69,24 @@ class LogHandler(LogHandlerBase):
             if not self._ended.is_set():
                 self._finish(record.job_id)
         elif event == LogEvent.JOB_ERROR:
-            # What Ctrl-C has ended has not failed.
+            # A job that Ctrl-C ended has not failed.
             if not messages.interrupted():
                 self._say(self._failure(record))
         elif NOTHING_TO_DO in record.getMessage():
-            self._say("Nothing to be done: what was asked for is there already.")
+            self._say("Nothing to be done: all requested files are up to date.")
         elif any(told in record.getMessage() for told in TOLD):
             return
         elif record.levelno >= WARNING and getattr(record, "exception", "") != "RuleException":
             self._say(self.format(record))
 
     def end(self) -> None:
-        """Take the bar away, for good: what comes next is not to stand on its line."""
+        """Remove the bar for good, so that later output starts on a clean line."""
         self._ended.set()
         self._bar.close()
 
     @staticmethod
     def _tick(bar: tqdm, ended: threading.Event) -> None:
-        """Draw the bar each second, so that its clock is seen to run."""
+        """Redraw the bar every second, so that its clock advances."""
         while not ended.wait(1):
             bar.refresh()
 
@@ -101,19 +101,19 @@ class LogHandler(LogHandlerBase):
             self._bar.refresh()
 
     def _state(self) -> str:
-        """Return how many jobs are done, and the time left while some are not."""
+        """Return how many jobs are done and, until all are, the time left."""
         done, jobs = len(self._finished), len(self._seconds)
         return f"{done} of {jobs} jobs" + (f", {self._left()}" if done < jobs else "")
 
     def _left(self) -> str:
-        """Return in words how long the other jobs take, at the pace of the finished ones."""
+        """Return the time left in words, at the pace of the finished jobs."""
         finished = sum(self._seconds.get(job, 0) for job in self._finished)
         elapsed = time.monotonic() - self._started + TRUSTED_SECONDS
         pace = elapsed / (finished + TRUSTED_SECONDS * self._cores)
         return f"{plan.duration((sum(self._seconds.values()) - finished) * pace)} left"
 
     def _failure(self, record: LogRecord) -> str:
-        """Return which job failed, where its log is, and how that ends."""
+        """Return which job failed, where its log is, and the last lines of the log."""
         lines = [f"{self._names.get(record.jobid, record.rule_name)} failed."]
         for path in map(Path, list(record.log)[:1]):  # behind it is what the job cost
             ends = path.read_text(errors="replace").splitlines() if path.exists() else []

@@ -1,4 +1,4 @@
-"""Processes that end with the one that started them."""
+"""Child processes that end with their parent."""
 
 import ctypes
 import os
@@ -9,13 +9,13 @@ SET_PARENT_DEATH_SIGNAL = 1  # Linux' prctl(2)
 
 
 def end_with(parent: int) -> None:
-    """Have the system kill this process as soon as its parent has ended, on Linux.
+    """On Linux, have the system kill this process when its parent ends.
 
     Args:
-        parent: number of the process that forked this one.
+        parent: process number of the parent.
     """
     if not sys.platform.startswith("linux"):
         return
     ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before it could be told of
+    if os.getppid() != parent:  # the parent ended before the call above
         os.kill(os.getpid(), signal.SIGKILL)

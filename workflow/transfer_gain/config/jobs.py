@@ -95,3 +95,28 @@ def on_features(study: "Study", up_to: float = 1) -> list[Job]:
         for dataset, backbone in product(transfer_datasets(study), trained_backbones(study))
         for fraction in study.fraction_names(backbone, up_to)
     ]
+
+
+def samples_passed(study: "Study", dataset: str, backbone: str) -> list[str]:
+    """Return the samples that limit which images pass through a backbone; none if all do."""
+    fractions = study.fraction_names(backbone)
+    if "1" in fractions:
+        return []
+    return [study.paths.samples.format(dataset=dataset, fraction=name) for name in fractions]
+
+
+def one_shot_names(study: "Study", wildcards: Mapping[str, str]) -> Job:
+    """Return the values that name the rows of an approach to one-shot learning.
+
+    Args:
+        study: a study with one-shot learning.
+        wildcards: the job's, `approach` among them.
+    """
+    one_shot = study.one_shot
+    assert one_shot is not None
+    return {
+        **wildcards,
+        "trained_on": one_shot.approaches[wildcards["approach"]],
+        "tested_on": one_shot.target,
+        "backbone": one_shot.backbone,
+    }

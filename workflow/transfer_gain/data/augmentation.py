@@ -1,4 +1,4 @@
-"""Random affine changes of images: the report's data augmentation."""
+"""Data augmentation by random affine transforms, as in the 2018 paper."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ import numpy as np
 from transfer_gain.data import store
 from transfer_gain.seeds import generator
 
-# OpenCV's own threads would be more than a job was given.
+# OpenCV's own threads would exceed the cores of a job.
 cv2.setNumThreads(1)
 
 
@@ -24,9 +24,10 @@ def draw_transforms(
     shear: float,
     flip: bool,
 ) -> np.ndarray:
-    """Draw affine maps from a changed image's coordinates to the original's, about its centre.
+    """Draw affine maps from the coordinates of a changed image to those of the original.
 
-    Every image is sheared, rotated, zoomed, flipped and shifted at once; each amount is uniform.
+    Every image is sheared, rotated, zoomed, flipped and shifted about its center. Each amount is
+    uniformly distributed.
 
     Args:
         rng: draws.
@@ -59,10 +60,10 @@ def draw_transforms(
 
 
 def apply(images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
-    """Change images; what comes in from outside repeats their edge.
+    """Transform images; pixels from outside repeat the edge.
 
     Args:
-        images: uint8 (..., height, width, 1 or 3), two pixels high and wide at least.
+        images: uint8 (..., height, width, 1 or 3), at least two pixels high and wide.
         transforms: float32 (..., 2, 3), as `draw_transforms` returns them.
 
     Returns:
@@ -97,15 +98,15 @@ def write_example(
     study_seed: int,
     dataset: str,
 ) -> None:
-    """Write a dataset's first training image, as it is and then changed some times, for a figure.
+    """Write a dataset's first training image and some augmented copies, for a figure.
 
     Args:
         images: a file of images.
-        output: file of 1 + times images to write.
-        ranges: of the changes, see `draw_transforms`.
-        times: how often.
+        output: file to write, with 1 + `times` images.
+        ranges: ranges of the changes, see `draw_transforms`.
+        times: number of copies.
         study_seed: the study's seed.
-        dataset: its name, for the seed.
+        dataset: name of the dataset, for the seed.
 
     Raises:
         StoreError: the images are corrupt.

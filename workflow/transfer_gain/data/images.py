@@ -1,4 +1,4 @@
-"""From a source to a Parquet file of images, all of one size and split."""
+"""Write a source's images to a Parquet file, in one size and split into two sets."""
 
 import logging
 import multiprocessing
@@ -36,7 +36,7 @@ def write_images(
     by_group: bool = False,
     processes: int = 1,
 ) -> None:
-    """Draw a dataset's training and validation images and write them, gray and of one size.
+    """Draw a dataset's training and validation images and write them in gray and in one size.
 
     Args:
         source: the dataset.
@@ -47,7 +47,7 @@ def write_images(
         image_size: side in pixels.
         study_seed: the study's seed.
         by_group: see `draw_split`.
-        processes: how many draw the images, if the source can be read in several.
+        processes: number of processes, if the source supports several.
 
     Raises:
         SourceError: a class has too few images, or one cannot be read.
@@ -71,7 +71,7 @@ def write_images(
 
 
 def to_gray(picture: np.ndarray, size: int) -> np.ndarray:
-    """Return a picture in gray (ITU-R 601 luma) and resized (bilinear), uint8 (size, size, 1).
+    """Convert a picture to gray (ITU-R 601 luma) and resize it (bilinear): uint8 (size, size, 1).
 
     Args:
         picture: uint8 (height, width) or (height, width, 3).
@@ -102,20 +102,20 @@ def _batches(
 def _pictures(
     source: Source, items: Sequence[Item], size: int, processes: int
 ) -> Iterator[np.ndarray]:
-    """Yield a batch of pictures after the other, uint8 (images, size, size, 1)."""
+    """Yield batches of pictures, uint8 (images, size, size, 1)."""
     batches = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
     if processes == 1:
         _keep(source)
         yield from map(_read, batches, repeat(size))
         return
-    # Forked, each process has the source with all its items, which would take long to pickle.
+    # Forked processes inherit the source and its items, which would be slow to pickle.
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(processes, context, _begin, (source, os.getpid())) as pool:
         yield from pool.map(_read, batches, repeat(size))
 
 
 def _begin(source: Source, parent: int) -> None:
-    """Begin as one of the processes that draw a source's images."""
+    """Initialize a worker process."""
     end_with(parent)
     _keep(source)
 

@@ -1,4 +1,4 @@
-"""What every training job writes: `runs`, a row a replicate, and `history`, its course."""
+"""Rows that training jobs write: `runs`, one row per replicate, and `history`, its course."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ import pandas as pd
 from transfer_gain.data import store
 from transfer_gain.data.sampling import Replicates
 
-# A run has levelled off if its training loss fell by less than this (nats) in its last fifth.
+# A run has levelled off if its training loss fell by less than this (in nats) in its last fifth.
 STILL_FALLING = 0.01
 
 
@@ -18,12 +18,12 @@ def scores(
     validation: tuple[np.ndarray, np.ndarray],
     data: Replicates,
 ) -> dict[str, np.ndarray]:
-    """Return every replicate's accuracies and mean losses, as the rows of `runs` have them.
+    """Return every replicate's accuracies and mean losses, as columns of `runs`.
 
     Args:
-        training: cross-entropy and correctness, (replicates, images), of its sample.
-        validation: the same of the validation images.
-        data: for the validation halves.
+        training: cross-entropy and correctness, (replicates, images), of the training sample.
+        validation: the same for the validation images.
+        data: defines the selection set and the test set.
 
     Returns:
         Columns (replicates,).
@@ -41,17 +41,17 @@ def scores(
 
 
 def levelled_off(history: pd.DataFrame) -> np.ndarray:
-    """Tell of each replicate whether its training loss had stopped falling (`STILL_FALLING`).
+    """Return whether each replicate's training loss had stopped falling (`STILL_FALLING`).
 
     Args:
         history: rows of one run: replicate, epoch, train_loss.
 
     Returns:
-        bool (replicates,), False where the run was only evaluated at its end.
+        bool (replicates,), False if the run was evaluated only at its end.
     """
     losses = history.pivot(index="replicate", columns="epoch", values="train_loss")
     *evaluated, last = losses.columns
-    # Rounded as `training.evaluation_epochs` rounds it.
+    # Rounded as in `loop.evaluation_epochs`.
     before = losses[[epoch for epoch in evaluated if epoch <= max(round(0.8 * last), 1)]]
     if before.empty:
         return np.zeros(len(losses), bool)
@@ -59,10 +59,10 @@ def levelled_off(history: pd.DataFrame) -> np.ndarray:
 
 
 def write(rows: pd.DataFrame, path: Path | str, names: Mapping[str, str]) -> None:
-    """Write the rows of a training job, with what it is called in front.
+    """Write the rows of a training job, preceded by the columns that name it.
 
     Args:
-        rows: a row a replicate, or one an evaluation and replicate.
+        rows: one row per replicate, or per evaluation and replicate.
         path: file to write.
         names: dataset, backbone, precision, method, fraction, run and protocol.
     """

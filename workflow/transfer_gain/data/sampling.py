@@ -1,4 +1,4 @@
-"""Nested samples, the roles of validation images, and what every method trains on."""
+"""Nested samples, the roles of validation images, and the training data of every method."""
 
 import math
 from collections.abc import Sequence
@@ -32,19 +32,19 @@ def draw_samples(
 ) -> pd.DataFrame:
     """Draw a fraction's samples: stratified, and nested within a replicate.
 
-    Every replicate orders each class's training images once, by a seed that does not know the
-    fraction; a sample is the beginning of that order.
+    Every replicate shuffles each class's training images once, with a seed that does not depend on
+    the fraction. A sample is the beginning of that order.
 
     Args:
         index: the dataset's rows (image_id, split, label).
         fraction: share of each class's training images, in (0, 1]; rounded to whole images.
-        dataset: its name, for the seed.
-        replicates: how many samples.
+        dataset: name of the dataset, for the seed.
+        replicates: number of samples.
         study_seed: the study's seed.
-        classes: their names, for the error.
+        classes: names of the classes, for the error message.
 
     Raises:
-        SourceError: a class is left without a sample.
+        SourceError: a class would have no images in the sample.
 
     Returns:
         Columns replicate (int32), image_id, label; sorted by replicate, label and order of drawing.
@@ -86,10 +86,10 @@ def validation_roles(index: pd.DataFrame, dataset: str, study_seed: int) -> pd.D
 def shuffled_batches(
     images: int, batch_size: int, epochs: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the order in which a run sees its images: every one once an epoch.
+    """Return the order in which a run sees its images: each image once per epoch.
 
     Returns:
-        int32 (epochs * batches in an epoch, batch size); -1 fills up the last batch of an epoch.
+        int32 (epochs * batches per epoch, batch size); -1 pads the last batch of an epoch.
     """
     batch_size = min(batch_size, images)
     steps = -(-images // batch_size)
@@ -100,11 +100,11 @@ def shuffled_batches(
 
 
 class Replicates(NamedTuple):
-    """What every method trains on: the same images for the same fraction and replicate.
+    """Training data of every method: the same images for the same fraction and replicate.
 
     Attributes:
         features: (images, ...), features or pixels: all training images of any replicate, then
-            their augmented copies where there are any, then all validation images.
+            their augmented copies if there are any, then all validation images.
         labels: int32 (images,).
         samples: int64 (replicates, sample size), rows of `features`.
         validation: int64 (validation images,), rows of `features`.
@@ -126,24 +126,24 @@ def read_replicates(
     validation_roles: Path | str,
     copies: Path | str | None = None,
 ) -> Replicates:
-    """Read the features of a fraction's samples and of the validation images, and nothing else.
+    """Read only the features of a fraction's samples and of the validation images.
 
     Args:
         features: a file of features, or of images.
-        samples: the fraction's samples, as `draw_samples` made them.
-        validation_roles: which validation images select and which are the test set.
-        copies: features of augmented copies of the samples' images, each as often as any other;
-            they become part of the samples.
+        samples: file of the fraction's samples, see `draw_samples`.
+        validation_roles: file that assigns validation images to the selection set and the test set.
+        copies: file of features of augmented copies, the same number for each image; they are added
+            to the samples.
 
     Raises:
-        StoreError: a file is corrupt, or names an image that the features do not have.
+        StoreError: a file is corrupt, or names an image that is not in `features`.
     """
     index = read_index(features)
     row_of_image = pd.Series(np.arange(len(index)), index=index["image_id"])
     sampled, roles = read_rows(samples), read_rows(validation_roles)
     for path, ids in ((samples, sampled["image_id"]), (validation_roles, roles["image_id"])):
         if missing := set(ids) - set(row_of_image.index):
-            raise StoreError(f"{path}: found image {min(missing)}, which {features} has not")
+            raise StoreError(f"{path}: found image {min(missing)}, which is not in {features}")
     training_rows = row_of_image[sampled["image_id"]].to_numpy()
     validation_rows = row_of_image[roles["image_id"]].to_numpy()
     rows = np.concatenate([np.unique(training_rows), validation_rows])
@@ -167,7 +167,7 @@ def read_replicates(
 
 
 def _with_copies(data: Replicates, image_ids: np.ndarray, path: Path | str) -> Replicates:
-    """Put augmented copies of the training images, in the order of `image_ids`, into a sample."""
+    """Add augmented copies of the training images, in the order of `image_ids`, to the samples."""
     index = read_index(path)
     rows_of_image = index.groupby("image_id").indices
     if missing := set(image_ids) - set(rows_of_image):

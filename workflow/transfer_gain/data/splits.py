@@ -1,4 +1,4 @@
-"""Which of a source's images are trained on and which are validated on."""
+"""Split a source's images into training and validation images."""
 
 from collections.abc import Sequence
 
@@ -19,18 +19,18 @@ def draw_split(
 ) -> list[tuple[Item, str]]:
     """Draw each class's training and validation images, disjoint.
 
-    Where the source comes with a split, each part is drawn from its own images. Else both are drawn
-    from all images or, `by_group`, validation from whole groups (characters) that training never
-    sees: as few, drawn at random, as give every class its validation images.
+    If the source has a split, each part is drawn from its own images. Otherwise both are drawn from
+    all images. With `by_group`, validation consists of whole groups (characters) that training
+    never sees: groups are drawn at random until every class has its validation images.
 
     Args:
         items: the source's images.
         classes: names by label.
-        training_per_class: images of each class; None for all that validation leaves.
-        validation_per_class: images of each class; None for those of the source's split or, where
-            it has none, a quarter of the class.
-        rng: draws.
-        by_group: hold out groups.
+        training_per_class: images per class; None for all that validation leaves.
+        validation_per_class: images per class; None for those of the source's split or, without a
+            split, a quarter of the class.
+        rng: random generator.
+        by_group: hold out whole groups.
 
     Returns:
         (item, split) in the order of `items`.
@@ -50,7 +50,7 @@ def draw_split(
             if count is None:
                 is_open = split == VALIDATION and not splits[candidates].any()
                 count = len(candidates) // 4 if is_open else len(candidates)
-                # One half of them selects, the other reports.
+                # One half is the selection set, the other half the test set.
                 count = max(count, 2) if split == VALIDATION else count
             if len(candidates) < count or (count == 0 and split == TRAINING):
                 found = np.count_nonzero(labels == label)

@@ -1,4 +1,4 @@
-"""Parquet in and out, with its checks: nothing half-written is ever left or read."""
+"""Read and write Parquet files with checksums; incomplete files are never left or read."""
 
 import errno
 import glob
@@ -18,12 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
-# Rows that are written, and held in memory, together: of VGG16's features 4 MB, compressed 0.8.
+# Rows that are written and held in memory together: 4 MB of VGG16's features, 0.8 MB compressed.
 ROWS_IN_GROUP = 512
-# Higher ones save 5 % at most, for ten times the time: see benchmarks/README.md.
+# Higher levels save at most 5 % and take ten times as long: see benchmarks/README.md.
 ZSTD_LEVEL = 1
 
-# Errors that only writing has, whatever is written.
+# Errors that only writing can raise.
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 INDEX = {"image_id": pa.string(), "split": pa.string(), "label": pa.int32()}
@@ -31,19 +31,19 @@ TRAINING, VALIDATION = "training", "validation"
 
 
 class StoreError(ValueError):
-    """A file is not what it should be; the message names it, what was found and expected."""
+    """A file is invalid; the message names it, what was found and what was expected."""
 
 
 @contextmanager
 def written_whole(path: Path | str) -> Iterator[Path]:
-    """Give a temporary path beside `path` and rename it when the block ends without an error.
+    """Yield a temporary path next to `path`, and rename it if the block ends without an error.
 
     Raises:
-        StoreError: the disk is full, or may not be written.
+        StoreError: the disk is full or read-only.
     """
     path = Path(path)
-    # A job may outlive its killed Snakemake, and meet the one that makes the same file again: each
-    # has a name of its own, and sweeps away only what the dead have left.
+    # A job can outlive a killed Snakemake while a new job writes the same file. Each process uses
+    # its own temporary name, and deletes only the files of dead processes.
     ours = f".{path.name}.{platform.node()}"
     temporary = path.with_name(f"{ours}.{os.getpid()}.partial")
     try:
@@ -57,8 +57,8 @@ def written_whole(path: Path | str) -> Iterator[Path]:
         if error.errno not in UNWRITABLE:
             raise
         raise StoreError(
-            f"{path}: found {os.strerror(error.errno).lower()}, expected a folder with room to "
-            "write in; run again when it is"
+            f"{path}: found {os.strerror(error.errno).lower()}, expected a writable folder with "
+            "enough space; run again once it is"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
@@ -72,22 +72,22 @@ def write_arrays(
     batches: Iterable[tuple[pd.DataFrame, np.ndarray]],
     metadata: Mapping[str, Any],
 ) -> None:
-    """Write one array a row, beside image_id, split and label, a row group at a time.
+    """Write one array per row with image_id, split and label, one row group at a time.
 
-    Each array is a Zstandard frame of its own, which holds a checksum, too: so a few rows are read
-    without decompressing the others, for up to 7 % more bytes than row groups that are compressed.
+    Each array is a separate Zstandard frame with a checksum. A few rows can be read without
+    decompressing the others, at the cost of up to 7 % more bytes than compressed row groups.
 
     Args:
-        path: file to write; it appears only when it is whole.
+        path: file to write; it appears only once it is complete.
         column: name of the array column ("pixels", "features").
         shape: shape of one row's array.
-        dtype: its numpy dtype, little-endian.
+        dtype: numpy dtype of the arrays, little-endian.
         batches: pairs of an index (columns image_id, split, label) and an array (rows, *shape).
-        metadata: what else a reader should know; JSON.
+        metadata: further metadata, serializable as JSON.
 
     Raises:
         StoreError: see `written_whole`.
-        ValueError: a batch's arrays are not of that shape, or not one a row of its index.
+        ValueError: a batch's arrays do not match the shape or the number of rows of its index.
     """
     about = {"column": column, "shape": list(shape), "dtype": dtype, **metadata}
     schema = _schema(about)
@@ -104,13 +104,13 @@ def write_arrays(
 
 
 def _schema(about: Mapping[str, Any]) -> pa.Schema:
-    """Return the columns of a file of arrays, with its description."""
+    """Return the schema of a file of arrays, including its metadata."""
     arrays = pa.field(about["column"], pa.binary(), nullable=False)
     return pa.schema([*INDEX.items(), arrays], metadata={"transfer_gain": json.dumps(about)})
 
 
 def _write_tables(path: Path | str, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
-    """Write tables one after the other, never holding more than a row group and one of them."""
+    """Write tables in order, holding at most one row group and one table in memory."""
     with (
         written_whole(path) as temporary,
         pq.ParquetWriter(
@@ -136,22 +136,22 @@ def _write_tables(path: Path | str, schema: pa.Schema, tables: Iterable[pa.Table
 
 
 def _write_groups(writer: pq.ParquetWriter, tables: Sequence[pa.Table]) -> None:
-    """Write tables as row groups, whose bytes do not depend on where one table ends."""
+    """Write tables as row groups. Their bytes do not depend on the boundaries of the tables."""
     writer.write_table(pa.concat_tables(tables).combine_chunks(), ROWS_IN_GROUP)
 
 
 def gather_arrays(parts: Sequence[Path | str], path: Path | str) -> None:
-    """Write the rows of several files of `write_arrays` as one, never holding over two row groups.
+    """Join several files of `write_arrays`, holding at most two row groups in memory.
 
-    The file is the same, byte for byte, as if its rows had been written at once, where each part
-    but the last that has rows holds whole row groups.
+    The result has the same bytes as if all rows had been written at once, provided that every part
+    except the last non-empty one consists of whole row groups.
 
     Args:
-        parts: the files, in order, of equal metadata; a part may have no rows.
+        parts: the files, in order, with equal metadata; a part may be empty.
         path: file to write.
 
     Raises:
-        StoreError: a part is corrupt, or described in another way than the first.
+        StoreError: a part is corrupt, or its metadata differ from the first part's.
     """
     about = read_metadata(parts[0])
 
@@ -167,10 +167,10 @@ def gather_arrays(parts: Sequence[Path | str], path: Path | str) -> None:
 
 
 def read_metadata(path: Path | str) -> dict[str, Any]:
-    """Return what `write_arrays` was told of a file, with `column`, `shape` and `dtype`.
+    """Return the metadata of a file of `write_arrays`, with `column`, `shape` and `dtype`.
 
     Raises:
-        StoreError: the file is no whole Parquet file of this workflow.
+        StoreError: the file is not a complete Parquet file of this workflow.
     """
     with _opened(path) as file:
         return _about(path, file)
@@ -188,7 +188,7 @@ def read_index(path: Path | str) -> pd.DataFrame:
 
 
 def read_arrays(path: Path | str, rows: np.ndarray | None = None) -> np.ndarray:
-    """Return the arrays of some rows, decompressing no others.
+    """Return the arrays of the given rows without decompressing others.
 
     Args:
         path: a file of `write_arrays`.
@@ -213,7 +213,7 @@ def read_arrays(path: Path | str, rows: np.ndarray | None = None) -> np.ndarray:
         group_of_row = np.searchsorted(starts, rows, side="right") - 1
         decompressor = zstandard.ZstdDecompressor()
         for group in np.unique(group_of_row):
-            # Of one column, which other threads would only take over.
+            # Threads do not help: there is only one column.
             frames = file.read_row_group(group, [about["column"]], use_threads=False)[0]
             if len(frames) != sizes[group]:
                 raise StoreError(
@@ -228,12 +228,12 @@ def read_arrays(path: Path | str, rows: np.ndarray | None = None) -> np.ndarray:
 
 
 def _decompressed(frame: bytes, size: int, decompressor: zstandard.ZstdDecompressor) -> bytes:
-    """Return the `size` bytes that a frame holds.
+    """Return the `size` bytes of a frame.
 
     Raises:
-        ZstdError: it is damaged, or holds more or less.
+        ZstdError: the frame is damaged or has another size.
     """
-    # Asked first: a damaged frame could say any size, and be given the memory for it.
+    # Check the size first: a damaged frame could claim any size and allocate that much memory.
     found = zstandard.frame_content_size(frame)
     if found != size:
         raise zstandard.ZstdError(f"an array of {found} bytes, where {size} are expected")
@@ -241,7 +241,7 @@ def _decompressed(frame: bytes, size: int, decompressor: zstandard.ZstdDecompres
 
 
 def with_names(rows: pd.DataFrame, names: Mapping[str, Any]) -> pd.DataFrame:
-    """Return rows with constant columns put in front of theirs."""
+    """Return rows with constant columns added in front."""
     return pd.concat([pd.DataFrame(names, index=rows.index), rows], axis=1)
 
 
@@ -254,10 +254,10 @@ def write_rows(rows: pd.DataFrame, path: Path | str) -> None:
 
 
 def read_rows(paths: Path | str | Iterable[Path | str]) -> pd.DataFrame:
-    """Return the rows of one or more files of `write_rows`, one after the other.
+    """Return the concatenated rows of one or more files of `write_rows`.
 
     Raises:
-        StoreError: a file is corrupt, or its columns are not those of the first.
+        StoreError: a file is corrupt, or its columns differ from the first file's.
     """
     paths = [paths] if isinstance(paths, Path | str) else list(paths)
     tables: list[pa.Table] = []
@@ -281,9 +281,9 @@ def write_table(table: pd.DataFrame, csv: Path | str, parquet: Path | str) -> No
 
 
 def _seal(path: Path) -> None:
-    """Write the SHA-256 of a Parquet file's footer in front of it, where readers look for nothing.
+    """Write the SHA-256 of a Parquet file's footer in front of the footer, where readers ignore it.
 
-    Parquet's checksums are of the data alone: a damaged footer may rename a column unnoticed.
+    Parquet's checksums cover only the data: a damaged footer could rename a column unnoticed.
     """
     with path.open("r+b") as file:
         footer = _footer(file)
@@ -292,23 +292,23 @@ def _seal(path: Path) -> None:
 
 
 def _check_seal(path: Path | str) -> None:
-    """Raise a StoreError for a Parquet file whose footer is not the one that `_seal` saw."""
+    """Raise a StoreError if a Parquet file's footer does not match the digest of `_seal`."""
     with Path(path).open("rb") as file:
         try:
             footer = _footer(file)
             file.seek(-len(footer) - hashlib.sha256().digest_size, os.SEEK_END)
             sealed = file.read(hashlib.sha256().digest_size) == hashlib.sha256(footer).digest()
-        except OSError:  # shorter than it says
+        except OSError:  # the file is shorter than its footer claims
             sealed = False
     if not sealed:
         raise StoreError(
             f"{path}: found a corrupt or half-written file or one of another program, expected "
-            "Parquet of this workflow; delete it and run again"
+            "a Parquet file of this workflow; delete it and run again"
         )
 
 
 def _footer(file: BinaryIO) -> bytes:
-    """Return a Parquet file's end: description, its length (uint32) and the magic word."""
+    """Return the end of a Parquet file: metadata, their length (uint32) and the magic number."""
     file.seek(-8, os.SEEK_END)
     length = int.from_bytes(file.read(4), "little")
     file.seek(-8 - length, os.SEEK_END)
@@ -317,10 +317,10 @@ def _footer(file: BinaryIO) -> bytes:
 
 @contextmanager
 def _opened(path: Path | str, page_checksums: bool = True) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file; whatever is wrong with its bytes becomes a StoreError that names it."""
+    """Open a Parquet file. Any damage raises a StoreError that names the file."""
     _check_seal(path)
     try:
-        # Each read is of all that is wanted: reading ahead of it only takes time.
+        # Each read requests everything it needs, so reading ahead would only cost time.
         with pq.ParquetFile(
             path, page_checksum_verification=page_checksums, pre_buffer=False
         ) as file:
@@ -340,7 +340,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _about(path: Path | str, file: pq.ParquetFile) -> dict[str, Any]:
-    """Return a file's own description, having checked that its columns agree with it."""
+    """Return a file's metadata, after checking that its columns match them."""
     try:
         about = json.loads(file.schema_arrow.metadata[b"transfer_gain"])
         expected = _schema(about)

@@ -1,10 +1,11 @@
-"""The verdict: from the runs that were selected to accuracies, gains, hypotheses, labels' worth.
+"""Compare the methods: accuracies, gains, hypotheses and the value of a label.
 
-Every function takes `selected`, a row a run of the configuration that a protocol selected: dataset,
-backbone ("none" for networks trained from scratch), method, fraction, labels (training images per
-class), protocol, replicate, accuracy (the one that the protocol reports), configurations (how many
-there were to choose from), train_loss (nats, at the end), levelled_off (whether it no longer fell).
-A replicate of a dataset and fraction has the same training images for every method.
+Every function takes `selected`: one row per run of a configuration that a protocol selected. Its
+columns are dataset, backbone ("none" for networks trained from scratch), method, fraction, labels
+(training images per class), protocol, replicate, accuracy (the one that the protocol reports),
+configurations (how many there were to choose from), train_loss (final, in nats) and levelled_off
+(whether the loss had stopped falling). Within a replicate of a dataset and fraction, all methods
+have the same training images.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -69,18 +70,18 @@ def tabulate(
     contrast: tuple[float, float],
     seed: int,
 ) -> pd.DataFrame:
-    """Return one of the tables below by its name.
+    """Return one of the tables below by name.
 
     Args:
         table: "accuracy", "gains", "hypotheses" or "label_value".
         selected: see above.
         published: see `tables.read_published`.
         sources: see `tables.read_published`.
-        backbones: those of ours that are the report's.
-        controls: those with random weights, of which the hypotheses say nothing; of each the
-            trained ones of the same network, layer and input size.
+        backbones: those of our backbones that the 2018 paper used.
+        controls: backbones with random weights, which the hypotheses exclude; for each, the trained
+            backbones of the same network, layer and input size.
         contrast: the smaller and the larger fraction of `hypotheses`.
-        seed: the study's.
+        seed: the study's seed.
     """
     if table == "hypotheses":
         return hypotheses(selected[~selected["backbone"].isin(controls)], *contrast)
@@ -95,20 +96,21 @@ def tabulate(
 def accuracy(
     selected: pd.DataFrame, published: pd.DataFrame, backbones: Sequence[str]
 ) -> pd.DataFrame:
-    """Return each method's mean accuracy with its 95 % interval (the report's Table 4).
+    """Return each method's mean accuracy with its 95 % interval (Table 4 of the 2018 paper).
 
     Args:
         selected: see above.
-        published: the report's Table 4, as `tables.read_published` returns it.
-        backbones: those of ours that are the report's.
+        published: the 2018 paper's Table 4, as `tables.read_published` returns it.
+        backbones: those of our backbones that the 2018 paper used.
 
     Returns:
-        Columns `ACCURACY`, a row a dataset, protocol, fraction and method. The interval is
-        Student's t over replicates; `behind_best` how far the method is behind the most accurate
-        one of its place (transfer with more updates is a reference alone, see `gains`), paired by
-        replicate, `behind_p_holm` the two-sided p-value of that, corrected for all methods of the
-        place; `levelled_off` the share of replicates that did, `train_loss` their mean; `published`
-        the report's accuracy, beside protocol "same-images" only.
+        Columns `ACCURACY`, one row per dataset, protocol, fraction and method. The interval is
+        Student's t over replicates. `behind_best` is the paired difference from the most accurate
+        method of the same dataset, protocol and fraction. (Transfer with more updates is only a
+        reference, see `gains`.) `behind_p_holm` is its two-sided p-value, Holm-adjusted over these
+        methods. `levelled_off` is the share of replicates whose loss had stopped falling, and
+        `train_loss` is the mean over replicates. `published` is the 2018 paper's accuracy, under
+        protocol "same-images" only.
     """
     rows = []
     best = {
@@ -160,20 +162,20 @@ def gains(
     backbones: Sequence[str],
     controls: Mapping[str, Sequence[str]],
 ) -> pd.DataFrame:
-    """Return what each method gains over each reference, paired by replicate (Table 5).
+    """Return the gain of each method over each reference, paired by replicate (Table 5).
 
     Args:
         selected: see above.
-        published: the report's Table 5, as `tables.read_published` returns it.
-        backbones: those of ours that are the report's.
+        published: the 2018 paper's Table 5, as `tables.read_published` returns it.
+        backbones: those of our backbones that the 2018 paper used.
         controls: see `tabulate`.
 
     Returns:
-        Columns `GAINS`, a row a dataset, protocol, fraction, method and reference; estimates,
-        intervals and two-sided p-values of `statistics.paired_gain`. `p_holm` is corrected for all
-        tests of the table under the same protocol: the two protocols read the same runs, and a
-        reader goes by one of them. Transfer with more updates is a reference alone: it is no method
-        of its own, and at the smallest fractions hardly more than plain transfer.
+        Columns `GAINS`, one row per dataset, protocol, fraction, method and reference. Estimates,
+        intervals and two-sided p-values come from `statistics.paired_gain`. `p_holm` is
+        Holm-adjusted over all tests under the same protocol: both protocols read the same runs, and
+        a reader uses one of them. Transfer with more updates is only a reference. It is not a
+        method of its own, and at the smallest fractions it hardly differs from plain transfer.
     """
     rows = []
     for place, runs in _by_place(selected):
@@ -195,14 +197,17 @@ def gains(
 
 
 def hypotheses(selected: pd.DataFrame, small: float, large: float) -> pd.DataFrame:
-    """Test the report's two hypotheses on the absolute gain of transfer over the baseline.
+    """Test the 2018 paper's two hypotheses on the absolute gain of transfer over the baseline.
 
-    H1, transfer improves accuracy: the gain at each fraction is above zero. H2, it improves it more
-    where data are few: the gain at `small` less the gain at `large` is above zero (Welch), and so
-    the slope of the gain against log10(fraction) is below it (`statistics.slope_weights`). Sizes of
-    one replicate tell no spread: where `large` is one of them, `small` is also contrasted with the
-    largest fraction that has more; they are left out of the slope, but where less than two
-    fractions have more, all are in it, and it has no interval.
+    H1: transfer improves accuracy. The gain at each fraction is above zero. H2: transfer improves
+    accuracy more when data are scarce. The gain at `small` minus the gain at `large` is above zero
+    (Welch), and the slope of the gain against log10(fraction) is below zero
+    (`statistics.slope_weights`).
+
+    Fractions with one replicate have no measured spread. If `large` is one of them, `small` is also
+    contrasted with the largest replicated fraction. Such fractions are left out of the slope. The
+    exception is when fewer than two fractions are replicated: then all enter the slope, which has
+    no interval.
 
     Args:
         selected: see above.
@@ -210,11 +215,11 @@ def hypotheses(selected: pd.DataFrame, small: float, large: float) -> pd.DataFra
         large: the larger one.
 
     Returns:
-        Columns `HYPOTHESES`: estimate with its 95 % interval, one-sided `p_value` for the
-        hypothesis, `p_holm` and `p_reversed_holm` for it and for its opposite, corrected together
-        for all tests of the table under the same protocol; `replicates` the fewest at a fraction
-        that entered; `fraction` empty for H2; `verdict` as `statistics.verdict` finds it in these
-        numbers.
+        Columns `HYPOTHESES`. `estimate` has a 95 % interval, and `p_value` is one-sided for the
+        hypothesis. `p_holm` and `p_reversed_holm` are p-values for the hypothesis and its opposite,
+        Holm-adjusted together over all tests under the same protocol. `replicates` is the smallest
+        number at a fraction that entered. `fraction` is empty for H2. `verdict` is the outcome that
+        `statistics.verdict` returns.
     """
     gains: dict[tuple, dict[float, np.ndarray]] = {}
     for place, runs in _by_place(selected):
@@ -230,8 +235,8 @@ def hypotheses(selected: pd.DataFrame, small: float, large: float) -> pd.DataFra
     )
     if table.empty:  # nothing but controls
         return pd.DataFrame(columns=HYPOTHESES)
-    # Both sides of every test are one family: "supported" and "reversed" are wrong in 5 % at most,
-    # and neither stands beside an interval that holds zero.
+    # Both sides of every test form one family: "supported" and "reversed" are wrong in 5 % of cases
+    # at most, and neither occurs with an interval that contains zero.
     for _, rows in table.groupby("protocol"):
         corrected = statistics.holm([*rows["p_value"], *rows["p_reversed"]])
         table.loc[rows.index, ["p_holm", "p_reversed_holm"]] = corrected.reshape(2, -1).T
@@ -245,26 +250,27 @@ def hypotheses(selected: pd.DataFrame, small: float, large: float) -> pd.DataFra
 def label_value(selected: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Return how many labels per class the baseline needs to be as accurate as each method.
 
-    The baseline's learning curve is the nearest never falling one to its means, linear in the
-    logarithm of labels. Intervals are percentiles of a bootstrap over replicates: within a fraction
-    the same replicates are drawn for the method and for the baseline; fractions are drawn
-    independently. Where the baseline's runs do not differ nothing is known of their spread: such a
-    fraction is taken to lie anywhere between its neighbours, and beyond the last of these the
-    interval stays open. As each mean is spread for its own few replicates
-    (`statistics.resampled_means`), intervals cover 95 to 99 %, the more the fewer there are (but 93
-    % with two).
+    The baseline's learning curve is the non-decreasing curve nearest to its means, linear in the
+    logarithm of labels. Intervals are percentiles of a bootstrap over replicates. Within a
+    fraction, the same replicates are drawn for the method and the baseline. Fractions are drawn
+    independently. If the baseline's runs at a fraction do not differ, their spread is unknown: the
+    curve may lie anywhere between the neighboring fractions, and beyond the last of these the
+    interval is open. Each mean is spread for its own number of replicates
+    (`statistics.resampled_means`), so intervals cover 95 to 99 %, more with fewer replicates (but
+    93 % with two).
 
     Args:
         selected: see above.
-        seed: the study's.
+        seed: the study's seed.
 
     Returns:
-        Columns `LABEL_VALUE`, a row a dataset, protocol, fraction and method but the baseline.
-        `relation` is "more than" where the baseline is never as accurate, and
-        `baseline_labels_for_same_accuracy` its largest number of labels; "fewer than" where it
-        always is, and the smallest one; else "". `multiplier` is in proportion to `labels`, under
-        the same relation. An interval that is open has 0 or infinity for its end; there is none
-        (NaN) where the method or the whole baseline ran once or to equal accuracies.
+        Columns `LABEL_VALUE`, one row per dataset, protocol, fraction and method except the
+        baseline. `relation` is "more than" if the baseline is never as accurate; then
+        `baseline_labels_for_same_accuracy` is its largest number of labels. It is "fewer than" if
+        the baseline is always as accurate; then the value is its smallest number of labels.
+        Otherwise it is "". `multiplier` is the same value divided by `labels`. An open interval
+        ends at 0 or infinity. There is no interval (NaN) if the method or the whole baseline ran
+        once or with equal accuracies.
     """
     rows = []
     for (dataset, protocol), runs in selected.groupby(["dataset", "protocol"], sort=False):
@@ -280,7 +286,7 @@ def label_value(selected: pd.DataFrame, seed: int) -> pd.DataFrame:
                 for labels, values in by_labels
             }
         )
-        highest, lowest = (  # the curves that need the fewest and the most labels
+        highest, lowest = (  # curves that need the fewest and the most labels
             curves.dropna(axis="columns")
             for curves in (draws.bfill(axis="columns"), draws.ffill(axis="columns"))
         )
@@ -305,11 +311,11 @@ def label_value(selected: pd.DataFrame, seed: int) -> pd.DataFrame:
 def training_cost(
     cost: pd.DataFrame, accuracy: pd.DataFrame, fractions: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return what each method's accuracy cost at each fraction.
+    """Return the cost of each method's accuracy at each fraction.
 
-    That is the time of all its jobs, every configuration and replicate: of a head that was trained
-    another way also the grid that selected it, and of all methods on features the extraction, in
-    proportion to the images that the fraction needs of those that passed through the backbone.
+    The cost is the time of all jobs of the method, over configurations and replicates. A refit
+    includes the grid that selected its configuration. Methods on features include a share of the
+    extraction: the images that the fraction needs, out of all that passed through the backbone.
 
     Args:
         cost: table `cost`.
@@ -317,14 +323,14 @@ def training_cost(
         fractions: table `fractions`.
 
     Returns:
-        Columns dataset, backbone, method, fraction, seconds (one job after the other), accuracy;
-        NaN seconds where a job was not measured.
+        Columns dataset, backbone, method, fraction, seconds (summed over jobs), accuracy. Seconds
+        are NaN if a job was not measured.
     """
     cost = cost.assign(
         backbone=cost["backbone"].replace("", FROM_SCRATCH),
         fraction=pd.to_numeric(cost["fraction"]),
     )
-    # Refits of the other protocol are none of this one's cost.
+    # Refits under the other protocol do not count.
     (protocol,) = accuracy["protocol"].unique()
     cost = cost[cost["protocol"].isin(["", protocol])]
     trained = cost[cost["fraction"].notna() & (cost["rule"] != "train_selected_head")]
@@ -357,7 +363,7 @@ def training_cost(
 def _references(
     backbone: str, method: str, controls: Mapping[str, Sequence[str]]
 ) -> dict[str, tuple[str, str]]:
-    """Return the (backbone, method) that a method is compared with, by the reference's name."""
+    """Return the (backbone, method) pairs that a method is compared with, by reference name."""
     found: dict[str, tuple[str, str]] = {}
     for name in records.method(method).references:
         if name == RANDOM_WEIGHTS:  # the same network, untrained
@@ -372,7 +378,7 @@ def _references(
 def _by_place(
     selected: pd.DataFrame,
 ) -> Iterator[tuple[dict[str, Any], dict[tuple[str, str], pd.Series]]]:
-    """Yield each place with the accuracies of its (backbone, method), by replicate."""
+    """Yield each place with the accuracies of every (backbone, method), by replicate."""
     for names, runs in selected.groupby(PLACE, sort=False):
         accuracies = {
             method: rows.set_index("replicate")["accuracy"]
@@ -382,12 +388,12 @@ def _by_place(
 
 
 def _paired(method: pd.Series, reference: pd.Series) -> np.ndarray:
-    """Return accuracies (2, replicates) of the replicates that both have."""
+    """Return accuracies (2, replicates) of the replicates that both methods have."""
     return pd.concat([method, reference], axis=1, join="inner").to_numpy().T
 
 
 def _tests(gains: dict[float, np.ndarray], small: float, large: float) -> Iterator[dict[str, Any]]:
-    """Yield the rows of one dataset, backbone and protocol, but for what the whole table decides.
+    """Yield the rows of one dataset, backbone and protocol, before adjustment over the table.
 
     Args:
         gains: absolute gains of the replicates by fraction.
@@ -424,6 +430,6 @@ def _tests(gains: dict[float, np.ndarray], small: float, large: float) -> Iterat
 
 
 def _resampled(values: Sequence[float], seed: int, dataset: str, labels: int) -> np.ndarray:
-    """Return bootstrap means of one size's replicates, the same ones for every method."""
+    """Return bootstrap means of the replicates at one size, with the same draws for all methods."""
     rng = seeds.generator(seed, dataset, int(labels), "label value")
     return statistics.resampled_means(values, DRAWS, rng)

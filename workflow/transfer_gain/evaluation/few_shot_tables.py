@@ -1,4 +1,4 @@
-"""The tables of one-shot learning: rows of all methods in, comparisons with the controls out."""
+"""The tables of one-shot learning: every method compared with the strongest control."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from transfer_gain.few_shot import one_shot, transforms
 from transfer_gain.names import EPOCH_IS_BATCH
 
 SIAMESE, UNTRAINED_SIAMESE = "siamese", "siamese-untrained"
-# What needs no training: distances on raw features, and the network as it is initialised.
+# Methods without training: distances between raw features, and the network as initialized.
 CONTROLS = (*transforms.CONTROLS, UNTRAINED_SIAMESE)
-# A replicate of an approach has the same tasks for every method.
+# Within these columns, every method solves the same tasks of a replicate.
 PLACE = ["approach", "trained_on", "tested_on", "backbone", "classes"]
 METHOD = ["epoch_unit", "batch", "method"]
 ONE_SHOT = [
@@ -57,13 +57,13 @@ SUMMARY = [
 def tabulate(
     table: str, history: pd.DataFrame, few_shot_rows: pd.DataFrame, published: Path | str
 ) -> pd.DataFrame:
-    """Return one of the tables below by its name.
+    """Return one of the tables below by name.
 
     Args:
         table: "one_shot", "few_shot" or "one_shot_summary".
         history: rows of all methods (see `one_shot.HISTORY`).
-        few_shot_rows: likewise (see `one_shot.FEW_SHOT`).
-        published: the file of published values.
+        few_shot_rows: rows of all methods (see `one_shot.FEW_SHOT`).
+        published: file of published values.
     """
     if table == "few_shot":
         return few_shot(few_shot_rows)
@@ -73,14 +73,14 @@ def tabulate(
 
 
 def read_published(path: Path | str) -> pd.DataFrame:
-    """Return what the report prints: approach, batch, epochs, low and high ends of accuracy."""
+    """Return the 2018 paper's values: approach, batch, epochs, and the range of accuracies."""
     return pd.DataFrame(yaml.safe_load(Path(path).read_text())["one_shot"])
 
 
 def once_untrained(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows without repeats of the untrained network, the same for all trainings.
+    """Return rows with one copy of the untrained network, which is the same for all trainings.
 
-    Those of the approach's first training stay, of no epoch_unit and batch.
+    The rows of the approach's first training are kept, without epoch_unit and batch.
     """
     untrained = rows["method"] == UNTRAINED_SIAMESE
     unnamed = rows[untrained].assign(epoch_unit=one_shot.UNTRAINED_EPOCH, batch=0)
@@ -90,7 +90,7 @@ def once_untrained(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def strongest_controls(rows: pd.DataFrame, place: list[str]) -> pd.DataFrame:
-    """Return at each place the control with the highest mean accuracy, a row a replicate.
+    """Return the control with the highest mean accuracy at each place, one row per replicate.
 
     Returns:
         Columns place, replicate, control, control_accuracy.
@@ -104,11 +104,11 @@ def strongest_controls(rows: pd.DataFrame, place: list[str]) -> pd.DataFrame:
 
 
 def beside_controls(history: pd.DataFrame) -> pd.DataFrame:
-    """Return every evaluation, beside the strongest control on the same replicate's tasks.
+    """Return every evaluation with the strongest control on the same tasks.
 
     Returns:
-        Columns `ONE_SHOT`. `accuracy` and `control_accuracy` are of `tasks` tasks, `accuracy_320`
-        of the report's number.
+        Columns `ONE_SHOT`. `accuracy` and `control_accuracy` are on `tasks` tasks; `accuracy_320`
+        is on 320 tasks, as in the 2018 paper.
     """
     history = once_untrained(history)
     controls = strongest_controls(history, PLACE)
@@ -126,10 +126,11 @@ def few_shot(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the mean accuracy of each N-way K-shot evaluation after training.
 
     Returns:
-        Columns `FEW_SHOT`. Intervals are Student's t over replicates; `episode_half_width` is that
-        of the 95 % interval over one replicate's episodes, as the few-shot literature gives it,
-        their mean; `difference` is from the strongest control, paired by replicate, and `p_holm`
-        its two-sided test's p-value, corrected for all methods of the table but the controls.
+        Columns `FEW_SHOT`. Intervals are Student's t over replicates. `episode_half_width` is the
+        half width of the 95 % interval over one replicate's episodes, as in the few-shot
+        literature, averaged over replicates. `difference` is the paired difference from the
+        strongest control. `p_holm` is its two-sided p-value, Holm-adjusted over all methods of the
+        table except the controls.
     """
     rows = once_untrained(rows)
     place = [*PLACE, "way", "shot"]
@@ -149,18 +150,19 @@ def few_shot(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary(history: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Say of every method, after its training, how it compares with the strongest control.
+    """Compare every method, after its training, with the strongest control.
 
     Args:
         history: rows of all methods.
-        published: as `read_published` returns it.
+        published: the table that `read_published` returns.
 
     Returns:
-        Columns `SUMMARY`, a row an approach, group of classes and method. Intervals are Student's t
-        over replicates, the difference's paired; `p_holm` is of its two-sided test, corrected for
-        all methods of the table but the controls. `published_low` and `published_high` are the
-        ends of what the report prints, on other images (FERG-DB), after `published_epochs`, its
-        last; beside them ours after as many, on as many tasks.
+        Columns `SUMMARY`, one row per approach, group of classes and method. Intervals are
+        Student's t over replicates; that of the difference is paired. `p_holm` is the two-sided
+        p-value, Holm-adjusted over all methods of the table except the controls. `published_low`
+        and `published_high` are the 2018 paper's range on other images (FERG-DB) after its last
+        epoch, `published_epochs`. `accuracy_at_published` is ours after as many epochs, on as many
+        tasks.
     """
     rows = beside_controls(history)
     last = rows.groupby([*PLACE, *METHOD], sort=False)["epochs"].transform("max")
@@ -206,7 +208,7 @@ def _compared(runs: pd.DataFrame) -> dict[str, object]:
 
 
 def _corrected(table: pd.DataFrame) -> np.ndarray:
-    """Return Holm's p-values of the methods that a claim is made of: NaN for the controls."""
+    """Return Holm-adjusted p-values, NaN for the controls, about which no claim is made."""
     return holm(table["p_value"].where(~table["method"].isin(CONTROLS)))
 
 

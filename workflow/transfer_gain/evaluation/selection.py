@@ -1,12 +1,12 @@
-"""Which configuration of a method is the best one, by a rule."""
+"""Select the best configuration of each method under each protocol."""
 
 import pandas as pd
 
 from transfer_gain.methods import records
 from transfer_gain.names import HELD_OUT, SAME_IMAGES
 
-# Which accuracy selects and which is reported: the report used the same images for both, the
-# held-out protocol never does.
+# By protocol: the accuracy that selects, and the one that is reported. The 2018 paper used the same
+# images for both; the held-out protocol never does.
 PROTOCOLS = {
     SAME_IMAGES: ("validation_accuracy", "validation_accuracy"),
     HELD_OUT: ("selection_accuracy", "test_accuracy"),
@@ -21,24 +21,24 @@ SELECTED = [
 
 
 def select_heads(runs: pd.DataFrame) -> pd.DataFrame:
-    """Select the best of the configurations of one dataset, backbone and fraction.
+    """Select the best configuration of one dataset, backbone and fraction.
 
-    The best has the highest mean accuracy over replicates; of equal ones the one with the lower
-    mean loss on the same images, then the one that stands first in the config.
+    The best configuration has the highest mean accuracy over replicates. Ties are broken by the
+    lower mean loss on the same images, then by the order in the config.
 
     Args:
         runs: rows of all configurations, in the config's order.
 
     Returns:
-        A row a protocol: protocol, layers, activation, learning_rate, l2, configurations (how many
-        there were to choose from), selected_by (name of the accuracy), accuracy (its mean).
+        One row per protocol: protocol, layers, activation, learning_rate, l2, configurations (how
+        many there were to choose from), selected_by (name of the accuracy), accuracy (its mean).
     """
-    # What a method has not, such as a learning rate, is empty.
+    # Settings that a method does not have, such as a learning rate, are empty.
     means = runs.groupby(CONFIGURATION, sort=False, dropna=False).mean(numeric_only=True)
     means = means.reset_index()
     rows = []
     for protocol, (selects, _) in PROTOCOLS.items():
-        # Rounded, since equal numbers of correct images can differ in the last bit of their mean.
+        # Rounded, because the means of equal counts can differ in the last bit.
         ranked = means.assign(**{selects: means[selects].round(12)}).sort_values(
             [selects, TIE_BREAKERS[protocol]], ascending=[False, True], kind="stable"
         )
@@ -61,12 +61,12 @@ def runs_of(runs: pd.DataFrame, chosen: pd.Series) -> pd.DataFrame:
 
 
 def select_runs(runs: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
-    """Return the runs by which methods are compared: of the configuration that a protocol selected.
+    """Return the runs that represent each method: those of the selected configurations.
 
     Args:
-        runs: rows of all methods. Those of the grid are chosen from; a head that was trained
-            another way (run "refit") was selected before, from as many as the plain one; long runs
-            are left out.
+        runs: rows of all methods. Configurations are selected from the grid. Refits (run "refit")
+            train a configuration that was already selected, from as many as the plain head. Long
+            runs are left out.
         labels: columns dataset, fraction, training_per_class.
 
     Returns:

@@ -1,4 +1,4 @@
-"""How alike classes and datasets are: distances between samples of features."""
+"""Similarity of classes and datasets: distances between samples of features."""
 
 import itertools
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from transfer_gain.evaluation.statistics import holm
 from transfer_gain.few_shot.one_shot import ClassSamples
 from transfer_gain.seeds import generator
 
-# So many that a p-value can be small enough when corrected for all pairs of a table.
+# Enough that p-values can stay small after Holm adjustment over all pairs of a table.
 PERMUTATIONS = 9999
-WHOLE = "*"  # in the place of a class: all classes of a dataset
+WHOLE = "*"  # stands for all classes of a dataset
 PAIR = ["dataset_a", "class_a", "dataset_b", "class_b"]
 SIMILARITY = [
     *PAIR,
@@ -27,23 +27,23 @@ SIMILARITY = [
 
 
 class Discrepancy(NamedTuple):
-    """A distance and the p-value of the test that both samples are of one distribution."""
+    """A distance, and the p-value of the test that both samples have the same distribution."""
 
     distance: float
     p_value: float
 
 
 def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the squared distance of every row of a from every row of b, float64."""
+    """Return the squared distances between the rows of a and the rows of b, float64."""
     a, b = a.astype(np.float64), b.astype(np.float64)
     squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
     return np.maximum(squares, 0)
 
 
 def bandwidth(samples: Sequence[np.ndarray]) -> float:
-    """Return the median distance between images of all samples, for the kernel of `mmd`.
+    """Return the median distance between all images, as the bandwidth of the kernel of `mmd`.
 
-    One bandwidth for all pairs of samples makes their distances comparable.
+    Sharing one bandwidth makes the distances of all pairs of samples comparable.
     """
     pooled = np.concatenate(samples)
     squares = squared_distances(pooled, pooled)
@@ -57,18 +57,19 @@ def mmd(
     rng: np.random.Generator,
     permutations: int = PERMUTATIONS,
 ) -> Discrepancy:
-    """Return the maximum mean discrepancy of two samples, and its permutation test.
+    """Return the maximum mean discrepancy of two samples, with a permutation test.
 
-    The distance is the root of the biased estimate of MMD² with a Gaussian kernel (Gretton et al.,
-    2012, equation 5): zero for identical samples, and never negative. The test permutes which image
-    is of which sample: as many images always, so that the estimate's bias is the same for all.
+    The distance is the square root of the biased estimate of MMD² with a Gaussian kernel (Gretton
+    et al., 2012, equation 5). It is zero for identical samples and never negative. The test
+    permutes images between samples. Sample sizes stay the same, so all permutations share the bias
+    of the estimate.
 
     Args:
         a: (images, features).
         b: (images, features).
-        width: of the kernel, > 0.
+        width: bandwidth of the kernel, > 0.
         rng: draws the permutations.
-        permutations: how many; the p-value is at least 1 / (permutations + 1).
+        permutations: number of permutations; the p-value is at least 1 / (permutations + 1).
     """
     pooled = np.concatenate([a, b])
     kernel = np.exp(-squared_distances(pooled, pooled) / (2 * width**2))
@@ -76,18 +77,18 @@ def mmd(
     drawn = rng.permuted(np.tile(weights, (permutations, 1)), axis=1)
     squared = float(weights @ kernel @ weights)
     under_null = np.einsum("pi,pi->p", drawn @ kernel, drawn)
-    # Of equal values, as with identical samples, some differ by rounding.
+    # The tolerance covers rounding errors, such as between identical samples.
     as_large = (under_null >= squared - 1e-12).sum()
     return Discrepancy(float(np.sqrt(max(squared, 0))), (1 + as_large) / (1 + permutations))
 
 
 def frechet(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the Fréchet distance of the normal distributions that fit two samples.
+    """Return the Fréchet distance between normal distributions fitted to two samples.
 
-    |mean difference|² + tr(A) + tr(B) - 2 tr((A B)^(1/2)) of their covariances (Dowson & Landau,
-    1982). The last trace is the sum of the singular values of the product of the centred samples,
-    so that nothing larger than (images, images) is decomposed. Few images make it too large:
-    compare samples of one size.
+    With covariances A and B, this is |mean difference|² + tr(A) + tr(B) - 2 tr((A B)^(1/2)) (Dowson
+    & Landau, 1982). The last trace is the sum of the singular values of the product of the centered
+    samples, so the largest matrix to decompose is (images, images). The estimate is biased upwards
+    for few images: compare samples of the same size only.
 
     Args:
         a: (images, features), two images or more.
@@ -102,18 +103,18 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def compare(samples: ClassSamples, probabilities: pd.DataFrame, study_seed: int) -> pd.DataFrame:
-    """Compare all pairs of classes, and all pairs of datasets as wholes.
+    """Compare all pairs of classes, and all pairs of whole datasets.
 
     Args:
-        samples: images of each class, as many of all.
+        samples: images of each class, the same number for all classes.
         probabilities: dataset_a, class_a, dataset_b, class_b, p_same of all pairs of classes.
-        study_seed: the study's.
+        study_seed: the study's seed.
 
     Returns:
-        Columns `SIMILARITY`, a row an unordered pair; class "*" stands for a whole dataset, whose
-        p_same is the mean over its pairs of classes. `siamese_distance` is 1 - p_same,
-        `feature_distance` the maximum mean discrepancy, `p_holm` its p-value corrected for all of
-        the table.
+        Columns `SIMILARITY`, one row per unordered pair. Class "*" stands for a whole dataset; its
+        p_same is the mean over pairs of classes. `siamese_distance` is 1 - p_same,
+        `feature_distance` is the maximum mean discrepancy, and `p_holm` is its p-value,
+        Holm-adjusted over the whole table.
     """
     names = list(zip(samples.datasets, samples.classes, strict=True))
     groups = dict(zip(names, samples.features, strict=True))
@@ -141,7 +142,7 @@ def compare(samples: ClassSamples, probabilities: pd.DataFrame, study_seed: int)
                 }
             )
     table = pd.DataFrame(rows)
-    # A class compared with itself is no test.
+    # A class is not tested against itself.
     tested = (
         table[["dataset_a", "class_a"]].to_numpy() != table[["dataset_b", "class_b"]].to_numpy()
     )
@@ -150,7 +151,7 @@ def compare(samples: ClassSamples, probabilities: pd.DataFrame, study_seed: int)
 
 
 def _p_same(probabilities: pd.DataFrame) -> dict[tuple, float]:
-    """Return p_same by a pair of (dataset, class), of whole datasets as well, either way round."""
+    """Return p_same by pair of (dataset, class), in both orders, including whole datasets."""
     found = {}
     for a_dataset, a_class, b_dataset, b_class, value in probabilities[[*PAIR, "p_same"]].values:
         found[(a_dataset, a_class), (b_dataset, b_class)] = value
@@ -160,7 +161,7 @@ def _p_same(probabilities: pd.DataFrame) -> dict[tuple, float]:
 
 
 def matrix(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return a column of `compare`'s rows of classes as a symmetric matrix.
+    """Return a column of the class rows of `compare` as a symmetric matrix.
 
     Returns:
         Rows and columns "dataset: class", in the table's order.
@@ -176,14 +177,14 @@ def matrix(table: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def clustered(distances: pd.DataFrame) -> list[str]:
-    """Return the names of a matrix of distances in the order of average-linkage clustering."""
+    """Return the names of a distance matrix in the order of average-linkage clustering."""
     condensed = distance.squareform(distances.to_numpy(), checks=False)
     linkage = hierarchy.linkage(condensed, "average", optimal_ordering=True)
     return [distances.index[leaf] for leaf in hierarchy.leaves_list(linkage)]
 
 
 def placed(distances: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return points in the plane whose distances are as near to some as can be (SMACOF).
+    """Return points in the plane whose distances approximate the given ones (SMACOF).
 
     Returns:
         Columns x and y, and the index of `distances`.

@@ -1,4 +1,4 @@
-"""Intervals, gains, tests and the worth of a label: arrays in, numbers out."""
+"""Intervals, gains, tests and the value of a label, computed from arrays of accuracies."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-# Accuracies are counts over a number of images: values that differ by less are equal but for
-# rounding.
+# Accuracies are counts divided by a number of images. Smaller differences are rounding errors.
 RESOLUTION = 1e-9
 # A difference in accuracy (or in accuracy per tenfold data) that would matter to a user.
 RELEVANT = 0.02
@@ -18,10 +17,10 @@ SIGNIFICANT = 0.05
 def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
     """Return a mean and the ends of its Student's t interval over replicates.
 
-    One value, or equal ones, have no interval: its ends are NaN, rather than a width of zero.
+    A single value, or equal values, give no interval: the ends are NaN instead of a width of zero.
 
     Args:
-        values: one finite number a replicate.
+        values: one finite number per replicate.
         level: coverage, in (0, 1).
     """
     values = np.asarray(values, float)
@@ -34,38 +33,38 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float,
 
 
 def accuracy_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return `mean_interval` of accuracies, cut off at 0 and 1: no accuracy lies beyond.
+    """Return `mean_interval` of accuracies, clipped to [0, 1].
 
-    What is cut off holds no possible value, so the interval covers as often as the whole.
+    Clipping removes only impossible values, so coverage does not change.
 
     Args:
-        values: one accuracy a replicate, in [0, 1].
+        values: one accuracy per replicate, in [0, 1].
     """
     return tuple(np.clip(mean_interval(values), 0, 1))
 
 
 class Contrast(NamedTuple):
-    """A weighted sum of means, its interval, and the p-values of the tests that it is zero."""
+    """A weighted sum of means, its interval, and the p-values of one-sided tests against zero."""
 
     estimate: float
     low: float
     high: float
-    p_less: float  # against the alternative that it is below zero
-    p_greater: float  # against the alternative that it is above zero
+    p_less: float  # alternative: the sum is below zero
+    p_greater: float  # alternative: the sum is above zero
 
 
 def contrast(groups: Sequence[ArrayLike], weights: ArrayLike, level: float = 0.95) -> Contrast:
-    """Estimate a weighted sum of the means of groups that may differ in variance and in number.
+    """Estimate a weighted sum of the means of groups that may differ in variance and in size.
 
-    The variance is the sum of the groups' own, its degrees of freedom are Satterthwaite's
-    (Welch, 1947): with one group and weight 1 this is Student's t test, with two groups and weights
-    1 and -1 it is Welch's. A group of one value, or of equal ones, has no measured spread, and then
-    there is no interval and no test (NaN): that two runs agree to the last image is no evidence
-    that the next one will.
+    The variance is the sum of the groups' variances, with Satterthwaite's degrees of freedom
+    (Welch, 1947). One group with weight 1 gives Student's t test; two groups with weights 1 and -1
+    give Welch's test. A group of one value, or of equal values, has no measured spread. Then there
+    is no interval and no test (NaN): two runs that agree on every image are no evidence that the
+    next one will agree.
 
     Args:
-        groups: an array of finite numbers (replicates,) each.
-        weights: one a group, not zero.
+        groups: one array of finite numbers (replicates,) per group.
+        weights: one per group, not zero.
         level: coverage, in (0, 1).
     """
     arrays = [np.asarray(group, float) for group in groups]
@@ -88,12 +87,12 @@ def contrast(groups: Sequence[ArrayLike], weights: ArrayLike, level: float = 0.9
 
 
 def is_spread(values: ArrayLike) -> bool:
-    """Say whether values show how much they vary: two or more, not all equal."""
+    """Return whether values have a measurable spread: two or more, not all equal."""
     return np.size(values) > 1 and np.ptp(values) > RESOLUTION
 
 
 class Gain(NamedTuple):
-    """What a method gains over a reference: ratio and difference, with the ends of intervals."""
+    """The gain of a method over a reference: ratio and difference, with interval ends."""
 
     relative_gain: float
     relative_low: float
@@ -107,13 +106,13 @@ class Gain(NamedTuple):
 def paired_gain(method: ArrayLike, reference: ArrayLike, level: float = 0.95) -> Gain:
     """Return the relative and the absolute gain of a method over a reference, as in Table 5.
 
-    The absolute gain is the mean of the replicates' differences, with Student's t interval and
-    two-sided paired test. The relative gain is the ratio of the mean accuracies, as the report's
-    Table 5 has it of its Table 4 (a mean of ratios would give the runs with the worst reference
-    the most weight, and none exists where one of them is 0). Its interval is Fieller's (1954): all
-    ratios R for which the mean of method - R * reference is not significantly different from zero.
-    So one test serves both: the interval of the relative gain leaves out 1 exactly where that of
-    the absolute gain leaves out 0, unless neither mean is significantly above zero, where it is 0
+    The absolute gain is the mean of the paired differences, with Student's t interval and a
+    two-sided paired test. The relative gain is the ratio of the mean accuracies, as in Table 5 of
+    the 2018 paper. (A mean of ratios would give the runs with the worst reference the most weight,
+    and does not exist if a reference is 0.) Its interval is Fieller's (1954): all ratios R for
+    which the mean of method - R * reference is not significantly different from zero. The two
+    intervals therefore agree: the relative one excludes 1 exactly if the absolute one excludes 0.
+    The exception is when neither mean is significantly above zero; then the relative interval is 0
     to infinity.
 
     Args:
@@ -122,9 +121,9 @@ def paired_gain(method: ArrayLike, reference: ArrayLike, level: float = 0.95) ->
         level: coverage, in (0, 1).
 
     Returns:
-        Intervals and p-value are NaN where the differences have no spread (see `contrast`). The
-        upper end of a ratio is infinite where the reference's mean is not significantly above
-        zero; the ratio and its ends are NaN where that mean is zero.
+        Intervals and p-value are NaN if the differences have no spread (see `contrast`). The upper
+        end of the ratio is infinite if the reference's mean is not significantly above zero. The
+        ratio and its ends are NaN if that mean is zero.
     """
     method, reference = np.asarray(method, float), np.asarray(reference, float)
     absolute = contrast([method - reference], [1], level)
@@ -134,8 +133,8 @@ def paired_gain(method: ArrayLike, reference: ArrayLike, level: float = 0.95) ->
         count = len(method)
         critical = stats.t.ppf((1 + level) / 2, count - 1) ** 2 / count
         (of_method, of_both), (_, of_base) = critical * np.cov(method, reference)
-        # The ends solve a R² - 2 b R + c = 0; a > 0 if `base` is significantly above zero, c > 0
-        # if `mean` is. Accuracies, so ratios, are never negative.
+        # The ends solve a R² - 2 b R + c = 0. a > 0 if `base` is significantly above zero; c > 0
+        # if `mean` is. Accuracies are never negative, so ratios are not either.
         a, b, c = base**2 - of_base, base * mean - of_both, mean**2 - of_method
         root = np.sqrt(max(b**2 - a * c, 0))
         low = c / (b + root) if c > 0 else 0.0
@@ -145,13 +144,13 @@ def paired_gain(method: ArrayLike, reference: ArrayLike, level: float = 0.95) ->
 
 
 def slope_weights(positions: ArrayLike) -> np.ndarray:
-    """Return the weights of group means whose sum is the least-squares slope over positions.
+    """Return weights such that the weighted sum of group means is the least-squares slope.
 
-    Every position counts once, however many replicates it has, so that what is estimated does not
-    depend on their numbers; `contrast` then takes each position's variance from its own replicates.
-    It takes the positions as independent of each other. The samples of a replicate are nested, but
-    paired differences share little of that, and what they share lowers the variance of differences
-    between positions: the interval is too wide rather than too narrow.
+    Every position counts once, regardless of its number of replicates, so the estimand does not
+    depend on these numbers. `contrast` then takes each position's variance from its own replicates
+    and treats positions as independent. The samples of a replicate are nested, but paired
+    differences share little of this dependence. What they share lowers the variance of differences
+    between positions, so the interval is too wide rather than too narrow.
 
     Args:
         positions: two or more different numbers.
@@ -162,10 +161,10 @@ def slope_weights(positions: ArrayLike) -> np.ndarray:
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:
-    """Return p-values corrected for their number by Holm's step-down method (1979).
+    """Return Holm-adjusted p-values (step-down method, 1979).
 
     Args:
-        p_values: (tests,); NaN stands for a test that could not be done: it is not counted and
+        p_values: (tests,); NaN stands for a test that could not be done. It is not counted and
             stays NaN.
     """
     p_values = np.asarray(p_values, float)
@@ -177,19 +176,19 @@ def holm(p_values: ArrayLike) -> np.ndarray:
 
 
 def verdict(most: float, p_value: float, p_reversed: float, replicates: int) -> str:
-    """Say in words what a test of a hypothesis found.
+    """Return the outcome of a test in words.
 
     Args:
-        most: the largest effect, in the hypothesis' direction, that its interval holds; NaN if
-            there is none.
-        p_value: of the test for the hypothesis, corrected for the number of tests; NaN if none.
-        p_reversed: of the test for its opposite, likewise.
-        replicates: how many the test rests on.
+        most: largest effect in the hypothesis' direction that the interval contains; NaN if there
+            is no interval.
+        p_value: adjusted p-value of the test for the hypothesis; NaN if there is no test.
+        p_reversed: adjusted p-value of the test for the opposite; NaN if there is no test.
+        replicates: number of replicates behind the test.
 
     Returns:
-        "supported" or "reversed" where a p-value is below 5 %; else "undecided with N replicates"
-        where there was no test, or where the interval still holds a relevant effect (`RELEVANT`);
-        else "not supported".
+        "supported" or "reversed" if the respective p-value is below 5 %. Otherwise "undecided with
+        N replicates" if there was no test, or if the interval contains a relevant effect
+        (`RELEVANT`). Otherwise "not supported".
     """
     if p_value < SIGNIFICANT:
         return "supported"
@@ -203,15 +202,15 @@ def verdict(most: float, p_value: float, p_reversed: float, replicates: int) -> 
 def resampled_means(values: ArrayLike, draws: int, rng: np.random.Generator) -> np.ndarray:
     """Return bootstrap means of replicates, spread as wide as Student's t interval.
 
-    Resampled means of few values vary too little: percentiles of plain ones would cover 76 % for
-    three replicates instead of 95 %. So their deviations are stretched by sqrt(n / (n - 1)) * t / z
-    (after Hesterberg, 2015, on what percentiles lack in small samples).
+    Resampled means of few values vary too little: plain percentiles would cover 76 % instead of
+    95 % for three replicates. Deviations are therefore stretched by sqrt(n / (n - 1)) * t / z
+    (following Hesterberg, 2015, on percentile intervals in small samples).
 
     Args:
         values: (replicates,), two or more.
-        draws: how many means.
-        rng: for the same state and number of replicates the same ones are drawn, so that methods
-            are resampled in pairs.
+        draws: number of means.
+        rng: the same state and number of replicates give the same draws, so that methods are
+            resampled in pairs.
 
     Returns:
         float64 (draws,).
@@ -224,10 +223,10 @@ def resampled_means(values: ArrayLike, draws: int, rng: np.random.Generator) -> 
 
 
 def monotone(curves: ArrayLike) -> np.ndarray:
-    """Return the never falling curves that are nearest to some in squared distance.
+    """Return the non-decreasing curves nearest to the given ones in squared distance.
 
-    By the max-min formula of isotonic regression (Robertson, Wright & Dykstra, 1988), which does
-    all curves at once.
+    The max-min formula of isotonic regression (Robertson, Wright & Dykstra, 1988) handles all
+    curves at once.
 
     Args:
         curves: (..., points).
@@ -245,11 +244,11 @@ def monotone(curves: ArrayLike) -> np.ndarray:
 def labels_for(
     accuracy: ArrayLike, labels: ArrayLike, curve: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many labels a learning curve needs for an accuracy, as the two ends of what fits.
+    """Return bounds on the number of labels that a learning curve needs for an accuracy.
 
-    The curve is made monotone and read linearly in the logarithm of labels. Both ends are the
-    number of labels, but (0, labels[0]) below the curve and (labels[-1], inf) above it. Where the
-    curve is flat, the fewest labels that suffice.
+    The curve is made monotone and interpolated linearly in the logarithm of labels. Both bounds are
+    equal within the curve, (0, labels[0]) below it and (labels[-1], inf) above it. If the curve is
+    flat, the fewest sufficient labels are returned.
 
     Args:
         accuracy: (...).
@@ -258,7 +257,7 @@ def labels_for(
     """
     labels = np.asarray(labels, float)
     accuracy, curve = np.asarray(accuracy, float), monotone(curve)
-    first = (curve < accuracy[..., None] - RESOLUTION).sum(axis=-1)  # point that suffices
+    first = (curve < accuracy[..., None] - RESOLUTION).sum(axis=-1)  # first sufficient point
     right = np.minimum(first, len(labels) - 1)
     left = np.maximum(first - 1, 0)
     start, end = (np.take_along_axis(curve, at[..., None], -1)[..., 0] for at in (left, right))

@@ -1,4 +1,4 @@
-"""The tables of the report: rows in, tables out."""
+"""The tables of the report, aggregated from the rows of jobs."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,15 +15,15 @@ COST = ["rule", "dataset", "backbone", "fraction", "method", "protocol"]
 
 
 def read_published(path: Path | str, table: str, sources: Mapping[str, str]) -> pd.DataFrame:
-    """Return a table of the 2018 report, for the datasets of ours that are the same data.
+    """Return a table of the 2018 paper, for those of our datasets that use the same data.
 
     Args:
-        path: the file of published values.
-        table: a key of that file.
-        sources: the source of each of our datasets.
+        path: file of published values.
+        table: key of a table in that file.
+        sources: source of each of our datasets.
 
     Returns:
-        The table's columns, `dataset` by our names; no row where no dataset is the report's.
+        The table's columns, with our names in `dataset`; no rows if no dataset matches.
     """
     published = yaml.safe_load(Path(path).read_text())
     rows = [
@@ -38,16 +38,16 @@ def read_published(path: Path | str, table: str, sources: Mapping[str, str]) -> 
 def read_published_transfer(
     path: Path | str, sources: Mapping[str, str], backbones: Sequence[str]
 ) -> pd.DataFrame:
-    """Return what the report prints of transfer learning: its Table 3, and Table 4's last column.
+    """Return the 2018 paper's transfer results: its Table 3 and the last column of Table 4.
 
     Args:
         path: see `read_published`.
         sources: see `read_published`.
-        backbones: those of ours that are the report's.
+        backbones: those of our backbones that the 2018 paper used.
 
     Returns:
         Columns backbone, dataset, fraction, validation_accuracy, and hidden_layers, activation and
-        learning_rate where the report names them.
+        learning_rate if the paper states them.
     """
     accuracy = read_published(path, "accuracy", sources)
     accuracy = accuracy.rename(columns={"transfer": "validation_accuracy"})
@@ -59,17 +59,17 @@ def read_published_transfer(
 def fractions(
     index: pd.DataFrame, samples: pd.DataFrame | None, dataset: str, fraction: float
 ) -> pd.DataFrame:
-    """Count one fraction's images as they are in the files (the report's Tables 1 and 2).
+    """Count one fraction's images in the files (Tables 1 and 2 of the 2018 paper).
 
     Args:
         index: rows of the dataset's images (image_id, split, label).
-        samples: rows of the fraction's samples (replicate, image_id, label); None where none are
-            drawn, and all training images are counted.
-        dataset: its name.
+        samples: rows of the fraction's samples (replicate, image_id, label); None counts all
+            training images.
+        dataset: name of the dataset.
         fraction: the fraction.
 
     Returns:
-        One row. Where classes differ in number, per class is their mean, rounded.
+        One row. If classes differ in size, counts per class are rounded means.
     """
     if samples is None:
         samples = index[index["split"] == store.TRAINING].assign(replicate=0)
@@ -101,10 +101,10 @@ def chance_of(index: pd.DataFrame) -> float:
 
 
 def skipped(skipped: Mapping[str, Sequence[tuple[str, str]]]) -> pd.DataFrame:
-    """List the files of each dataset that were left out, and why.
+    """List the files that each dataset left out, and why.
 
     Args:
-        skipped: (path, reason) of what each dataset left out.
+        skipped: (path, reason) of each skipped file, by dataset.
 
     Returns:
         Columns dataset, path, reason.
@@ -116,17 +116,17 @@ def skipped(skipped: Mapping[str, Sequence[tuple[str, str]]]) -> pd.DataFrame:
 def best_heads(
     runs: pd.DataFrame, selections: pd.DataFrame, published: pd.DataFrame
 ) -> pd.DataFrame:
-    """Describe each selected head and its accuracy (the report's Table 3).
+    """Describe each selected head and its accuracy (Table 3 of the 2018 paper).
 
     Args:
         runs: rows of all heads.
         selections: rows of `selection.select_heads` with dataset, backbone and fraction.
-        published: as `read_published_transfer` returns it.
+        published: the table that `read_published_transfer` returns.
 
     Returns:
         One row per dataset, backbone, fraction and protocol. `validation_accuracy` is the mean over
-        replicates with its 95 % interval, on all validation images for protocol "same-images" and
-        on the test set for "held-out". `published_*` is the 2018 paper's value, where it has one.
+        replicates with its 95 % interval: on all validation images under protocol "same-images", on
+        the test set under "held-out". `published_*` are the 2018 paper's values, if any.
     """
     rows = []
     for _, chosen in selections.iterrows():
@@ -149,21 +149,22 @@ def best_heads(
 
 
 def beside(ours: pd.DataFrame, published: pd.DataFrame, on: Sequence[str]) -> pd.DataFrame:
-    """Put published columns, named `published_...`, beside ours."""
+    """Add published columns, named `published_...`, to ours."""
     names = {name: f"published_{name}" for name in published if name not in on}
     return ours.merge(published.rename(columns=names), how="left", on=list(on))
 
 
 def cost(jobs: Sequence[tuple[str, ...]], benchmarks: Sequence[Path | str]) -> pd.DataFrame:
-    """Gather what each job cost from its benchmark file.
+    """Collect the cost of each job from its benchmark file.
 
     Args:
-        jobs: the columns `COST` of each job; "" where one has no meaning.
-        benchmarks: its benchmark file; a job that was taken from a cache has none.
+        jobs: rule, dataset, backbone, fraction, method and protocol of each job; "" if one does not
+            apply.
+        benchmarks: benchmark file of each job; a job restored from a cache has none.
 
     Returns:
-        Columns `COST`, seconds, cpu_seconds and max_rss_mb: one row per job, empty where it was not
-        measured.
+        Columns `COST`, seconds, cpu_seconds and max_rss_mb; one row per job, with empty values if
+        the job was not measured.
     """
     columns = ["s", "cpu_time", "max_rss"]
     measured = [

@@ -1,4 +1,4 @@
-"""Frozen networks of keras.applications, cut at a layer: images in, features out."""
+"""Feature extraction with frozen networks from keras.applications, cut at a layer."""
 
 import logging
 import re
@@ -21,21 +21,21 @@ from transfer_gain.training.devices import tf
 
 import keras  # isort: skip  (after TensorFlow is set up)
 
-# Images that go through the network together: large enough to fill the processor, small enough
-# that a batch's activations (16 MB an image in VGG16) stay in tens of MB.
+# Images that go through the network together: enough to use the processor fully, and few enough
+# that a batch's activations (16 MB per image in VGG16) take tens of MB.
 BATCH = 32
-# One image alone takes another way through the arithmetic, with other bytes; two or more do not.
+# A single image takes a different code path and gives different bytes; two or more do not.
 SMALLEST_BATCH = 2
-# As constants of the program, weights are laid out once and not every batch, and those of a batch
-# normalisation are multiplied into a convolution's: ResNet50 takes 0.86 of the time, MobileNetV2
-# 0.68. But TensorFlow keeps a dozen copies of them: 1.4 GB for ResNet50's 94 MB.
+# If weights are constants of the program, TensorFlow prepares their layout once instead of in every
+# batch, and folds batch normalization into convolutions. ResNet50 takes 0.86 of the time,
+# MobileNetV2 0.68. But TensorFlow keeps a dozen copies of constants: 1.4 GB for ResNet50's 94 MB.
 MOST_CONSTANTS = 25_000_000
 
 log = logging.getLogger(__name__)
 
 
 class BackboneError(ValueError):
-    """A backbone cannot be built as asked; the message says what is possible."""
+    """A backbone cannot be built as requested; the message says what is possible."""
 
 
 def build(
@@ -50,16 +50,16 @@ def build(
 
     Args:
         architecture: a name in `keras.applications`.
-        weights: file of its weights without the top: ours of VGG16 (.npz) or Keras' (.h5,
-            .weights.h5); None for random ones.
+        weights: weight file without the top: our VGG16 file (.npz) or a Keras file (.h5,
+            .weights.h5); None for random weights.
         layer: name of the layer to cut at; "last" for the one before the top.
-        input_size: side of its input in pixels.
-        precision: "float32" or "bfloat16", of weights and arithmetic.
-        seed: of random weights.
+        input_size: side of the input in pixels.
+        precision: "float32" or "bfloat16", for weights and arithmetic.
+        seed: seed of random weights.
 
     Raises:
-        BackboneError: the network has no such layer, or the weights are not the network's.
-        SourceError: the weights' file is corrupt.
+        BackboneError: the network has no such layer, or the weights belong to another network.
+        SourceError: the weight file is corrupt.
     """
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(precision)
@@ -80,7 +80,7 @@ def build(
 
 
 def _set_weights(network: keras.Model, path: Path) -> None:
-    """Load a file of weights into a network."""
+    """Load a weight file into a network."""
     if path.suffix == ".npz":
         if network.name != "vgg16":
             raise BackboneError(f"{path}: found VGG16's weights, expected {network.name}'s")
@@ -103,8 +103,8 @@ def _set_weights(network: keras.Model, path: Path) -> None:
 def _rescale_stem(network: keras.Model) -> None:
     """Divide the first kernel of an EfficientNet by the square roots of ImageNet's deviations.
 
-    Keras builds the network with a layer that does this to the input, but only where it loads its
-    ImageNet weights itself; they need it (keras.applications.efficientnet).
+    The ImageNet weights need this scaling. Keras adds a layer that scales the input, but only if it
+    loads the ImageNet weights itself (keras.applications.efficientnet).
     """
     stem = network.get_layer("stem_conv")
     (kernel,) = stem.get_weights()
@@ -115,9 +115,9 @@ def _rescale_stem(network: keras.Model) -> None:
 def extractor(model: keras.Model, architecture: str) -> Callable[[np.ndarray], np.ndarray]:
     """Return the function from images to features of a frozen model (see `build`).
 
-    It takes uint8 (images, height, width, 1 or 3), repeats gray to three channels, resizes to the
-    model's input (bilinear), preprocesses as the network was trained, and returns float32 (images,
-    features). Any number of threads may call it at once.
+    The function takes uint8 (images, height, width, 1 or 3), repeats gray to three channels,
+    resizes to the model's input (bilinear) and applies the network's preprocessing. It returns
+    float32 (images, features). Any number of threads may call it in parallel.
     """
     size = model.input_shape[1]
     network = getattr(keras.applications, architecture)
@@ -142,7 +142,7 @@ def extractor(model: keras.Model, architecture: str) -> Callable[[np.ndarray], n
         return tf.reshape(tf.cast(output, tf.float32), (tf.shape(images)[0], -1))
 
     def compute(images: np.ndarray) -> np.ndarray:
-        # One program for any number of images of a shape.
+        # One program per image shape, for any number of images.
         of_shape = tf.TensorSpec((None, *images.shape[1:]), images.dtype)
         return features.get_concrete_function(of_shape)(tf.constant(images)).numpy()
 
@@ -150,13 +150,13 @@ def extractor(model: keras.Model, architecture: str) -> Callable[[np.ndarray], n
 
 
 def in_memory(compute: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    """Return an `extractor` that passes fewer images at a time from when memory does not suffice.
+    """Return an `extractor` that reduces its batch size when memory runs out.
 
-    It halves what does not fit down to `SMALLEST_BATCH`, and says so. An image's features have the
-    same bytes however many pass with it, as long as it is not alone.
+    It halves a batch that does not fit, down to `SMALLEST_BATCH`, and logs this. The bytes of an
+    image's features do not depend on the batch size, as long as the image is not alone.
 
     Raises:
-        BackboneError: (by the function returned) memory does not even suffice for the smallest.
+        BackboneError: (by the returned function) even the smallest batch does not fit.
     """
     largest = BATCH
 
@@ -170,11 +170,12 @@ def in_memory(compute: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarr
                 if not splits:
                     raise BackboneError(
                         f"memory: found too little for {len(images)} images at a time, expected "
-                        "enough for them; give the job more, or a smaller input_size or backbone"
+                        "enough; give the job more memory, a smaller input_size or a smaller "
+                        "backbone"
                     ) from error
                 largest = min(largest, max(len(images) // 2, SMALLEST_BATCH))
                 log.warning(
-                    "memory does not suffice for %d images at a time: %d from now on",
+                    "not enough memory for %d images at a time: %d from now on",
                     *(len(images), largest),
                 )
         half = len(images) // 2
@@ -189,8 +190,8 @@ class Copies:
 
     Attributes:
         count: copies of each image.
-        ranges: of the random changes, see `augmentation.draw_transforms`.
-        dataset: its name, for the seeds.
+        ranges: ranges of the random changes, see `augmentation.draw_transforms`.
+        dataset: name of the dataset, for the seeds.
     """
 
     count: int
@@ -213,25 +214,25 @@ def extract(
     copies: Copies | None = None,
     shard: tuple[int, int] = (1, 1),
 ) -> None:
-    """Write the features of a file's images, holding only some batches at a time.
+    """Write the features of a file's images, holding only a few batches in memory.
 
-    Each batch is computed by one thread, so that the bytes do not depend on `threads`.
+    Each batch is computed by one thread, so the bytes do not depend on `threads`.
 
     Args:
         images: a file of images.
         weights: see `build`.
-        output: file of features to write; `precision` as resolved is in its metadata.
+        output: file of features to write; its metadata contain the resolved `precision`.
         architecture: see `build`.
         layer: see `build`.
         input_size: see `build`.
         precision: "float32", "bfloat16" or "auto" (see `devices.fastest_precision`).
-        threads: batches computed side by side.
-        seed: of random weights and of augmented copies.
-        samples: files of samples to which the training images are limited; none for all.
-        copies: extract augmented copies of the training images, and no others.
-        shard: which part of the features to write, and of how many: (2, 4) is the second of four.
-            Parts are as equal as whole row groups can be, so that some may be empty;
-            `store.gather_arrays` makes one file of them.
+        threads: batches computed in parallel.
+        seed: seed of random weights and of augmented copies.
+        samples: files of samples that limit the training images; empty for all images.
+        copies: extract only augmented copies of the training images.
+        shard: which part of the features to write, and the number of parts: (2, 4) is the second of
+            four. Parts consist of whole row groups and are as equal as possible; some may be empty.
+            `store.gather_arrays` joins them.
 
     Raises:
         StoreError: the images are corrupt.
@@ -293,7 +294,7 @@ def _wanted(index: pd.DataFrame, samples: Sequence[Path | str], validation: bool
 
 
 def _transforms(image_ids: pd.Series, copies: Copies, seed: int) -> np.ndarray:
-    """Draw every image's changes, float32 (images * copies, 2, 3), by a seed of its own."""
+    """Draw the changes of every image from its own seed, float32 (images * copies, 2, 3)."""
     return np.concatenate(
         [
             augmentation.draw_transforms(
@@ -305,7 +306,7 @@ def _transforms(image_ids: pd.Series, copies: Copies, seed: int) -> np.ndarray:
 
 
 def _bounds(rows: int, number: int, count: int) -> tuple[int, int]:
-    """Return where a shard begins and ends: at whole row groups, so that its batches are too."""
+    """Return the bounds of a shard. They fall on row groups, so that batches stay whole."""
     groups = -(-rows // store.ROWS_IN_GROUP)
     begin, end = (groups * shard // count for shard in (number - 1, number))
     return begin * store.ROWS_IN_GROUP, min(end * store.ROWS_IN_GROUP, rows)
@@ -338,15 +339,15 @@ def fetch_weights(architecture: str, output: Path | str) -> None:
     """Download a network's ImageNet weights through Keras, which verifies them, and save them.
 
     Raises:
-        BackboneError: the download failed; the message says what to do by hand.
+        BackboneError: the download failed; the message explains the manual way.
     """
     try:
         network = getattr(keras.applications, architecture)(include_top=False, weights="imagenet")
-    except Exception as error:  # Keras raises a bare Exception where a download fails
+    except Exception as error:  # Keras raises a bare Exception if a download fails
         raise BackboneError(
-            f"the ImageNet weights of {architecture}: {error}. Download the file of that address "
+            f"the ImageNet weights of {architecture}: {error}. Download the file at that address "
             "(*_notop.h5) on another machine and set the backbone's `weights:` to its path"
         ) from error
-    partial = Path(output).with_name(f"partial.{Path(output).name}")  # Keras wants the ending
+    partial = Path(output).with_name(f"partial.{Path(output).name}")  # Keras requires the suffix
     network.save_weights(partial)
     partial.replace(output)

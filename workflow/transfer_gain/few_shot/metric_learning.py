@@ -1,7 +1,8 @@
-"""Embeddings trained to bring images of one class together, and tested on classes unseen.
+"""Metric learning: embeddings trained to bring images of a class together.
 
-Beside the report's network: a linear map of standardised square roots of the features, normalised
-to length 1, and compared by the cosine.
+These are alternatives to the 2018 paper's Siamese network, tested on unseen classes. An embedding
+is a linear map of standardized square roots of the features, normalized to length 1 and compared by
+the cosine.
 """
 
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ DISTANCE_PENALTY = 1e-3
 
 
 def prepared(features: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """Return square roots of features, standardised as those of some training images, length 1."""
+    """Return square roots of features, standardized like those in `like`, with length 1."""
     values = transforms.standardised_root(like, np.empty(0))(features)
     lengths = np.linalg.norm(values, axis=1, keepdims=True)
     return (values / np.maximum(lengths, 1e-12)).astype(np.float32)
@@ -41,7 +42,7 @@ def embed(parameters: Parameters, inputs: tf.Tensor, method: str) -> tf.Tensor:
     Args:
         parameters: the kernel (replicates, inputs, dimensions).
         inputs: `prepared` features (replicates or 1, images, inputs).
-        method: one of `METHODS`; "near-identity" adds the kernel's product to the inputs.
+        method: one of `METHODS`; "near-identity" adds the product with the kernel to the inputs.
     """
     values = tf.matmul(inputs, parameters[0])
     if method == NEAR_IDENTITY:
@@ -54,7 +55,7 @@ def supervised_contrastive(embedded: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 
     Args:
         embedded: (replicates, images, dimensions), of length 1.
-        labels: (replicates, images), each class twice or more.
+        labels: (replicates, images), each class at least twice.
     """
     itself = tf.eye(tf.shape(embedded)[1])
     similarity = tf.matmul(embedded, embedded, transpose_b=True) / TEMPERATURE - 1e9 * itself
@@ -67,7 +68,7 @@ def supervised_contrastive(embedded: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 def prototypical(embedded: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """Return the loss of prototypical networks (Snell et al., 2017), (replicates,).
 
-    The first half of a batch is the support, the second the queries, with the same labels.
+    The first half of a batch is the support, the second half the queries, with the same labels.
 
     Args:
         embedded: (replicates, images, dimensions).
@@ -76,7 +77,7 @@ def prototypical(embedded: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     support, query = tf.split(embedded, 2, axis=1)
     of_support, of_query = tf.split(labels, 2, axis=1)
     same = tf.cast(of_support[:, :, None] == of_support[:, None, :], tf.float32)
-    # A prototype for each support image, that of its class; its share is split among them.
+    # Each support image carries the prototype of its class; their counts divide its share.
     counts = tf.reduce_sum(same, axis=-1)
     prototypes = tf.matmul(same, support) / counts[..., None]
     products = tf.matmul(query, prototypes, transpose_b=True)
@@ -90,13 +91,13 @@ def prototypical(embedded: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 def draw_batches(
     labels: np.ndarray, batches: int, batch_size: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draw batches in which both halves have as many images of each class, all different.
+    """Draw batches whose halves have the same number of images of each class, all different.
 
     Args:
         labels: class of each image, (images,).
-        batches: how many.
-        batch_size: images in a batch, about: as many of each class, in each half.
-        rng: draws.
+        batches: number of batches.
+        batch_size: approximate number of images per batch, rounded to equal classes and halves.
+        rng: random generator.
 
     Returns:
         int32 (batches, images), rows.
@@ -124,16 +125,16 @@ def train(
     """Train an embedding and test it after training.
 
     Args:
-        data: images to train on, and what each replicate is tested by.
+        data: training images, and the tests of each replicate.
         method: one of `METHODS`.
-        batch_size: images in a batch, about.
-        updates: how many.
-        learning_rate: Adam's.
+        batch_size: approximate number of images per batch.
+        updates: number of updates.
+        learning_rate: learning rate of Adam.
         l2: weight of the sum of squares of the kernel; "near-identity" uses `DISTANCE_PENALTY`.
         seed_names: study seed and names, for each replicate's seed.
 
     Returns:
-        A row a replicate and group of classes; a row a replicate and few-shot evaluation.
+        One row per replicate and group of classes; one row per replicate and few-shot evaluation.
     """
     replicates, inputs = len(data.pools), data.features.shape[1]
     initial, batches = [], []
@@ -182,16 +183,16 @@ def train_files(
     draws: Mapping[str, Any],
     settings: Mapping[str, Any],
 ) -> None:
-    """Train and test an embedding from and to files.
+    """Train and test an embedding, reading and writing files.
 
     Args:
-        trained_on: features of what is trained on.
-        tested_on: features of the target.
-        history: file to write, a row a replicate and group of classes.
-        few_shot: file to write, a row a replicate and few-shot evaluation.
+        trained_on: file of features to train on.
+        tested_on: file of the target's features.
+        history: file to write, one row per replicate and group of classes.
+        few_shot: file to write, one row per replicate and few-shot evaluation.
         method: one of `METHODS`.
         names: approach, backbone, trained_on and tested_on, for the rows.
-        study_seed: the study's.
+        study_seed: the study's seed.
         draws: the other arguments of `one_shot.read`.
         settings: the other arguments of `train`.
 

@@ -1,7 +1,7 @@
-"""One-shot and few-shot tasks: pairs, tasks and episodes drawn by seed, and how they are scored.
+"""One-shot and few-shot tasks: draw pairs, tasks and episodes from a seed, and score them.
 
-Scores are similarities, larger where two images are more alike. A tie is a failure: a method that
-finds all candidates equally alike has recognised nothing.
+Scores are similarities: larger means more similar. A tie counts as a failure, because a method that
+rates all candidates equally has recognized nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +16,10 @@ from transfer_gain.data import store
 from transfer_gain.data.sources.base import SourceError
 from transfer_gain.seeds import generator
 
-CANDIDATES = 7  # of a task of the report: one of the query's class and six of others
+CANDIDATES = 7  # per task in the 2018 paper: one of the query's class and six of others
 REPORT_TASKS = 320
-SEEN, UNSEEN, ALL = "seen", "unseen", "all"  # which classes of the target a task is about
-# An epoch is one batch, or a pass over the training images; what is not trained has none.
+SEEN, UNSEEN, ALL = "seen", "unseen", "all"  # groups of the target's classes
+# An epoch is one batch, or a pass over the training images. Untrained methods have no epochs.
 UNTRAINED_EPOCH = "none"
 
 
@@ -29,7 +29,7 @@ class Pairs(NamedTuple):
     Attributes:
         left: int32 (batches, batch size), rows of images.
         right: int32 (batches, batch size), the images that they are paired with.
-        same: float32 (batches, batch size), 1 where both are of one class, else 0.
+        same: float32 (batches, batch size), 1 if both are of the same class, otherwise 0.
     """
 
     left: np.ndarray
@@ -42,7 +42,7 @@ class Tasks(NamedTuple):
 
     Attributes:
         query: int64 (tasks,), rows of images.
-        candidates: int64 (tasks, candidates), the one of the query's class first.
+        candidates: int64 (tasks, candidates); the first is of the query's class.
     """
 
     query: np.ndarray
@@ -54,7 +54,7 @@ class Episodes(NamedTuple):
 
     Attributes:
         support: int64 (episodes, way, shot), rows of images.
-        query: int64 (episodes, way, queries), of the same classes in the same order.
+        query: int64 (episodes, way, queries), with the same classes in the same order.
     """
 
     support: np.ndarray
@@ -64,16 +64,16 @@ class Episodes(NamedTuple):
 def draw_pairs(
     labels: np.ndarray, batches: int, batch_size: int, rng: np.random.Generator
 ) -> Pairs:
-    """Draw pairs of different images, half of each batch of one class, half of two.
+    """Draw pairs of different images: half of each batch from one class, half from two classes.
 
-    Classes are drawn uniformly, then images of the class; where the batch is odd, one pair more is
-    of two classes.
+    Classes are drawn uniformly, then images of the class. In a batch of odd size, the extra pair is
+    from two classes.
 
     Args:
-        labels: class of each image, (images,); two classes or more, of two images or more.
-        batches: how many batches.
-        batch_size: pairs in a batch.
-        rng: draws.
+        labels: class of each image, (images,); at least two classes with at least two images each.
+        batches: number of batches.
+        batch_size: pairs per batch.
+        rng: random generator.
     """
     classes = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     counts = np.array([len(rows) for rows in classes])
@@ -85,7 +85,7 @@ def draw_pairs(
     other = (first + rng.integers(1, len(classes), size=shape)) % len(classes)
     second = np.where(same, first, other)
     left = rng.integers(counts[first])
-    # Of the same class: any image but the left one.
+    # For pairs of the same class, any image except the left one.
     right = np.where(
         same, (left + rng.integers(1, counts[first])) % counts[first], rng.integers(counts[second])
     )
@@ -96,12 +96,12 @@ def draw_pairs(
 def draw_tasks(
     labels: np.ndarray, tasks: int, rng: np.random.Generator, candidates: int = CANDIDATES
 ) -> Tasks:
-    """Draw tasks: a query, an image of its class and others of other classes, all different.
+    """Draw tasks: a query, one image of its class and images of other classes, all different.
 
     Args:
-        labels: class of each image, (images,), every class as often.
-        tasks: how many.
-        rng: draws.
+        labels: class of each image, (images,); all classes are equally frequent.
+        tasks: number of tasks.
+        rng: random generator.
         candidates: images that the query is compared with.
     """
     query = rng.integers(len(labels), size=tasks)
@@ -121,15 +121,15 @@ def draw_episodes(
     episodes: int,
     rng: np.random.Generator,
 ) -> Episodes:
-    """Draw episodes: some classes, of each some images as support and others as queries.
+    """Draw episodes: random classes, with support images and queries of each.
 
     Args:
         labels: class of each image, (images,).
-        way: classes of an episode, at most those there are.
-        shot: support images of a class.
-        queries: queries of a class; with `shot` at most its images.
-        episodes: how many.
-        rng: draws.
+        way: classes per episode, at most the number of classes.
+        shot: support images per class.
+        queries: queries per class; `shot` + `queries` must not exceed the images of a class.
+        episodes: number of episodes.
+        rng: random generator.
     """
     classes = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     drawn = np.array(
@@ -145,7 +145,7 @@ def draw_episodes(
 
 
 def solved(scores: np.ndarray) -> np.ndarray:
-    """Tell which tasks are solved: the first score is larger than every other; a tie is a failure.
+    """Return which tasks are solved: the first score must be larger than every other.
 
     Args:
         scores: (..., candidates).
@@ -154,7 +154,7 @@ def solved(scores: np.ndarray) -> np.ndarray:
 
 
 def episode_accuracy(scores: np.ndarray) -> np.ndarray:
-    """Return the share of each episode's queries that are given their class.
+    """Return the share of each episode's queries that are classified correctly.
 
     Args:
         scores: (episodes, way, queries, way): of the queries of each class with each class.
@@ -169,7 +169,7 @@ def episode_accuracy(scores: np.ndarray) -> np.ndarray:
 
 
 def mean_over_shots(scores: np.ndarray, episodes: Episodes) -> np.ndarray:
-    """Return each query's mean similarity with each class's support.
+    """Return each query's mean similarity to each class's support images.
 
     Args:
         scores: (images, images), of every pair.
@@ -183,9 +183,9 @@ def mean_over_shots(scores: np.ndarray, episodes: Episodes) -> np.ndarray:
 
 
 def to_prototypes(products: np.ndarray, episodes: Episodes) -> np.ndarray:
-    """Return each query's similarity with each class's mean: minus their squared distance.
+    """Return each query's similarity to each class mean: the negative squared distance.
 
-    The query's own square is left out: it is the same for all classes.
+    The query's own square is omitted, because it is the same for all classes.
 
     Args:
         products: scalar products of every pair of images, (images, images).
@@ -200,7 +200,7 @@ def to_prototypes(products: np.ndarray, episodes: Episodes) -> np.ndarray:
 
 
 def l1_scores(features: np.ndarray) -> np.ndarray:
-    """Return minus the L1 distance of every pair of images, (images, images)."""
+    """Return the negative L1 distance of every pair of images, (images, images)."""
     return -np.stack([np.abs(features - image).sum(axis=1) for image in features])
 
 
@@ -212,19 +212,19 @@ def cosine_scores(features: np.ndarray) -> np.ndarray:
 
 
 def distance_scores(products: np.ndarray) -> np.ndarray:
-    """Return minus the squared Euclidean distance of every pair, from their scalar products."""
+    """Return the negative squared Euclidean distance of every pair, from their dot products."""
     squares = np.diag(products)
     return 2 * products - squares - squares[:, None]
 
 
 class Pool(NamedTuple):
-    """The images of the target that one replicate is tested on.
+    """The test images of one replicate, from the target dataset.
 
     Attributes:
         features: float32 (images, features).
         labels: int32 (images,).
         image_ids: str (images,).
-        classes: which classes tasks are about: name to labels.
+        classes: groups of classes that tasks draw from: name to labels.
     """
 
     features: np.ndarray
@@ -234,11 +234,11 @@ class Pool(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """What one replicate is tested by: the same tasks and episodes for every method.
+    """The tasks and episodes of one replicate, the same for every method.
 
     Attributes:
-        tasks: by the name of the classes; rows are the pool's.
-        episodes: by the name of the classes, way and shot.
+        tasks: tasks by group of classes; rows refer to the pool.
+        episodes: episodes by group of classes, way and shot.
     """
 
     tasks: Mapping[str, Tasks]
@@ -246,13 +246,13 @@ class Evaluation(NamedTuple):
 
 
 class Data(NamedTuple):
-    """What an approach trains and is tested on.
+    """The training images of an approach, and its tests.
 
     Attributes:
         features: float32 (images, features), of the training images.
         labels: int32 (images,).
-        pools: one a replicate.
-        evaluations: one a replicate.
+        pools: one per replicate.
+        evaluations: one per replicate.
     """
 
     features: np.ndarray
@@ -273,21 +273,20 @@ def read(
     few_shot: Mapping[str, Any],
     seed_names: tuple[int, str],
 ) -> Data:
-    """Read an approach's training images, and draw what it is tested by.
+    """Read an approach's training images and draw its tests.
 
-    Tests draw from images of the target that no approach trains on: those for validation.
+    Tests use the target's validation images, which no approach trains on.
 
     Args:
-        trained_on: features of the images to train on; those for training are used.
-        tested_on: features of the target.
-        seen: the first classes of the target are trained on, and no others, if this is not zero;
-            otherwise nothing of the target is.
-        per_class: training images of a class; None for all.
-        test_per_class: images of each class that a replicate is tested on.
-        replicates: how many.
-        tasks: one-shot tasks of each group of classes.
-        few_shot: the N-way K-shot evaluations: ways (all classes where that is fewer), shots,
-            queries of a class, episodes.
+        trained_on: file of features to train on; its training images are used.
+        tested_on: file of the target's features.
+        seen: number of the target's first classes to train on; 0 if the target is not trained on.
+        per_class: training images per class; None for all.
+        test_per_class: test images per class and replicate.
+        replicates: number of replicates.
+        tasks: number of one-shot tasks per group of classes.
+        few_shot: the N-way K-shot evaluations: ways (capped at the number of classes), shots,
+            queries per class, episodes.
         seed_names: study seed and target.
 
     Raises:
@@ -342,7 +341,7 @@ def _check(
     test_per_class: int,
     few_shot: Mapping[str, Any],
 ) -> None:
-    """Refuse images that are too few for pairs, tasks or episodes; see `read`."""
+    """Raise an error if there are too few images for pairs, tasks or episodes; see `read`."""
     if (fewest := chosen["label"].value_counts().min()) < 2:
         raise SourceError(f"{trained_on}: found a class of {fewest} training image, expected 2")
     fewest = min(target["label"].value_counts().min(), test_per_class)
@@ -382,12 +381,12 @@ def _draw_evaluation(
 
 
 def task_row(correct: np.ndarray, replicate: int, name: str) -> dict[str, object]:
-    """Return one row of accuracies of a replicate's tasks about some classes.
+    """Return one row of accuracies on a replicate's tasks from one group of classes.
 
     Args:
         correct: bool (tasks,).
-        replicate: its number.
-        name: of the classes.
+        replicate: number of the replicate.
+        name: name of the group of classes.
     """
     return {
         "classes": name,
@@ -402,12 +401,12 @@ def task_row(correct: np.ndarray, replicate: int, name: str) -> dict[str, object
 def few_shot_rows(
     score: Callable[[Episodes], np.ndarray], evaluation: Evaluation, replicate: int
 ) -> list[dict[str, object]]:
-    """Return a row an N-way K-shot evaluation of one replicate.
+    """Return one row per N-way K-shot evaluation of one replicate.
 
     Args:
-        score: from episodes to the similarities (episodes, way, queries, way).
-        evaluation: the replicate's.
-        replicate: its number.
+        score: function from episodes to similarities (episodes, way, queries, way).
+        evaluation: evaluation of the replicate.
+        replicate: number of the replicate.
     """
     rows = []
     for (name, way, shot), episodes in evaluation.episodes.items():
@@ -437,11 +436,11 @@ def evaluate(
     """Return a replicate's rows of one-shot tasks and of few-shot episodes.
 
     Args:
-        method: its name, for the rows.
+        method: name of the method, for the rows.
         scores: (images, images), of every pair of the pool.
-        evaluation: the replicate's.
-        replicate: its number.
-        few_shot_score: see `few_shot_rows`; the mean over shots of `scores` if None.
+        evaluation: evaluation of the replicate.
+        replicate: number of the replicate.
+        few_shot_score: see `few_shot_rows`; None takes the mean of `scores` over shots.
     """
     score = few_shot_score or partial(mean_over_shots, scores)
     rows = [
@@ -456,11 +455,11 @@ def evaluate(
 
 
 class ClassSamples(NamedTuple):
-    """Images of classes, as many of each.
+    """The same number of images of each class.
 
     Attributes:
-        datasets: of each class.
-        classes: their names.
+        datasets: dataset of each class.
+        classes: name of each class.
         features: float32 (images, features) of each class.
     """
 
@@ -470,14 +469,14 @@ class ClassSamples(NamedTuple):
 
 
 def read_classes(files: Mapping[str, Path | str], per_class: int, study_seed: int) -> ClassSamples:
-    """Draw images of every class of some datasets, as many of each as the smallest class has.
+    """Draw images of every class of the datasets, the same number for all classes.
 
-    Images for validation, where a dataset has any: no approach trains on them.
+    Validation images are used if a dataset has any, because no approach trains on them.
 
     Args:
-        files: features of each dataset.
-        per_class: images of a class, at most.
-        study_seed: the study's.
+        files: file of features of each dataset.
+        per_class: images per class; fewer if the smallest class has fewer.
+        study_seed: the study's seed.
     """
     indices = {}
     for dataset, path in files.items():
@@ -498,7 +497,7 @@ def read_classes(files: Mapping[str, Path | str], per_class: int, study_seed: in
     return samples
 
 
-# What the rows of a method that is not trained by batches have in the place of its training.
+# Default values in the rows of methods that are not trained in batches.
 UNTRAINED = {
     "epochs": 0,
     "updates": 0,
@@ -517,12 +516,12 @@ NAMES = ["approach", "epoch_unit", "trained_on", "tested_on", "backbone", "batch
 
 
 def write(rows: pd.DataFrame, path: Path | str, names: Mapping[str, str | int]) -> None:
-    """Write rows of an approach, with what it is called in front.
+    """Write rows of an approach, preceded by the columns that name it.
 
     Args:
-        rows: columns `HISTORY` or `FEW_SHOT`, in any order; those of training may be missing.
+        rows: columns `HISTORY` or `FEW_SHOT`, in any order; training columns may be missing.
         path: file to write.
-        names: the columns `NAMES`.
+        names: values of the columns `NAMES`.
     """
     columns = FEW_SHOT if "way" in rows else HISTORY
     missing = {name: value for name, value in UNTRAINED.items() if name not in rows}

@@ -1,7 +1,7 @@
-"""The report's Siamese network on frozen features (its section 4.2.1), all replicates at once.
+"""Siamese network on frozen features (2018 paper, section 4.2.1), all replicates at once.
 
-Each twin passes one shared dense layer of 4,096 sigmoids; the absolute differences of what comes
-out pass a last sigmoid, the probability that both images are of one class.
+Both images of a pair pass through one shared dense layer of 4,096 sigmoids. A last sigmoid turns
+the absolute differences into the probability that both images are of the same class.
 """
 
 import itertools
@@ -25,11 +25,11 @@ from transfer_gain.training.loop import Parameters
 
 UNITS = 4096
 METHOD, UNTRAINED = "siamese", "siamese-untrained"
-# Pairs of the epoch just trained that its training accuracy is measured on, about.
+# Approximate number of the last epoch's pairs that measure the training accuracy.
 SCORED_PAIRS = 500
-# Pairs whose differences are held at a time, to bound memory.
+# Pairs whose differences are held in memory together.
 CHUNK = 4096
-# Images that an image is compared with at a time: 1 MB of differences, for a core's cache.
+# Images that an image is compared with at a time: 1 MB of differences fits into a core's cache.
 BLOCK = 64
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 def initial_parameters(
     rng: np.random.Generator, inputs: int, units: int = UNITS
 ) -> list[np.ndarray]:
-    """Draw one replicate's parameters, float32, biases zero.
+    """Draw one replicate's parameters, float32, with zero biases.
 
     Returns:
         Shared kernel (inputs, units) and bias (units,), last kernel (units, 1) and bias (1,).
@@ -52,10 +52,10 @@ def initial_parameters(
 
 
 def embed(parameters: Parameters, features: tf.Tensor) -> tf.Tensor:
-    """Return what the shared layer makes of images.
+    """Return the output of the shared layer.
 
     Args:
-        parameters: of `initial_parameters`, with the replicates in front.
+        parameters: parameters of `initial_parameters`, with a leading axis of replicates.
         features: float32 (replicates or 1, images, inputs).
 
     Returns:
@@ -65,22 +65,22 @@ def embed(parameters: Parameters, features: tf.Tensor) -> tf.Tensor:
 
 
 def logits(parameters: Parameters, left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
-    """Return the logit of the probability that both images of a pair are of one class.
+    """Return the logit of the probability that both images of a pair are of the same class.
 
     Args:
         parameters: see `embed`.
         left: embedded images (replicates, pairs, units).
-        right: those that they are paired with.
+        right: the images that they are paired with.
 
     Returns:
-        (replicates, pairs); bit for bit the same when left and right change places.
+        (replicates, pairs); swapping left and right gives identical bits.
     """
     values = tf.matmul(tf.abs(left - right), parameters[2]) + tf.expand_dims(parameters[3], 1)
     return values[..., 0]
 
 
 def probability(parameters: Parameters, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return the probability that both images of a pair are of one class.
+    """Return the probability that both images of a pair are of the same class.
 
     Args:
         parameters: see `embed`.
@@ -109,9 +109,9 @@ def pair_logits(
 
     Args:
         parameters: see `embed`, of one replicate.
-        features: float32 (images, inputs); each passes the network once.
+        features: float32 (images, inputs); each image is embedded once.
         left: rows of images (pairs,).
-        right: those that they are paired with.
+        right: rows of the images that they are paired with.
 
     Returns:
         float32 (pairs,)
@@ -145,16 +145,16 @@ def all_logits(parameters: Parameters, features: np.ndarray) -> np.ndarray:
 
     Args:
         parameters: see `embed`, of one replicate.
-        features: float32 (images, inputs); each passes the network once.
+        features: float32 (images, inputs); each image is embedded once.
 
     Returns:
-        float32 (images, images), symmetric, bit for bit those of `pair_logits`
+        float32 (images, images), symmetric, identical to `pair_logits` in every bit
     """
     embedded = embed(parameters, features[None])
     images = len(features)
     above = np.empty((images, images), np.float32)
     for start in range(0, images, BLOCK):
-        # The last one overlaps: that of a single image would be multiplied in another way.
+        # The last block overlaps the one before: a block of one image would give other bits.
         start = max(0, min(start, images - BLOCK))
         stop = start + BLOCK
         above[:stop, start:stop] = _logits_of_block(parameters, embedded, tf.constant(start))
@@ -174,22 +174,23 @@ def train(
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[np.ndarray]]:
     """Train the network on pairs of images and test it after every epoch.
 
-    Binary cross-entropy, the mean over a batch, plus `l2` times the sum of squares of both kernels;
-    Adam. After the first and before the last epoch only the report's number of tasks is asked.
+    The loss is the binary cross-entropy, averaged over a batch, plus `l2` times the sum of squares
+    of both kernels. The optimizer is Adam. All tasks are used before training and after the last
+    epoch; in between, only 320, as in the 2018 paper.
 
     Args:
-        data: images to train on, and what each replicate is tested by.
-        batch_size: pairs in a batch.
-        epochs: how many.
-        batches_per_epoch: 1 where an epoch is a batch.
-        learning_rate: Adam's.
+        data: training images, and the tests of each replicate.
+        batch_size: pairs per batch.
+        epochs: number of epochs.
+        batches_per_epoch: batches per epoch; 1 if an epoch is a batch.
+        learning_rate: learning rate of Adam.
         l2: weight of the penalty.
         seed_names: study seed and names, for each replicate's seed.
-        units: of the shared layer.
+        units: units of the shared layer.
 
     Returns:
-        A row a replicate, epoch (0: untrained) and group of classes; a row a replicate and few-shot
-        evaluation, before and after training; the trained parameters.
+        One row per replicate, epoch (0: untrained) and group of classes; one row per replicate and
+        few-shot evaluation, before and after training; and the trained parameters.
     """
     replicates = len(data.pools)
     initial, drawn = [], []
@@ -204,7 +205,7 @@ def train(
     def loss(
         parameters: Parameters, left: tf.Tensor, right: tf.Tensor, same: tf.Tensor
     ) -> tf.Tensor:
-        # Both twins in one product: the large kernel is read once.
+        # One product for both images of a pair, so that the large kernel is read once.
         both = embed(parameters, tf.gather(features, tf.concat([left, right], axis=1)))
         values = logits(parameters, *tf.split(both, 2, axis=1))
         entropy = tf.nn.sigmoid_cross_entropy_with_logits(same, values)
@@ -244,7 +245,7 @@ def train(
 
 
 def _with_method(rows: list[dict]) -> pd.DataFrame:
-    """Return rows as a table that tells the trained network from the untrained one."""
+    """Return rows as a table whose method is the trained or the untrained network."""
     table = pd.DataFrame(rows)
     table.insert(0, "method", np.where(table["epochs"] > 0, METHOD, UNTRAINED))
     return table
@@ -253,7 +254,7 @@ def _with_method(rows: list[dict]) -> pd.DataFrame:
 def _task_rows(
     parameters: Parameters, data: one_shot.Data, replicate: int, every: bool
 ) -> list[dict]:
-    """Return a row a group of classes: how many of a replicate's tasks are solved."""
+    """Return one row per group of classes, with the share of a replicate's tasks solved."""
     rows = []
     for name, (query, candidates) in data.evaluations[replicate].tasks.items():
         count = len(query) if every else one_shot.REPORT_TASKS
@@ -272,7 +273,7 @@ def _training_scores(
     batches: slice,
     replicate: int,
 ) -> dict[str, float]:
-    """Return accuracy and mean cross-entropy (nats) of a replicate on some of its batches."""
+    """Return a replicate's accuracy and mean cross-entropy (nats) on the given batches."""
     left, right, same = (part[batches, replicate].ravel() for part in pairs)
     used, rows = np.unique(np.concatenate([left, right]), return_inverse=True)
     values = pair_logits(parameters, features[used], *np.split(rows, 2))
@@ -296,18 +297,18 @@ def train_files(
     draws: Mapping[str, Any],
     settings: Mapping[str, Any],
 ) -> None:
-    """Train and test the network from and to files.
+    """Train and test the network, reading and writing files.
 
     Args:
-        trained_on: features of what is trained on.
-        tested_on: features of the target.
-        history: file to write, a row an epoch, replicate and group of classes.
-        few_shot: file to write, a row a replicate and few-shot evaluation.
+        trained_on: file of features to train on.
+        tested_on: file of the target's features.
+        history: file to write, one row per epoch, replicate and group of classes.
+        few_shot: file to write, one row per replicate and few-shot evaluation.
         network: file to write, the first replicate's parameters.
         names: approach, epoch_unit, backbone, trained_on, tested_on and batch, for the rows.
-        study_seed: the study's.
+        study_seed: the study's seed.
         draws: the other arguments of `one_shot.read`.
-        settings: the other arguments of `train`, but for `batches_per_epoch`.
+        settings: the other arguments of `train`, except `batches_per_epoch`.
 
     Raises:
         StoreError: an input is corrupt.
@@ -329,17 +330,17 @@ def train_files(
 
 
 def read_network(path: Path | str) -> list[tf.Tensor]:
-    """Return the parameters of a file of `train_files`, as those of one replicate.
+    """Return the parameters in a file of `train_files`, with one replicate.
 
     Raises:
-        StoreError: the file is corrupt or another.
+        StoreError: the file is corrupt or of another kind.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return [tf.constant(arrays[name][None]) for name in arrays.files]
     except FileNotFoundError:
         raise
-    except Exception as error:  # zipfile and numpy have many words for a corrupt file
+    except Exception as error:  # zipfile and numpy raise many types for a corrupt file
         raise store.StoreError(
             f"{path}: found no whole file of arrays ({error}), expected a trained network; "
             "delete it and run again"
@@ -347,15 +348,15 @@ def read_network(path: Path | str) -> list[tf.Tensor]:
 
 
 def compare_classes(parameters: Parameters, samples: one_shot.ClassSamples) -> pd.DataFrame:
-    """Return the mean probability "same" of all pairs of classes, a class with itself among them.
+    """Return the mean probability "same" of all pairs of classes, including a class with itself.
 
     Args:
         parameters: see `embed`, of one replicate.
         samples: images of each class.
 
     Returns:
-        Columns dataset_a, class_a, dataset_b, class_b, p_same; a row an unordered pair. No image is
-        paired with itself.
+        Columns dataset_a, class_a, dataset_b, class_b, p_same; one row per unordered pair. No image
+        is paired with itself.
     """
     features = np.concatenate(samples.features)
     owner = np.repeat(np.arange(len(samples.classes)), [len(some) for some in samples.features])
@@ -370,23 +371,23 @@ def compare_classes(parameters: Parameters, samples: one_shot.ClassSamples) -> p
 
 
 def show_tasks(parameters: Parameters, data: one_shot.Data, name: str, count: int) -> pd.DataFrame:
-    """Return the first tasks of the first replicate, with what the network makes of them.
+    """Return the first tasks of the first replicate, with the network's predictions.
 
     Args:
         parameters: see `embed`, of the first replicate.
-        data: what it is tested by.
-        name: of the classes that the tasks are about.
-        count: how many tasks.
+        data: the tests.
+        name: name of the tasks' group of classes.
+        count: number of tasks.
 
     Returns:
         Columns task, position (0: the query, 1: the candidate of its class, then the others),
-        image_id, label, p_same (with the query; 1 of the query itself).
+        image_id, label, p_same (with the query; 1 for the query itself).
     """
     pool = data.pools[0]
     query, candidates = (part[:count] for part in data.evaluations[0].tasks[name])
     left = query.repeat(candidates.shape[1])
     values = pair_logits(parameters, pool.features, left, candidates.ravel())
-    # In float64, where unequal logits stay unequal: a tie here is one in the tables.
+    # In float64, unequal logits stay unequal, so that ties are the same as in the tables.
     p_same = expit(values.astype(np.float64)).reshape(candidates.shape)
     images = np.column_stack([query, candidates])
     tasks, positions = np.indices(images.shape)

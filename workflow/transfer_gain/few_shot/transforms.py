@@ -1,7 +1,7 @@
-"""One-shot recognition without a network: distances on features as they are, or transformed.
+"""One-shot recognition without a network: distances between raw or transformed features.
 
-What is learnt here is learnt from the training images in one step, never from the classes that are
-tested. See `contrastive` and `siamese` for what is trained by gradients.
+Transformations are fitted to the training images in closed form, never to the tested classes. See
+`metric_learning` and `siamese` for methods trained by gradient descent.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,46 +15,46 @@ from threadpoolctl import threadpool_limits
 
 from transfer_gain.few_shot import one_shot
 
-# What a trained method must beat: distances on the features as they are.
+# Controls that a trained method must beat: distances between raw features.
 L1, COSINE, PROTOTYPE = CONTROLS = ("l1", "cosine", "prototype")
-# Share of the mean variance that is added to every direction's before whitening: features have more
-# dimensions than there are images to estimate their covariance from.
+# Share of the mean variance that is added to the variance of every direction before whitening:
+# there are fewer images than dimensions, so the estimated covariance needs regularization.
 SHRINKAGE = 0.1
 
-# From features (images, features) to what the cosine is taken of.
+# Function from features (images, features) to the vectors that the cosine compares.
 Transformation = Callable[[np.ndarray], np.ndarray]
 
 
 def square_root(features: np.ndarray, labels: np.ndarray) -> Transformation:
-    """Return the square root: it tames the few large values of features that are mostly zero."""
+    """Return the square root, which dampens the few large values of sparse features."""
     return lambda images: np.sqrt(np.maximum(images, 0))
 
 
 def standardised(features: np.ndarray, labels: np.ndarray) -> Transformation:
-    """Return what gives each feature of the training images mean 0 and variance 1."""
+    """Return the map that gives each feature of the training images mean 0 and variance 1."""
     mean, deviation = features.mean(axis=0), features.std(axis=0)
-    # A feature that no training image has is left out.
+    # Features that are constant over the training images are dropped.
     scale = np.where(deviation > 0, 1 / np.where(deviation > 0, deviation, 1), 0)
     return lambda images: (images - mean) * scale
 
 
 def standardised_root(features: np.ndarray, labels: np.ndarray) -> Transformation:
-    """Return the standardised square root, which the maps of `contrastive` begin with."""
+    """Return the standardized square root, the first step of the maps of `metric_learning`."""
     standardise = standardised(np.sqrt(np.maximum(features, 0)), labels)
     return lambda images: standardise(np.sqrt(np.maximum(images, 0)))
 
 
 def whitening(features: np.ndarray, labels: np.ndarray) -> Transformation:
-    """Return what makes the covariance of the training images' square roots the identity."""
+    """Return the map that whitens the square roots of the training images' features."""
     roots = np.sqrt(np.maximum(features, 0))
     return _whitened(roots.mean(axis=0), roots - roots.mean(axis=0))
 
 
 def within_class_whitening(features: np.ndarray, labels: np.ndarray) -> Transformation:
-    """Return what makes the covariance within the training classes the identity.
+    """Return the map that makes the within-class covariance of the training images the identity.
 
-    Directions in which images of one class differ count less (Hatch, Kajarekar & Stolcke, 2006), on
-    the square roots of features.
+    It works on square roots of features. Directions in which images of the same class differ get
+    less weight (Hatch, Kajarekar & Stolcke, 2006).
     """
     roots = np.sqrt(np.maximum(features, 0))
     classes, own = np.unique(labels, return_inverse=True)
@@ -63,7 +63,7 @@ def within_class_whitening(features: np.ndarray, labels: np.ndarray) -> Transfor
 
 
 def _whitened(mean: np.ndarray, deviations: np.ndarray) -> Transformation:
-    """Return the whitening of square roots by the covariance of deviations, shrunk."""
+    """Return the map that whitens square roots with the shrunk covariance of deviations."""
     covariance = deviations.T @ deviations / len(deviations)
     ridge = SHRINKAGE * np.trace(covariance) / len(covariance)
     values, vectors = np.linalg.eigh(covariance.astype(np.float64))
@@ -83,7 +83,7 @@ TRANSFORMATIONS: Mapping[str, Callable[[np.ndarray, np.ndarray], Transformation]
 def evaluate_control(
     method: str, features: np.ndarray, evaluation: one_shot.Evaluation, replicate: int
 ) -> tuple[list[dict], list[dict]]:
-    """Return a control's rows (see `one_shot.evaluate`) on a replicate's features as they are."""
+    """Return a control's rows on a replicate's raw features; see `one_shot.evaluate`."""
     if method == PROTOTYPE:
         products = features @ features.T
         score = partial(one_shot.to_prototypes, products)
@@ -97,10 +97,10 @@ def evaluate(method: str, data: one_shot.Data) -> tuple[pd.DataFrame, pd.DataFra
     """Test one of `CONTROLS` or `TRANSFORMATIONS` on every replicate's tasks and episodes.
 
     Returns:
-        A row a replicate and group of classes; a row a replicate and few-shot evaluation.
+        One row per replicate and group of classes; one row per replicate and few-shot evaluation.
     """
     rows, few_shot = [], []
-    # Sums over several threads depend on their number in the last bits.
+    # The last bits of a sum depend on the number of threads.
     with threadpool_limits(1):
         if method not in CONTROLS:
             transform = TRANSFORMATIONS[method](data.features, data.labels)
@@ -128,16 +128,16 @@ def evaluate_files(
     study_seed: int,
     draws: Mapping[str, Any],
 ) -> None:
-    """Test methods from and to files.
+    """Test methods, reading and writing files.
 
     Args:
-        trained_on: features of what is trained on.
-        tested_on: features of the target.
-        history: file to write, a row a method, replicate and group of classes.
-        few_shot: file to write, a row a method, replicate and few-shot evaluation.
+        trained_on: file of features to train on.
+        tested_on: file of the target's features.
+        history: file to write, one row per method, replicate and group of classes.
+        few_shot: file to write, one row per method, replicate and few-shot evaluation.
         methods: names of controls and transformations.
         names: approach, backbone, trained_on and tested_on, for the rows.
-        study_seed: the study's.
+        study_seed: the study's seed.
         draws: the other arguments of `one_shot.read`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The last layers of a backbone, trained along with its selected head."""
+"""Fine-tuning: train the last layers of a backbone together with its selected head."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,17 +19,17 @@ import keras  # isort: skip  (after TensorFlow is set up)
 
 
 def split(model: keras.Model, from_layer: str) -> tuple[keras.Model, keras.Model]:
-    """Cut a network in two before a layer.
+    """Split a network in two before a layer.
 
     Args:
         model: a backbone.
-        from_layer: name of the second part's first layer.
+        from_layer: name of the first layer of the second part.
 
     Returns:
-        The part that stays as it is, and the part from `from_layer` on, which can be trained.
+        The frozen lower part, and the trainable part from `from_layer` on.
 
     Raises:
-        BackboneError: there is no such layer, or a connection passes it by.
+        BackboneError: there is no such layer, or a connection bypasses it.
     """
     names = [layer.name for layer in model.layers]
     if from_layer not in names:
@@ -38,15 +38,15 @@ def split(model: keras.Model, from_layer: str) -> tuple[keras.Model, keras.Model
         )
     between = model.get_layer(from_layer).input
     try:
-        (between,) = keras.tree.flatten(between)  # where connections meet there are several
+        (between,) = keras.tree.flatten(between)  # a merging layer has several inputs
         upper = keras.Model(between, model.output)
     except ValueError as error:
         raise backbones.BackboneError(
-            f"fine_tune_from: found '{from_layer}', which a connection passes by, expected "
-            "a layer through which all goes"
+            f"fine_tune_from: found '{from_layer}', which a connection bypasses, expected "
+            "a layer that all connections pass through"
         ) from error
-    # A backbone is built frozen. A model built anew is trainable, and Keras ignores a value that an
-    # attribute already has, without a look at the layers.
+    # A backbone is built frozen, but a new model is trainable by default. Setting `upper.trainable`
+    # would do nothing: Keras ignores an unchanged value and leaves the layers frozen.
     for layer in upper.layers:
         layer.trainable = True
     return keras.Model(model.input, between), upper
@@ -63,15 +63,15 @@ def train(
     layers: list[int],
     **settings: Any,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Train the upper part of a backbone and a head, one replicate after the other.
+    """Train the upper part of a backbone and a head, one replicate at a time.
 
     Args:
-        data: outputs of the lower part, labels, samples and halves.
-        upper: the part that is trained along, from its pretrained weights; itself left as it is.
-        start: the trained head's parameters, (replicates, ...).
-        learning_rate: Adam's, for both.
-        l2: weight of the penalty, on the head's and the backbone's kernels.
-        activation: of the head's hidden layers, a name in `tf.nn`.
+        data: outputs of the lower part, labels, samples and validation roles.
+        upper: the trainable part, with its pretrained weights; the model itself is not changed.
+        start: parameters of the trained head, (replicates, ...).
+        learning_rate: learning rate of Adam, for both parts.
+        l2: weight of the penalty on the kernels of both parts.
+        activation: activation of the head's hidden layers, a name in `tf.nn`.
         layers: units of the head's hidden layers.
         settings: the other arguments of `loop.train`.
 
@@ -134,24 +134,24 @@ def train_files(
     epochs: int,
     min_updates: int,
 ) -> None:
-    """Train a selected head on features and then its backbone along, from and to files.
+    """Train a selected head on features, then fine-tune it with its backbone.
 
     Args:
-        images: a dataset's images.
+        images: file of a dataset's images.
         weights: see `backbones.build`.
-        features: the dataset's features.
-        samples: the fraction's samples.
-        validation_roles: which validation images select and which are the test set.
-        runs: file to write, a row a replicate.
-        history: file to write, a row an evaluation and replicate.
+        features: file of the dataset's features.
+        samples: file of the fraction's samples.
+        validation_roles: file that assigns validation images to the selection set and the test set.
+        runs: file to write, one row per replicate.
+        history: file to write, one row per evaluation and replicate.
         names: dataset, backbone, method, fraction, run and protocol, for the rows.
         study_seed: the study's seed.
         backbone: architecture, layer and input_size, see `backbones.build`.
         settings: keyword arguments of `heads.train`.
-        from_layer: first layer that is trained.
-        learning_rate: of the fine-tuning.
-        epochs: of the fine-tuning.
-        min_updates: of the fine-tuning.
+        from_layer: first trained layer.
+        learning_rate: learning rate of the fine-tuning.
+        epochs: epochs of the fine-tuning.
+        min_updates: least number of updates of the fine-tuning.
 
     Raises:
         StoreError: an input is corrupt.

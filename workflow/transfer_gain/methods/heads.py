@@ -1,4 +1,4 @@
-"""Dense heads on a backbone's features (the report's section 3.1.2), all replicates at once."""
+"""Dense heads on a backbone's features (2018 paper, section 3.1.2), all replicates at once."""
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ from transfer_gain.training.loop import Network, Parameters, Trained
 def initial_parameters(
     rng: np.random.Generator, inputs: int, layers: Sequence[int], classes: int
 ) -> list[np.ndarray]:
-    """Draw one head's parameters: a kernel and a zero bias for each layer, the softmax's last.
+    """Draw one head's parameters: a kernel and a zero bias for each layer, including the softmax.
 
     Returns:
         float32 arrays: kernel (fan_in, fan_out), bias (fan_out,), kernel, ...
@@ -36,9 +36,11 @@ def logits(parameters: Parameters, features: tf.Tensor, activation: Callable) ->
     """Return each class's logit.
 
     Args:
-        parameters: kernels (replicates, fan_in, fan_out) and biases (replicates, fan_out) in turn.
-        features: (replicates, images, features), or (1, images, features) for all replicates.
-        activation: of the hidden layers.
+        parameters: alternating kernels (replicates, fan_in, fan_out) and biases (replicates,
+            fan_out).
+        features: (replicates, images, features), or (1, images, features) if all replicates share
+            them.
+        activation: activation of the hidden layers.
 
     Returns:
         (replicates, images, classes)
@@ -57,11 +59,11 @@ def network(
     """Describe a head to the training loop.
 
     Args:
-        inputs: features of an image.
+        inputs: number of features of an image.
         classes: units of the softmax.
         layers: units of the hidden layers.
         activation: name of a function in `tf.nn`.
-        trained_with: what else belongs to its configuration: learning_rate and l2.
+        trained_with: the rest of its configuration: learning_rate and l2.
     """
     activate = getattr(tf.nn, activation)
     return Network(
@@ -84,10 +86,10 @@ def train(
     """Train one configuration on every replicate's sample of features.
 
     Args:
-        data: features, labels, samples and validation halves.
+        data: features, labels, samples and validation roles.
         layers: units of the hidden layers.
         activation: name of a function in `tf.nn`.
-        learning_rate: Adam's.
+        learning_rate: learning rate of Adam.
         l2: weight of the penalty.
         settings: the other arguments of `loop.train`.
     """
@@ -110,19 +112,19 @@ def train_files(
     copies: Path | str | None = None,
     updates_of_copies: int = 0,
 ) -> None:
-    """Train one configuration from and to files.
+    """Train one configuration, reading and writing files.
 
     Args:
-        features: a dataset's features.
-        samples: a fraction's samples.
-        validation_roles: which validation images select and which are the test set.
-        runs: file to write, a row a replicate.
-        history: file to write, a row an evaluation and replicate.
+        features: file of a dataset's features.
+        samples: file of a fraction's samples.
+        validation_roles: file that assigns validation images to the selection set and the test set.
+        runs: file to write, one row per replicate.
+        history: file to write, one row per evaluation and replicate.
         names: dataset, backbone, method, fraction, run and protocol, for the rows.
         study_seed: the study's seed.
         settings: keyword arguments of `train`.
-        copies: features of the samples' augmented copies, to be trained on as well.
-        updates_of_copies: train for as many updates as so many copies of each image would bring.
+        copies: features of augmented copies of the samples, used as additional training images.
+        updates_of_copies: train for as many updates as with this many copies of each image.
 
     Raises:
         StoreError: an input is corrupt.
@@ -134,22 +136,22 @@ def train_files(
         settings = {**settings, "min_updates": loop.training_updates(images, **length)}
     trained = train(data, seed_names=(study_seed, names["dataset"], names["fraction"]), **settings)
     precision = store.read_metadata(features)["precision"]
-    # The runs come last: where they are, the history is.
+    # Write the runs last: if they exist, so does the history.
     rows.write(trained.history, history, {**names, "precision": precision})
     rows.write(trained.runs, runs, {**names, "precision": precision})
 
 
 def read_settings(path: Path | str, protocol: str) -> dict[str, Any]:
-    """Return layers, activation and learning rate that a protocol selected, for `train`.
+    """Return the layers, activation and learning rate that a protocol selected, for `train`.
 
     Args:
-        path: file of `selection.select_heads`.
+        path: file written by `selection.select_heads`.
         protocol: "same-images" or "held-out".
 
     Raises:
         StoreError: the file is corrupt.
     """
-    # Not by `selection`, a change of which would train every head anew.
+    # Not imported from `selection`: a change there would retrain every head.
     chosen = store.read_rows(path).set_index("protocol").loc[protocol]
     return {
         "layers": [int(units) for units in chosen["layers"].split("-")],

@@ -1,4 +1,4 @@
-"""The files of all training jobs of a study, by its methods' records: for rules only."""
+"""The files of all training jobs of a study, derived from the methods' records; for rules only."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby, product
@@ -20,7 +20,7 @@ CostRow = tuple[str, str, str, str, str, str]  # see `evaluation.tables.COST`
 
 
 def of_methods(study: "Study") -> Iterator[tuple[Method, jobs.Job]]:
-    """Yield every training job: methods that share a folder together, dataset by dataset."""
+    """Yield every training job; methods that share a folder come together, sorted by dataset."""
     datasets, backbones = list(study.datasets), ["", *study.backbones]
     trained = [method for method in METHODS if method.folder(study.paths)]
     for _, methods in groupby(trained, key=lambda method: method.folder(study.paths)):
@@ -35,9 +35,9 @@ def of_methods(study: "Study") -> Iterator[tuple[Method, jobs.Job]]:
 
 
 def rows_of_runs(study: "Study", kind: str) -> list[str]:
-    """Return every file of a kind of rows, "runs" or "history".
+    """Return all files of one kind of rows, "runs" or "history".
 
-    The long runs stand behind the grid of heads.
+    The long runs come after the grid of heads.
     """
     files: dict[str, list[str]] = {"grid": [], "others": []}
     for method, job in of_methods(study):
@@ -51,11 +51,11 @@ def rows_of_runs(study: "Study", kind: str) -> list[str]:
 def benchmarks(
     study: "Study", shards_of: "Callable[[str, str], Sequence[str]]"
 ) -> list[tuple[CostRow, str]]:
-    """Return what table `cost` calls each job that takes long, and its benchmark file.
+    """Return the benchmark file of each long job, with the job's row of table `cost`.
 
     Args:
         study: the study.
-        shards_of: the parts that a dataset's features of a backbone are gathered from.
+        shards_of: from dataset and backbone to the parts that its features are gathered from.
     """
     paths = study.paths
     places = jobs.selections(study)

@@ -1,4 +1,4 @@
-"""Multinomial logistic regression on a backbone's features: the plainest way to transfer."""
+"""Linear probe: multinomial logistic regression on a backbone's features."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from transfer_gain.data import rows, store
 from transfer_gain.data.sampling import Replicates, read_replicates
 from transfer_gain.seeds import run_seed
 
-# Where L-BFGS gives up; it converges before on all but the weakest penalties.
+# Maximum for L-BFGS. It converges earlier for all but the weakest penalties.
 ITERATIONS = 1000
 
 log = logging.getLogger(__name__)
@@ -22,32 +22,31 @@ log = logging.getLogger(__name__)
 def fit(
     data: Replicates, penalties: Sequence[float], seed_names: tuple[int, str, str]
 ) -> pd.DataFrame:
-    """Fit every replicate's sample once for each penalty, by one thread.
+    """Fit every replicate's sample once per penalty, in a single thread.
 
-    The loss is that of the heads: mean cross-entropy plus `l2` times the sum of squares of the
-    kernel. Features are divided by their root mean square over the sample, one number for all, so
-    that a penalty means the same for any backbone.
+    The loss is the same as for heads: mean cross-entropy plus `l2` times the sum of squares of the
+    kernel. All features are divided by one number, their root mean square over the sample, so that
+    a penalty has the same meaning for any backbone.
 
     Args:
-        data: features, labels, samples and validation halves.
+        data: features, labels, samples and validation roles.
         penalties: values of `l2`, > 0.
-        seed_names: study seed, dataset and fraction, from which the rows' seeds come; nothing is
-            drawn.
+        seed_names: study seed, dataset and fraction, for the seeds in the rows; nothing is drawn.
 
     Returns:
-        A row a penalty and replicate, with the columns of `training.train`'s runs. Updates are
-        iterations of L-BFGS, each of one epoch; it has levelled off where it converged.
+        One row per penalty and replicate, with the columns of `loop.train`'s runs. Updates are
+        iterations of L-BFGS, each of one epoch. A probe has levelled off if it converged.
     """
     fitted = []
     images = data.samples.shape[1]
-    # scikit-learn fits two classes with one kernel, the difference of the two: half of its square
-    # is what theirs add up to.
+    # For two classes, scikit-learn fits a single kernel, the difference of the two. The squares of
+    # the two kernels add up to half of its square.
     kernels = 0.5 if data.classes == 2 else 1
     for l2 in penalties:
         for replicate, sample in enumerate(data.samples):
             scale = np.sqrt(np.mean(np.square(data.features[sample], dtype=np.float64)))
             probe = LogisticRegression(C=1 / (2 * l2 * kernels * images), max_iter=ITERATIONS)
-            # Sums over several threads depend on their number in the last bits.
+            # The last bits of a sum depend on the number of threads.
             with threadpool_limits(1):
                 probe.fit(data.features[sample] / np.float32(scale), data.labels[sample])
                 training, validation = (
@@ -105,13 +104,13 @@ def fit_files(
     study_seed: int,
     penalties: Sequence[float],
 ) -> None:
-    """Fit one fraction's probes from and to files.
+    """Fit one fraction's probes, reading and writing files.
 
     Args:
-        features: a dataset's features.
-        samples: the fraction's samples.
-        validation_roles: which validation images select and which are the test set.
-        runs: file to write, a row a penalty and replicate.
+        features: file of a dataset's features.
+        samples: file of the fraction's samples.
+        validation_roles: file that assigns validation images to the selection set and the test set.
+        runs: file to write, one row per penalty and replicate.
         names: dataset, backbone and fraction, for the rows.
         study_seed: the study's seed.
         penalties: see `fit`.

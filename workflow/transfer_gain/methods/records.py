@@ -1,8 +1,8 @@
-"""The methods that the study compares: one record each.
+"""The methods that the study compares, one record per method.
 
 Job lists, wildcard constraints, the table of costs, the selection of runs, comparisons, figures,
-sentences and the report iterate these records. To add a method, add its record to `METHODS`; no
-training job reads this module, so a new colour trains nothing again.
+sentences and the report iterate over these records. To add a method, add a record to `METHODS`.
+No training job reads this module, so changing a color retrains nothing.
 """
 
 from collections.abc import Callable
@@ -34,22 +34,24 @@ class UnknownMethodError(KeyError):
 
 @dataclass(frozen=True)
 class Method:
-    """What the workflow knows of a method.
+    """Everything that the workflow knows about a method.
 
     Attributes:
-        name: in the column `method` and in paths.
-        label: in a sentence.
-        position: in figures, weaker methods first.
-        color: index into seaborn's colour-blind palette.
-        marker: of matplotlib.
+        name: name in the column `method` and in paths.
+        label: name in sentences.
+        position: order in figures, weaker methods first.
+        color: index into seaborn's color-blind palette.
+        marker: matplotlib marker.
         references: methods that its gain is measured against, in the order of the table.
-        jobs: the wildcards of its training jobs; empty where the config switches it off.
-        folder: where one job writes, with wildcards; empty for a method without jobs of its own.
-        writes: which kinds of rows a job writes: "runs", and "history" where it has epochs.
+        jobs: function that returns the wildcards of its training jobs; empty if the config disables
+            the method.
+        folder: function that returns the output folder of a job, with wildcards; empty for a
+            method without jobs of its own.
+        writes: kinds of rows that a job writes: "runs", and "history" if it has epochs.
         rule: the rule that trains it.
-        cost: seconds of a job, and microseconds per image that it sees (for the plan).
-        refit_of: the method whose selected configuration it trains another way; its cost includes
-            that method's.
+        cost: seconds per job, and microseconds per image that it sees (for the plan).
+        refit_of: the method whose selected configuration it retrains; its cost includes that
+            method's.
         is_reference: whether it only serves as a reference and is never ranked.
         description: its paragraph in the report, a Jinja template over `config`.
     """
@@ -138,7 +140,7 @@ config.augmentation.zoom | cell }}, sheared up to
         folder=lambda paths: paths.scratch,
         rule="train_from_scratch",
         cost=(2, 400),
-        description="A network as weak as the text of the 2018 paper allows.",
+        description="The weakest network that the text of the 2018 paper allows.",
     ),
     Method(
         name=TRANSFER_EXTENDED,
@@ -208,7 +210,7 @@ epochs or {{ config.fine_tuning.min_updates }} updates (fractions up to {{ confi
 Logistic regression on the same features (fractions up to {{ config.linear_probe.up_to | cell
 }}).""",
     ),
-    # A reference of transfer alone: transfer from the same network with random weights.
+    # Used only as a reference: transfer from the same network with random weights.
     Method(
         name=RANDOM_WEIGHTS,
         label="random weights",

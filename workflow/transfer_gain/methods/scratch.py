@@ -1,4 +1,4 @@
-"""The baseline: one convolutional layer, then dense, trained from scratch on the images."""
+"""The baseline: one convolutional layer and dense layers, trained from scratch on the images."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -26,17 +26,17 @@ def initial_parameters(
     pooling: int,
     units: Sequence[int],
 ) -> list[np.ndarray]:
-    """Draw one network's parameters: kernel and zero bias of the convolution and each dense layer.
+    """Draw one network's parameters: a kernel and a zero bias for each layer.
 
     Args:
-        rng: draws.
+        rng: random generator.
         image: height, width and channels of an image.
         classes: units of the softmax.
-        filters: of the convolution.
-        kernel: side of its window, pixels.
-        stride: of the convolution.
+        filters: number of filters of the convolution.
+        kernel: side of its window in pixels.
+        stride: stride of the convolution.
         pooling: side and stride of the max-pooling after it.
-        units: of the hidden dense layers.
+        units: units of the hidden dense layers.
 
     Returns:
         float32 arrays: kernel (window, window, channels, filters), bias (filters,), kernel (fan_in,
@@ -55,11 +55,11 @@ def logits(
     """Return each class's logit.
 
     Args:
-        parameters: as `initial_parameters` draws them, with replicates in front.
-        images: uint8 (replicates, images, height, width, channels), or (1, images, ...) for all
-            replicates.
-        activation: of all layers but the last.
-        stride: of the convolution, which is padded.
+        parameters: parameters of `initial_parameters`, with a leading axis of replicates.
+        images: uint8 (replicates, images, height, width, channels), or (1, images, ...) if all
+            replicates share them.
+        activation: activation of all layers except the last.
+        stride: stride of the padded convolution.
         pooling: side and stride of the max-pooling.
 
     Returns:
@@ -71,7 +71,8 @@ def logits(
     maps = []
     for replicate in range(replicates):
         own = patches[replicate if len(patches) == replicates else 0]
-        # Pooled before the bias and the activation, which are monotone: the same for less work.
+        # Pool before adding the bias and activating: both are monotone, so the result is the same
+        # with less work.
         pooled = convolve_and_pool(own, kernels[replicate] / 255, pooling**2)
         maps.append(activation(pooled + biases[replicate]))
     maps = tf.reshape(tf.stack(maps), (replicates, -1, tf.shape(images)[1], filters))
@@ -92,11 +93,12 @@ def train(
     """Train one network on every replicate's sample of images.
 
     Args:
-        data: pixels, uint8 (images, height, width, channels), labels, samples and halves.
+        data: pixels, uint8 (images, height, width, channels), labels, samples and validation roles.
         network: filters, kernel, stride, pooling, units and activation (a name in `tf.nn`).
-        learning_rate: Adam's.
+        learning_rate: learning rate of Adam.
         l2: weight of the penalty.
-        ranges: of random changes of every batch (see `augmentation.draw_transforms`), if any.
+        ranges: ranges of the augmentation of every batch (see `augmentation.draw_transforms`); None
+            for no augmentation.
         settings: the other arguments of `loop.train`.
     """
     shape = {key: value for key, value in network.items() if key != "activation"}
@@ -113,7 +115,7 @@ def train(
             "learning_rate": learning_rate,
             "l2": l2,
         },
-        # What a few images are laid out to stays in the processor's cache.
+        # The patches of this many images fit into the processor's cache.
         scored_at_once=128,
     )
     changes = None
@@ -139,14 +141,14 @@ def train_files(
     settings: Mapping[str, Any],
     ranges: Mapping[str, Any] | None,
 ) -> None:
-    """Train one network from and to files.
+    """Train one network, reading and writing files.
 
     Args:
-        images: a dataset's images.
-        samples: a fraction's samples.
-        validation_roles: which validation images select and which are the test set.
-        runs: file to write, a row a replicate.
-        history: file to write, a row an evaluation and replicate.
+        images: file of a dataset's images.
+        samples: file of a fraction's samples.
+        validation_roles: file that assigns validation images to the selection set and the test set.
+        runs: file to write, one row per replicate.
+        history: file to write, one row per evaluation and replicate.
         names: dataset, method and fraction, for the rows.
         study_seed: the study's seed.
         settings: keyword arguments of `train`.
@@ -162,6 +164,6 @@ def train_files(
         **settings,
     )
     about = {"backbone": "none", "precision": "float32", "run": "grid", "protocol": "both"}
-    # The runs come last: where they are, the history is.
+    # Write the runs last: if they exist, so does the history.
     rows.write(trained.history, history, {**names, **about})
     rows.write(trained.runs, runs, {**names, **about})

@@ -1,4 +1,4 @@
-"""What a figure shows, in words, for readers who do not see it; written from the tables."""
+"""Text alternatives of figures for screen readers, written from the tables."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,12 +12,12 @@ Tables = Mapping[str, pd.DataFrame]
 
 
 def describe(kind: str, wildcards: Mapping[str, str], tables: Tables) -> str:
-    """Return the values that a figure shows as sentences; "" for a kind that is not known here.
+    """Return the values that a figure shows as sentences, or "" for an unknown kind.
 
     Args:
-        kind: of the figure, such as "gains".
-        wildcards: dataset, protocol and backbone, where the figure has them.
-        tables: by name.
+        kind: kind of the figure, such as "gains".
+        wildcards: dataset, protocol and backbone, if the figure has them.
+        tables: tables by name.
     """
     if kind not in _WRITERS:
         return ""
@@ -37,7 +37,7 @@ def _learning_curves(rows: pd.DataFrame) -> str:
 def _label_value(rows: pd.DataFrame) -> str:
     def value(row: pd.Series) -> str:
         needed = words.count(row["baseline_labels_for_same_accuracy"])
-        return f"{row['relation']} {needed} in place of {words.count(row['labels'])}".strip()
+        return f"{row['relation']} {needed} instead of {words.count(row['labels'])}".strip()
 
     return _lines(rows, value)
 
@@ -52,7 +52,7 @@ def _gains(rows: pd.DataFrame) -> str:
         ]
         over = words.method(reference, words.FROM_SCRATCH)
         said.append(f"from {backbone} over {over} {words.listed(values)}")
-    return _sentence("points gained", said)
+    return _sentence("gain in percentage points", said)
 
 
 def _best_heads(rows: pd.DataFrame) -> str:
@@ -60,7 +60,7 @@ def _best_heads(rows: pd.DataFrame) -> str:
     said = [
         f"{row['dataset']}, {row['backbone']}, {100 * row['fraction']:g} %: "
         f"{words.accuracy(row['validation_accuracy'])} with layers {row['layers']}, "
-        f"{row['activation']}, rate {row['learning_rate']:g}"
+        f"{row['activation']}, learning rate {row['learning_rate']:g}"
         for _, row in rows.iterrows()
     ]
     return _sentence("best heads", said)
@@ -86,7 +86,7 @@ def _grid(rows: pd.DataFrame) -> str:
         f"{100 * fraction:g} %: {words.accuracy(means.min())} to {words.accuracy(means.max())}"
         for fraction, means in means.mean().groupby("fraction")
     ]
-    return _sentence("accuracies of all heads", said)
+    return _sentence("range of accuracy over all heads", said)
 
 
 def _one_shot(rows: pd.DataFrame) -> str:
@@ -95,13 +95,13 @@ def _one_shot(rows: pd.DataFrame) -> str:
         for _, row in rows[rows["classes"] == "unseen"].iterrows()
     ]
     chance = words.accuracy(rows["chance"].iloc[0])
-    return _sentence(f"tasks solved on what training did not see (chance {chance})", said)
+    return _sentence(f"share of unseen tasks solved (chance {chance})", said)
 
 
 def _training(row: pd.Series) -> str:
     if not row["batch"]:
         return row["method"]
-    return f"{row['method']} ({row['batch']} pairs a batch, protocol {row['epoch_unit']})"
+    return f"{row['method']} ({row['batch']} pairs per batch, epoch: one {row['epoch_unit']})"
 
 
 def _similarity(rows: pd.DataFrame) -> str:
@@ -116,7 +116,7 @@ def _similarity(rows: pd.DataFrame) -> str:
         f"nearest {words.listed([pair(row) for _, row in classes.head(3).iterrows()])}",
         f"farthest {words.listed([pair(row) for _, row in classes.tail(3).iterrows()])}",
     ]
-    return _sentence("distances of classes (MMD)", said)
+    return _sentence("distances between classes (MMD)", said)
 
 
 def _distances(rows: pd.DataFrame) -> str:
@@ -125,11 +125,11 @@ def _distances(rows: pd.DataFrame) -> str:
         f"{row['dataset_a']} from {row['dataset_b']} {words.accuracy(row['feature_distance'])}"
         for _, row in whole.iterrows()
     ]
-    return _sentence("distances of datasets (MMD)", said)
+    return _sentence("distances between datasets (MMD)", said)
 
 
 def _lines(rows: pd.DataFrame, value: Callable[[pd.Series], str]) -> str:
-    """Return the values of each method along its labels."""
+    """Return the values of each method, ordered by its labels per class."""
     said = []
     for (name, backbone), own in rows.groupby(["method", "backbone"], sort=False):
         values = [value(row) for _, row in own.sort_values("labels").iterrows()]
@@ -154,5 +154,5 @@ _WRITERS = {
 
 
 def _sentence(what: str, said: Sequence[str]) -> str:
-    """Return what is said as a sentence; nothing where there is nothing to say."""
+    """Join the parts into one sentence, or return "" if there are none."""
     return words.sentence(f"{what}: {'; '.join(said)}") if said else ""

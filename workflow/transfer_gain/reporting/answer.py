@@ -1,7 +1,7 @@
-"""The answer of a study, three sentences a dataset, every number read from the tables.
+"""The answer of a study: three sentences per dataset, every number read from the tables.
 
-Tables are given by name, as `verdict` and `tables` make them. What is told is by protocol held-out:
-configurations are selected on other images than they are scored on.
+Functions take the tables by name, as `evaluation` makes them. The answer follows the held-out
+protocol: configurations are selected on one set of images and scored on another.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ Tables = Mapping[str, pd.DataFrame]
 
 
 def answer(tables: Tables) -> dict[str, list[str]]:
-    """Return the sentences about each dataset: the best methods, the gain, the worth of a label.
+    """Return three sentences per dataset: the best methods, the gain, the value of a label.
 
     Args:
         tables: `accuracy`, `hypotheses` and `label_value`.
@@ -37,18 +37,17 @@ def answer(tables: Tables) -> dict[str, list[str]]:
 
 
 def write(tables: Tables, where: str) -> str:
-    """Return the answer and its caveats as lines for a terminal, and where the report lies."""
+    """Return the answer, its caveats and the path of the report as lines for a terminal."""
     lines = [sentence for sentences in answer(tables).values() for sentence in sentences]
     lines += caveats(tables)
     return "\n".join([*lines, f"The report: {where}"]) + "\n"
 
 
 def best_methods(tables: Tables, dataset: str) -> str:
-    """Say which method is the most accurate at each fraction, and which are not told apart from it.
+    """Name the most accurate method at each fraction, and those not significantly different.
 
-    A method is told apart from it if their difference, paired by replicate, is significant after
-    Holm's correction for the methods of that fraction. There is no test of a difference that is the
-    same in all replicates.
+    Differences are paired by replicate, and p-values are Holm-adjusted over the methods of that
+    fraction. A difference that is the same in all replicates cannot be tested.
     """
     rows = _of(tables["accuracy"], dataset)
     rows = rows[~rows["method"].map(lambda name: records.method(name).is_reference)]
@@ -59,13 +58,14 @@ def best_methods(tables: Tables, dataset: str) -> str:
         score = words.accuracy(best["mean"])
         score += words.interval(best["ci_low"], best["ci_high"], words.accuracy)
         method = words.method(best["method"], best["backbone"])
-        text = f"{_at(best['labels'], not found)} {method} ({score}"
+        text = f"{_at(best['labels'], not found)}, {method} ({score}"
         once = best["replicates"] == 1
-        text += ", run once: nothing is told apart)" if once else ")"
-        # Equal in all replicates: no test is needed to say that they are not told apart.
+        text += ", one run only, so differences are not tested)" if once else ")"
+        # Methods that tie in all replicates need no test.
         p_value = others["behind_p_holm"].mask(others["behind_best"] == 0, 1)
         near, untested = others[p_value >= SIGNIFICANT], others[p_value.isna()]
-        for relation, methods in (("not told apart from", near), ("not tested against", untested)):
+        relations = (("not significantly different from", near), ("not tested against", untested))
+        for relation, methods in relations:
             if len(methods) and not once:
                 names = [words.method(*row) for row in methods[["method", "backbone"]].to_numpy()]
                 text += f", {relation} {words.listed(names, 'or')}"
@@ -74,7 +74,7 @@ def best_methods(tables: Tables, dataset: str) -> str:
 
 
 def gain(tables: Tables, dataset: str) -> str:
-    """Say what transfer gains over training from scratch at each fraction, and how sure that is."""
+    """Say what transfer gains over training from scratch at each fraction, and how certainly."""
     backbone = strongest_backbone(tables, dataset)
     labels = _labels(tables, dataset)
     rows = _of(tables["hypotheses"], dataset, backbone=backbone, hypothesis="H1")
@@ -85,11 +85,11 @@ def gain(tables: Tables, dataset: str) -> str:
         text += f" {_at(labels[row['fraction']], not found)} ({row['verdict']}"
         text += f"{_p_value(row)})"
         found.append(text)
-    return f"Transfer from {backbone} gains over training from scratch {words.listed(found)}."
+    return f"Transfer from {backbone}, compared with training from scratch: {words.listed(found)}."
 
 
 def label_value(tables: Tables, dataset: str) -> str:
-    """Say how many labels training from scratch needs in place of one with transfer."""
+    """Say how many labels of training from scratch one label with transfer replaces."""
     backbone = strongest_backbone(tables, dataset)
     rows = _of(tables["label_value"], dataset, backbone=backbone, method=TRANSFER)
     found: list[str] = []
@@ -100,14 +100,14 @@ def label_value(tables: Tables, dataset: str) -> str:
         text += f" {_at(row['labels'], not found)}"
         needed = words.count(row["baseline_labels_for_same_accuracy"])
         found.append(f"{text} (from scratch needs {relation}{needed})")
-    return f"In labels from scratch, one label with transfer is worth {words.listed(found)}."
+    return f"One label with transfer is worth this many labels from scratch: {words.listed(found)}."
 
 
 def strongest_backbone(tables: Tables, dataset: str) -> str:
     """Return the trained backbone from which transfer is the most accurate on average.
 
-    That is over the fractions that all of them have. Random weights are a control: `hypotheses` has
-    no row of theirs.
+    The average is over the fractions that all backbones share. Backbones with random weights are
+    controls and have no row in `hypotheses`.
     """
     trained = _of(tables["hypotheses"], dataset)["backbone"].unique()
     rows = _of(tables["accuracy"], dataset, method=TRANSFER)
@@ -118,7 +118,7 @@ def strongest_backbone(tables: Tables, dataset: str) -> str:
 
 
 def caveats(tables: Tables) -> list[str]:
-    """Say where training from scratch is at chance, and where it or transfer was still learning.
+    """Say where training from scratch is at chance, and where training ended too early.
 
     Args:
         tables: `accuracy`, `hypotheses` and `fractions`.
@@ -131,7 +131,7 @@ def caveats(tables: Tables) -> list[str]:
 
 
 def at_chance(tables: Tables) -> list[str]:
-    """Say where training from scratch, which gains are measured against, is not told from chance.
+    """Say where training from scratch, the reference of all gains, may be no better than chance.
 
     Args:
         tables: `accuracy` and `fractions`.
@@ -142,17 +142,17 @@ def at_chance(tables: Tables) -> list[str]:
     least = rows["ci_low"].fillna(rows["mean"])
     rows = rows[least <= rows["dataset"].map(chance)]
     return [
-        f"On {dataset}, training from scratch is not told from a constant guess "
-        f"({words.accuracy(chance[dataset])}) at {_sizes(own)} images per class: gains over it "
-        "may be over a network that learned next to nothing."
+        f"On {dataset}, training from scratch is not significantly better than a constant guess "
+        f"({words.accuracy(chance[dataset])}) at {_sizes(own)} images per class: the network may "
+        "have learned almost nothing, which inflates the gain."
         for dataset, own in rows.groupby("dataset", sort=False)
     ]
 
 
 def still_learning(tables: Tables) -> list[str]:
-    """Say of which methods most runs' training loss was still falling when training ended.
+    """Name the methods whose training loss was still falling at the end of most runs.
 
-    That is not underfitting: the loss on other images may have been rising for long.
+    This does not imply underfitting: the validation loss may have been rising for a long time.
     """
     rows = tables["accuracy"]
     rows = rows[(rows["protocol"] == PROTOCOL) & (rows["levelled_off"] < 0.5)]
@@ -165,25 +165,25 @@ def still_learning(tables: Tables) -> list[str]:
         most = "most runs of " if of_dataset["replicates"].max() > 1 else ""
         sentences.append(
             f"On {dataset}, the training loss was still falling at the end of {most}"
-            f"{words.listed(named)}: longer training may change the accuracy there, either way."
+            f"{words.listed(named)}: longer training may raise or lower these accuracies."
         )
     return sentences
 
 
 def beside_the_report(tables: Tables) -> list[str]:
-    """Say where our training from scratch is ahead of the report's, on which its gains rest."""
+    """Say where our training from scratch beats the one that the 2018 paper measures gains from."""
     rows = tables["accuracy"]
     rows = rows[(rows["method"] == BASELINE) & (rows["mean"] > rows["published"] + RELEVANT)]
     return [
-        f"On {row['dataset']} at {words.count(row['labels'])} images per class the 2018 report "
-        f"prints {words.accuracy(row['published'])} for training from scratch, ours reaches "
-        f"{words.accuracy(row['mean'])}: the gain that it prints rests on a weaker baseline."
+        f"On {row['dataset']} at {words.count(row['labels'])} images per class, the 2018 paper "
+        f"reports {words.accuracy(row['published'])} for training from scratch; ours reaches "
+        f"{words.accuracy(row['mean'])}: the paper's gain is measured against a weaker baseline."
         for _, row in rows.iterrows()
     ]
 
 
 def scored_on(tables: Tables) -> str:
-    """Say how many validation images each dataset has that methods are compared on."""
+    """Say how many validation images each dataset has."""
     rows = tables["fractions"].drop_duplicates("dataset")
     rows = rows[rows["dataset"].isin(tables["accuracy"]["dataset"])]
     said = [
@@ -194,7 +194,7 @@ def scored_on(tables: Tables) -> str:
 
 
 def hypotheses(tables: Tables) -> list[str]:
-    """Return a sentence for each test of the report's two hypotheses."""
+    """Return one sentence per test of the 2018 paper's two hypotheses."""
     sentences = []
     rows = tables["hypotheses"]
     for _, row in rows[rows["protocol"] == PROTOCOL].iterrows():
@@ -210,7 +210,7 @@ def hypotheses(tables: Tables) -> list[str]:
 
 
 def _of(table: pd.DataFrame, dataset: str, **values: str) -> pd.DataFrame:
-    """Return a dataset's rows under `PROTOCOL` that have these values."""
+    """Return a dataset's rows under `PROTOCOL` that match the given values."""
     wanted = {"dataset": dataset, "protocol": PROTOCOL, **values}
     return table[(table[list(wanted)] == list(wanted.values())).all(axis=1)]
 
@@ -222,12 +222,12 @@ def _labels(tables: Tables, dataset: str) -> Mapping[float, int]:
 
 
 def _sizes(rows: pd.DataFrame) -> str:
-    """Return the images per class of some rows in words."""
+    """Return the images per class of the given rows in words."""
     return words.listed([words.count(labels) for labels in sorted(rows["labels"])])
 
 
 def _p_value(row: pd.Series) -> str:
-    """Return ", p = ..." of the test that the verdict goes by; nothing where there was none."""
+    """Return ", p = ..." of the test behind the verdict, or "" if there was none."""
     value = row["p_reversed_holm" if row["verdict"] == "reversed" else "p_holm"]
     return f", {words.p_value(value)}" if pd.notna(value) else ""
 

@@ -1,4 +1,4 @@
-"""Our values beside those of the 2018 paper, as one table in Markdown, from a study's tables."""
+"""Compare a study with the 2018 paper: one Markdown table of our values next to the paper's."""
 
 import re
 import sys
@@ -25,10 +25,10 @@ HEAD = (
 
 
 def compare(tables: Mapping[str, pd.DataFrame]) -> str:
-    """Return every row that has a published value, under protocol "same-images".
+    """Return a Markdown row for every published value, under protocol "same-images".
 
     Args:
-        tables: `accuracy`, `best_heads` and `gains`; `one_shot` where the study has it.
+        tables: `accuracy`, `best_heads` and `gains`; `one_shot` if the study has it.
     """
     return "\n".join([HEAD, *_rows(tables)]) + "\n"
 
@@ -84,7 +84,7 @@ def _one_shot_rows(rows: pd.DataFrame) -> Iterator[str]:
 
 
 def _row(table: str, row: pd.Series, what: str, ours: str, published: str, ends: str = "ci") -> str:
-    """Return a line of Markdown: a published value and ours with its interval."""
+    """Return a Markdown row: a published value, and ours with its interval."""
     interval = words.interval(row[f"{ends}_low"], row[f"{ends}_high"], words.accuracy)
     line = (
         f"| {table} | {row['dataset']} | {100 * row['fraction']:g} % | {what} | "

@@ -1,4 +1,4 @@
-"""The figures of one-shot learning and of similarity: rows in, pictures out."""
+"""The figures of one-shot learning and similarity, drawn from the rows of the tables."""
 
 import itertools
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ APPROACHES = {
     "second": "trained on related images",
 }
 EPOCHS = {EPOCH_IS_BATCH: "epoch (one batch)", EPOCH_IS_PASS: "epoch (one pass)"}
-# Colour (of the colour-blind palette) and line of each control.
+# Color (index into the color-blind palette) and line style of each control.
 CONTROL_STYLES = {"l1": (1, "--"), "cosine": (2, "-."), "prototype": (4, ":")}
 CONTROL_STYLES |= {UNTRAINED_SIAMESE: (7, "-")}
 MARKERS = "osD^vP"
@@ -37,11 +37,11 @@ CHANCE: dict[str, Any] = {"color": "0.4", "linestyle": (0, (1, 3)), "linewidth":
 def plot_one_shot(rows: pd.DataFrame, published: pd.DataFrame) -> Figure:
     """Plot one-shot accuracy against epoch, with the controls and chance.
 
-    A row of panels for the classes seen in training and for those unseen, a column a epoch_unit.
+    Panels have one row for unseen and one for seen classes, and one column per epoch_unit.
 
     Args:
         rows: rows of table `one_shot` of one approach.
-        published: the report's figures of this approach.
+        published: the 2018 paper's values for this approach.
     """
     groups = [name for name in (one_shot.UNSEEN, one_shot.SEEN) if name in set(rows["classes"])]
     trained = rows[rows["method"] == SIAMESE]
@@ -66,7 +66,8 @@ def plot_one_shot(rows: pd.DataFrame, published: pd.DataFrame) -> Figure:
                         & (of_group["epoch_unit"] == epoch_unit)
                         & (of_group["batch"] == batch)
                     ]
-                    _draw_course(axes, runs, colors(10)[color], f"siamese, {batch} pairs a batch")
+                    label = f"siamese, {batch} pairs per batch"
+                    _draw_course(axes, runs, colors(10)[color], label)
                 if group == one_shot.UNSEEN and epoch_unit == EPOCH_IS_BATCH:
                     _draw_published(axes, published)
                 axes.axhline(1 / one_shot.CANDIDATES, **CHANCE, label="chance")
@@ -87,9 +88,9 @@ def plot_one_shot(rows: pd.DataFrame, published: pd.DataFrame) -> Figure:
         figure.tight_layout()
         footnote(
             figure,
-            "a task: which of 7 images is of the query's class? line: mean over replicates; band: "
-            "95 % interval (Student's t);\n320 tasks a replicate after each epoch; controls, with "
-            "no training, horizontal; black: what the 2018 report prints, on other images",
+            "task: which of 7 images is of the query's class? line: mean over replicates; band: "
+            "95 % interval (Student's t);\n320 tasks per replicate after each epoch; horizontal: "
+            "controls, which need no training; black: the 2018 paper, on other images",
         )
     return figure
 
@@ -102,7 +103,7 @@ def _draw_controls(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _draw_course(axes: Axes, rows: pd.DataFrame, color: tuple, label: str) -> None:
-    """Draw the mean accuracy on the report's number of tasks over replicates, with its interval."""
+    """Draw the mean accuracy on 320 tasks, as in the 2018 paper, with its interval."""
     ends = [
         (epoch, *accuracy_interval(runs)) for epoch, runs in rows.groupby("epochs")["accuracy_320"]
     ]
@@ -112,7 +113,7 @@ def _draw_course(axes: Axes, rows: pd.DataFrame, color: tuple, label: str) -> No
 
 
 def _draw_published(axes: Axes, published: pd.DataFrame) -> None:
-    """Draw the ranges that the report prints, side by side where they are of one epoch."""
+    """Draw the 2018 paper's ranges; those of the same epoch are shifted sideways."""
     for _, of_epoch in published.groupby("epochs"):
         for shift, (_, row) in zip(spread(len(of_epoch), 1.5), of_epoch.iterrows(), strict=True):
             epoch = row["epochs"] + shift
@@ -125,11 +126,12 @@ def _draw_published(axes: Axes, published: pd.DataFrame) -> None:
                 ha="center",
                 fontsize="x-small",
             )
-    axes.plot([], [], "_-", color="black", label="2018 report (FERG-DB),\npairs a batch above")
+    label = "2018 paper (FERG-DB);\nnumber: pairs per batch"
+    axes.plot([], [], "_-", color="black", label=label)
 
 
 def plot_methods(rows: pd.DataFrame) -> Figure:
-    """Plot the accuracy of every method after its training, controls first.
+    """Plot the accuracy of every method after training, controls first.
 
     Args:
         rows: rows of table `one_shot_summary` of one approach.
@@ -155,7 +157,7 @@ def plot_methods(rows: pd.DataFrame) -> Figure:
                 linewidth=3,
             )
         if ordered["published_low"].notna().any():
-            axes.plot([], [], color="black", linewidth=3, label="2018 report (FERG-DB)")
+            axes.plot([], [], color="black", linewidth=3, label="2018 paper (FERG-DB)")
         axes.axvline(best["accuracy"].iloc[0], color="0.4", linewidth=1, label="strongest control")
         axes.axvline(ordered["chance"].iloc[0], **CHANCE, label="chance")
         axes.set_yticks(at, [_describe(row) for _, row in ordered.iterrows()])
@@ -168,14 +170,14 @@ def plot_methods(rows: pd.DataFrame) -> Figure:
         figure.tight_layout()
         footnote(
             figure,
-            "gray: controls, which need no training. mean over replicates; bars: 95 % interval "
-            f"(Student's t),\n{NO_BARS}",
+            "gray: controls, which need no training; mean over replicates; bars: 95 % interval "
+            f"(Student's t);\n{NO_BARS}",
         )
     return figure
 
 
 def _describe(row: pd.Series) -> str:
-    """Return a method's name, with its training where there are several."""
+    """Return a method's name; the Siamese network's training settings are added."""
     if row["method"] != SIAMESE:
         return row["method"]
     return f"{SIAMESE}, {row['batch']} pairs, {row['epoch_unit']}"
@@ -184,13 +186,13 @@ def _describe(row: pd.Series) -> str:
 def plot_tasks(
     tasks: pd.DataFrame, pixels: np.ndarray, classes: Sequence[str], dataset: str
 ) -> Figure:
-    """Draw a sheet of example tasks: the query, the candidates, and what the network said.
+    """Draw example tasks: the query, the candidates, and the network's predictions.
 
     Args:
         tasks: rows of `siamese.show_tasks`.
         pixels: uint8 (images, side, side, 1), in the order of `tasks`.
         classes: names by label.
-        dataset: its name.
+        dataset: name of the dataset.
     """
     count, width = tasks["task"].nunique(), tasks["position"].nunique()
     with paper_style():
@@ -216,20 +218,21 @@ def plot_tasks(
                     side.set(color=color, linewidth=2.5)
         grid[0][0].set_title("query", fontsize="small")
         grid[0][1].set_title("same class", fontsize="small")
-        figure.suptitle(f"{dataset}: one-shot tasks and the trained network's verdict", y=0.97)
+        title = f"{dataset}: one-shot tasks and the trained network's predictions"
+        figure.suptitle(title, y=0.97)
         figure.subplots_adjust(left=0.05, right=1, bottom=0.06, top=0.93, wspace=0.08, hspace=0.45)
         footnote(
             figure,
-            "below each candidate: the probability that it is of the query's class; framed: the "
-            "highest one, green where right, red where wrong.\nA tie is a failure. Classes unseen "
-            "in training, first replicate, epoch_unit long; candidates are in no order for the "
-            "network.",
+            "Below each candidate: the probability that it is of the query's class. Frame: the "
+            "highest probability, green if correct, red if wrong.\nA tie counts as a failure. "
+            "Classes unseen in training, first replicate, epoch_unit pass. The network does not "
+            "see the order of the candidates.",
         )
     return figure
 
 
 def plot_similarity(table: pd.DataFrame) -> Figure:
-    """Plot how alike all pairs of classes are, as two heat maps ordered by clustering.
+    """Plot the similarity of all pairs of classes as two heat maps, ordered by clustering.
 
     Args:
         table: rows of table `similarity`.
@@ -261,22 +264,22 @@ def plot_similarity(table: pd.DataFrame) -> Figure:
             )
             axes.grid(visible=False)
             axes.set_title(label)
-        figure.suptitle("How alike classes are, ordered by clustering of the features' distances")
+        figure.suptitle("Similarity of classes, ordered by clustering of the feature distances")
         images = table["images"].min()
         footnote(
             figure,
-            f"{images} images a class. The network is the first approach's, epoch_unit long, first "
-            "replicate; its diagonal is of different images of a class.",
+            f"{images} images per class. The network is from the first approach, epoch_unit pass, "
+            "first replicate. Its diagonal compares different images of the same class.",
         )
     return figure
 
 
 def plot_class_map(table: pd.DataFrame, seed: int) -> Figure:
-    """Plot all classes as points whose distances are as near to the features' as can be.
+    """Plot all classes as points whose distances approximate the feature distances.
 
     Args:
         table: rows of table `similarity`.
-        seed: for where the search starts.
+        seed: seed of the multidimensional scaling.
     """
     points = similarity.placed(similarity.matrix(table, "feature_distance"), seed)
     datasets = list(dict.fromkeys([*table["dataset_a"], *table["dataset_b"]]))
@@ -292,8 +295,8 @@ def plot_class_map(table: pd.DataFrame, seed: int) -> Figure:
                 axes.annotate(label, point, (4, 3), textcoords="offset points", fontsize="x-small")
         axes.set(
             aspect="equal",
-            xlabel="no meaning of their own: only distances count",
-            title="Classes by the distance of their features (MMD), in the plane",
+            xlabel="the axes have no meaning; only distances count",
+            title="Map of the classes by the distance of their features (MMD)",
         )
         axes.set(xticks=[], yticks=[])
         axes.margins(0.12)
@@ -302,11 +305,11 @@ def plot_class_map(table: pd.DataFrame, seed: int) -> Figure:
 
 
 def plot_distance_and_gain(table: pd.DataFrame, gains: pd.DataFrame) -> Figure:
-    """Plot what transfer gains against how far a dataset is from the study's others.
+    """Plot the gain from transfer against a dataset's distance from the others.
 
     Args:
         table: rows of table `similarity`.
-        gains: rows of table `gains`; those of transfer over the baseline, held out, are shown.
+        gains: rows of table `gains`; transfer over the baseline, held-out protocol, is shown.
     """
     chosen = {"method": "transfer", "reference": "baseline", "protocol": "held-out"}
     gains = gains[(gains[list(chosen)] == list(chosen.values())).all(axis=1)]
@@ -335,18 +338,18 @@ def plot_distance_and_gain(table: pd.DataFrame, gains: pd.DataFrame) -> Figure:
             )
         axes.set(
             xlim=(0, None),
-            xlabel="distance of the dataset's features from the others' (MMD, mean over datasets)",
+            xlabel="mean distance of the dataset's features from the other datasets' (MMD)",
             ylabel="absolute gain of transfer\nover training from scratch",
         )
-        axes.set_title("Does distance from the other datasets predict what transfer gains?", pad=16)
-        axes.legend(title="share of images", loc="center left", bbox_to_anchor=(1.01, 0.5))
+        axes.set_title("Does distance from the other datasets predict the gain?", pad=16)
+        axes.legend(title="fraction", loc="center left", bbox_to_anchor=(1.01, 0.5))
         count = len(shown)
         footnote(
             figure,
-            f"bars: 95 % interval of the gain over replicates, {NO_BARS}. The "
+            f"bars: 95 % interval of the gain over replicates; {NO_BARS}. The "
             f"study has {count} dataset{'s' if count != 1 else ''} with a gain:\n"
             + (
-                "too few to tell a trend from chance; more fractions of a dataset add no evidence."
+                "too few to establish a trend. Further fractions of a dataset add no evidence."
                 if count < 5
                 else f"rank correlation over datasets: {_rank_correlation(gains, distance)}."
             ),
@@ -355,7 +358,7 @@ def plot_distance_and_gain(table: pd.DataFrame, gains: pd.DataFrame) -> Figure:
 
 
 def distances_to_others(table: pd.DataFrame) -> pd.Series:
-    """Return each dataset's mean distance from the other datasets, by features, all classes pooled.
+    """Return each dataset's mean feature distance from the other datasets, all classes pooled.
 
     Args:
         table: rows of table `similarity`.
@@ -368,14 +371,14 @@ def distances_to_others(table: pd.DataFrame) -> pd.Series:
 
 
 def _rank_correlation(gains: pd.DataFrame, distance: pd.Series) -> str:
-    """Describe Spearman's correlation of distance and a dataset's mean gain."""
+    """Return Spearman's correlation of distance and mean gain over fractions, in words."""
     means = gains.groupby("dataset")["absolute_gain"].mean()
     found = stats.spearmanr(means, distance.reindex(means.index))
     return f"{found.statistic:.2f}, {words.p_value(found.pvalue)}"
 
 
 def _shown(rows: pd.DataFrame, group: str) -> str:
-    """Return what a group of classes is: by the second approach the images are, not the classes."""
+    """Describe a group of classes; the second approach has unseen images instead of classes."""
     related = (rows["trained_on"] != rows["tested_on"]).any()
     return f"{'images' if related else 'classes'} {group} in training"
 

@@ -1,4 +1,4 @@
-"""What one-shot learning found, in sentences, from its summary table."""
+"""Sentences about the results of one-shot learning, written from its summary table."""
 
 import pandas as pd
 
@@ -8,12 +8,12 @@ from transfer_gain.reporting import words
 
 
 def sentences(table: pd.DataFrame) -> list[str]:
-    """Return a sentence on each training of the Siamese network and on the best of its variants.
+    """Return one sentence per training of the Siamese network and one on the best variant.
 
     The verdicts are about classes unseen in training.
 
     Args:
-        table: as `summary` returns it.
+        table: the table that `few_shot_tables.summary` returns.
     """
     unseen = table[table["classes"] == one_shot.UNSEEN]
     seen = table[table["classes"] == one_shot.SEEN]
@@ -23,21 +23,26 @@ def sentences(table: pd.DataFrame) -> list[str]:
     rows = pd.concat([unseen[unseen["method"] == few_shot_tables.SIAMESE], variants.loc[best]])
     said = []
     for _, row in rows.sort_values("approach", kind="stable").iterrows():
-        how = f", by epoch_unit {row['epoch_unit']} with {row['batch']} pairs a batch"
-        text = f"On {row['tested_on']}, trained on {row['trained_on']}"
+        how = f", epoch_unit {row['epoch_unit']}, {row['batch']} pairs per batch"
+        text = f"Tested on {row['tested_on']}, trained on {row['trained_on']}"
         text += how if row["method"] == few_shot_tables.SIAMESE else ""
-        text += f", {words.accuracy(row['accuracy'])} of tasks are solved"
+        text += f": solves {words.accuracy(row['accuracy'])} of the tasks"
         text += words.interval(row["ci_low"], row["ci_high"], words.accuracy)
         text += f" (chance {words.accuracy(row['chance'])}"
         if (place := tuple(row[["approach", *few_shot_tables.METHOD]])) in seen.index:
-            text += f"; {words.accuracy(seen[place])} on the classes of training"
-        text += f"): {row['verdict']}"
+            text += f"; {words.accuracy(seen[place])} on the training classes"
+        text += f"). {_reworded(row['verdict'])}"
         if pd.notna(row["published_low"]):
             text += (
-                f" After {row['published_epochs']:.0f} epochs it is "
-                f"{words.accuracy(row['accuracy_at_published'])}; the 2018 report prints "
+                f" After {row['published_epochs']:.0f} epochs it solves "
+                f"{words.accuracy(row['accuracy_at_published'])}; the 2018 paper reports "
                 f"{words.accuracy(row['published_low'])} to "
                 f"{words.accuracy(row['published_high'])}, on other images."
             )
         said.append(text)
     return said
+
+
+def _reworded(verdict: str) -> str:
+    """Return a verdict of the table in the terms of the report's other sentences."""
+    return verdict.replace("cannot be told from", "is not significantly different from")

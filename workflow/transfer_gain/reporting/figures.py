@@ -1,4 +1,4 @@
-"""The figures of the report: rows in, pictures out."""
+"""The figures of the report, drawn from the rows of the tables."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,21 +23,22 @@ from transfer_gain.evaluation.statistics import accuracy_interval, mean_interval
 from transfer_gain.methods import records
 from transfer_gain.names import HELD_OUT, SAME_IMAGES
 
-TOP = 1.02  # of an axis of accuracies: the marker of a perfect one is seen whole
+TOP = 1.02  # upper limit of accuracy axes, so that a marker at 1 is not clipped
 BAND = "line: mean over replicates; band: 95 % interval (Student's t)"
 BAND_AND_BARS = "line: mean over replicates; band and bars: 95 % interval (Student's t)"
-NO_BARS = "none where a method ran once or always came to the same"
-LINES = ["-", "--", "-.", ":"]  # of the backbones, one after the other
+NO_BARS = "no interval for one replicate or equal results"
+LINES = ["-", "--", "-.", ":"]  # one per backbone
 PROTOCOLS = {
-    SAME_IMAGES: "configurations selected on the images that they are scored on",
-    HELD_OUT: "configurations selected on other images than they are scored on",
+    SAME_IMAGES: "configurations selected and scored on the same images",
+    HELD_OUT: "configurations selected and scored on different images",
 }
 
 
 def save(figure: Figure, *paths: Path | str) -> None:
-    """Write a figure to files, in the formats of their endings, the same bytes every time.
+    """Write a figure to files, in the format of each file's suffix.
 
-    Text stays text in SVG, for readers and search.
+    The bytes are the same on every call. SVG keeps text as text, so that it can be read aloud and
+    searched.
     """
     with matplotlib.rc_context({"svg.hashsalt": "transfer-gain", "svg.fonttype": "none"}):
         for path in paths:
@@ -51,7 +52,7 @@ def save(figure: Figure, *paths: Path | str) -> None:
 
 
 def percent(fraction: float) -> str:
-    """Return a fraction as the report writes it: 0.001 as "0.1 %"."""
+    """Return a fraction as a percentage: 0.001 as "0.1 %"."""
     return f"{fraction * 100:g} %"
 
 
@@ -67,14 +68,14 @@ def plot_learning_rates(
 ) -> Figure:
     """Plot validation accuracy against learning rate, one line per fraction.
 
-    Figures 1 and 2 of the 2018 paper.
+    This corresponds to Figures 1 and 2 of the 2018 paper.
 
     Args:
-        runs: rows of one dataset's and backbone's heads.
-        chosen: the configuration whose layers and activation are shown: as in the report, the one
-            selected at the smallest fraction.
-        published: the report's Table 3 for this dataset; may be empty.
-        chance: accuracy of a guess.
+        runs: rows of the heads of one dataset and backbone.
+        chosen: the configuration whose layers and activation are shown. As in the 2018 paper, this
+            is the one selected at the smallest fraction.
+        published: the 2018 paper's Table 3 for this dataset; may be empty.
+        chance: accuracy of a constant guess.
     """
     same = runs[
         (runs[["layers", "activation"]] == list(chosen[["layers", "activation"]])).all(axis=1)
@@ -91,7 +92,7 @@ def plot_learning_rates(
             known = intervals.dropna()
             ends = known.index, known["low"], known["high"]
             axes.fill_between(*ends, color=color, alpha=0.2)
-            axes.vlines(*ends, color=color)  # of one rate there is no band
+            axes.vlines(*ends, color=color)  # a single rate has no band
         for _, row in published.iterrows():
             axes.plot(
                 row["learning_rate"],
@@ -99,13 +100,13 @@ def plot_learning_rates(
                 "D",
                 color="black",
                 fillstyle="none",
-                label=f"2018 report, its best at {percent(row['fraction'])}\n"
+                label=f"2018 paper, its best at {percent(row['fraction'])}\n"
                 f"({row['hidden_layers']} hidden layers, {row['activation']})",
             )
         axes.axhline(chance, color="0.4", linestyle=":", label=f"chance ({chance:.3f})")
         axes.set(
             xscale="log",
-            xlabel="learning rate of Adam",
+            xlabel="learning rate (Adam)",
             ylabel="validation accuracy",
             ylim=(0, TOP),
             title=f"{_subject(runs)}: accuracy against learning rate\n{describe(chosen)}",
@@ -119,10 +120,10 @@ def plot_learning_rates(
 
 
 def plot_long_runs(history: pd.DataFrame) -> Figure:
-    """Plot training and validation loss of the selected heads (the report's Figure 3).
+    """Plot training and validation loss of the selected heads (Figure 3 of the 2018 paper).
 
     Args:
-        history: rows of one dataset's and backbone's long runs under one protocol.
+        history: rows of the long runs of one dataset and backbone under one protocol.
     """
     fractions = sorted(history["fraction"].unique(), reverse=True)
     names = {"train_loss": "training", "validation_loss": "validation"}
@@ -162,8 +163,8 @@ def plot_grid(runs: pd.DataFrame, chance: float) -> Figure:
     """Plot the mean validation accuracy of every configuration at every fraction as a heat map.
 
     Args:
-        runs: rows of one dataset's and backbone's heads.
-        chance: accuracy of a guess, the lower end of the colours.
+        runs: rows of the heads of one dataset and backbone.
+        chance: accuracy of a constant guess, the lower end of the color scale.
     """
     means = runs.groupby([*CONFIGURATION, "fraction"], sort=False)["validation_accuracy"].mean()
     grid = means.unstack("fraction")[sorted(runs["fraction"].unique(), reverse=True)]
@@ -188,16 +189,16 @@ def plot_grid(runs: pd.DataFrame, chance: float) -> Figure:
         axes.set(
             title=f"{_subject(runs)}: mean accuracy over replicates\n"
             "rows: hidden layers, activation, learning rate",
-            xlabel=f"share of the training images (chance: {chance:.3f})",
+            xlabel=f"fraction of the training images (chance: {chance:.3f})",
         )
     return figure
 
 
 def plot_accuracy(best: pd.DataFrame, fractions: pd.DataFrame) -> Figure:
-    """Plot the selected heads' accuracy against labels, a line a dataset and backbone.
+    """Plot the selected heads' accuracy against labels, one line per dataset and backbone.
 
     Args:
-        best: rows of table `best_heads`; those of protocol "same-images" are shown.
+        best: rows of table `best_heads`; those under protocol "same-images" are shown.
         fractions: rows of table `fractions`.
     """
     rows = best[best["protocol"] == SAME_IMAGES].merge(fractions, on=["dataset", "fraction"])
@@ -228,7 +229,7 @@ def plot_accuracy(best: pd.DataFrame, fractions: pd.DataFrame) -> Figure:
                         "D",
                         color=color,
                         fillstyle="none",
-                        label=f"{dataset}, 2018 report",
+                        label=f"{dataset}, 2018 paper",
                     )
         axes.set(
             xscale="log",
@@ -241,16 +242,19 @@ def plot_accuracy(best: pd.DataFrame, fractions: pd.DataFrame) -> Figure:
         axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
         axes.minorticks_off()
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
-        footnote(figure, "mean over replicates; bars: 95 % interval (Student's t), if replicated")
+        footnote(
+            figure,
+            "mean over replicates; bars: 95 % interval (Student's t), if there are replicates",
+        )
     return figure
 
 
 def plot_learning_curves(accuracy: pd.DataFrame, chance: float) -> Figure:
-    """Plot accuracy against labels per class, a line a method.
+    """Plot accuracy against labels per class, one line per method.
 
     Args:
         accuracy: rows of table `accuracy` of one dataset under one protocol.
-        chance: accuracy of a guess.
+        chance: accuracy of a constant guess.
     """
     with paper_style():
         figure, axes = plt.subplots(figsize=(6.4, 5.2))
@@ -273,19 +277,20 @@ def plot_learning_curves(accuracy: pd.DataFrame, chance: float) -> Figure:
         _legend(axes, accuracy["published"])
         footnote(
             figure,
-            f"{BAND_AND_BARS},\n{NO_BARS}; methods stand side by side\n{_replicates(accuracy)}",
+            f"{BAND_AND_BARS};\n{NO_BARS}; markers are shifted sideways to avoid overlap\n"
+            f"{_replicates(accuracy)}",
         )
     return figure
 
 
 def _replicates(accuracy: pd.DataFrame) -> str:
-    """Say how many replicates each number of labels has, the fewest of any method."""
+    """Say how many replicates each number of labels has: the fewest of any method."""
     counts = accuracy.groupby("labels")["replicates"].min()
     return "replicates: " + ", ".join(f"{count} at {labels:,}" for labels, count in counts.items())
 
 
 def plot_gains(gains: pd.DataFrame) -> Figure:
-    """Plot the absolute gain of transfer over each reference by fraction, a panel a backbone.
+    """Plot the absolute gain of transfer over each reference, one panel per backbone.
 
     Args:
         gains: rows of table `gains` of one dataset under one protocol.
@@ -316,7 +321,7 @@ def plot_gains(gains: pd.DataFrame) -> Figure:
             axes.set_xticks(range(len(fractions)), [percent(fraction) for fraction in fractions])
             axes.set(
                 xlim=(-0.5, len(fractions) - 0.5),
-                xlabel="share of the training images",
+                xlabel="fraction of the training images",
                 title=f"transfer from {backbone}",
             )
             axes.grid(visible=False, axis="x")
@@ -324,18 +329,18 @@ def plot_gains(gains: pd.DataFrame) -> Figure:
         low, high = axes.get_ylim()
         axes.set_ylim(max(low, -1), min(high, 1))  # intervals of two replicates can be wider
         _legend(axes, gains["published_absolute_gain"])
-        figure.suptitle(_comparison_title(gains, "what transfer learning gains"), fontsize="medium")
+        figure.suptitle(_comparison_title(gains, "gain from transfer learning"), fontsize="medium")
         figure.tight_layout()
         footnote(
             figure,
-            "mean over replicates; bars: 95 % interval of the paired difference (Student's t),\n"
+            "mean over replicates; bars: 95 % interval of the paired difference (Student's t);\n"
             f"{NO_BARS}",
         )
     return figure
 
 
 def plot_label_value(label_value: pd.DataFrame) -> Figure:
-    """Plot how many labels the baseline needs for each method's accuracy against the method's own.
+    """Plot the labels that the baseline needs for each method's accuracy against the method's own.
 
     Args:
         label_value: rows of table `label_value` of one dataset under one protocol.
@@ -368,26 +373,26 @@ def plot_label_value(label_value: pd.DataFrame) -> Figure:
             xlim=(low, high),
             ylim=(low, high),
             xlabel="training images per class of the method",
-            ylabel="training images per class\nof the baseline for the same accuracy",
-            title=_comparison_title(label_value, "what a label is worth"),
+            ylabel="training images per class that\nthe baseline needs for the same accuracy",
+            title=_comparison_title(label_value, "value of a label"),
         )
         _tick_labels(axes.xaxis, ours)
         _tick_labels(axes.yaxis, ours)
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
         footnote(
             figure,
-            "above the dotted line labels are saved; arrow: the baseline needs more (or fewer) "
-            "than it ever had.\nbars: 95 % interval (bootstrap over replicates), "
-            f"{NO_BARS}; methods stand side by side",
+            "above the dotted line, the method saves labels; arrow: the value is outside the "
+            "baseline's learning curve\nbars: 95 % interval (bootstrap over replicates); "
+            f"{NO_BARS};\nmarkers are shifted sideways to avoid overlap",
         )
     return figure
 
 
 def plot_cost(cost: pd.DataFrame) -> Figure:
-    """Plot accuracy against the cost of training, a line a method through its fractions.
+    """Plot accuracy against the cost of training, one line per method through its fractions.
 
     Args:
-        cost: columns dataset, backbone, method, fraction, seconds, accuracy; rows of one dataset.
+        cost: rows of one dataset; columns dataset, backbone, method, fraction, seconds, accuracy.
     """
     fractions = sorted(cost["fraction"].unique())
     areas = dict(zip(fractions, np.linspace(14, 90, len(fractions)), strict=True))
@@ -408,25 +413,25 @@ def plot_cost(cost: pd.DataFrame) -> Figure:
         axes.set(
             xscale="log",
             ylim=(0, TOP),
-            xlabel="training (seconds)",
+            xlabel="training time (seconds)",
             ylabel="validation accuracy (mean over replicates)",
-            title=f"{cost['dataset'].iloc[0]}: cost of training against accuracy",
+            title=f"{cost['dataset'].iloc[0]}: accuracy against training time",
         )
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.minorticks_off()
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
         shares = ", ".join(percent(fraction) for fraction in fractions)
-        footnote(figure, f"the larger a marker, the more of the training images: {shares}")
+        footnote(figure, f"larger markers stand for larger fractions: {shares}")
     return figure
 
 
 def plot_augmented(images: np.ndarray, dataset: str) -> Figure:
-    """Draw one image and beside it what augmentation makes of it.
+    """Draw one image next to its augmented copies.
 
     Args:
-        images: uint8 (copies + 1, side, side, 1), the image as it is first.
-        dataset: its name.
+        images: uint8 (copies + 1, side, side, 1); the first is the original.
+        dataset: name of the dataset.
     """
     columns = int(np.ceil((len(images) - 1) / 2))
     with paper_style():
@@ -447,13 +452,13 @@ def plot_augmented(images: np.ndarray, dataset: str) -> Figure:
 def plot_samples(
     index: pd.DataFrame, pixels: np.ndarray, classes: Sequence[str], dataset: str
 ) -> Figure:
-    """Draw a contact sheet: a row of images for each class.
+    """Draw a contact sheet: one row of images per class.
 
     Args:
-        index: rows image_id, split and label of the images to show.
+        index: image_id, split and label of the images to show.
         pixels: uint8 (images, size, size, 1), in the order of `index`.
         classes: names by label.
-        dataset: its name.
+        dataset: name of the dataset.
     """
     labels = index["label"].to_numpy()
     columns = int(np.bincount(labels).max())
@@ -480,7 +485,7 @@ def best_at_smallest(selections: pd.DataFrame) -> pd.Series:
 
 
 def _intervals(rows: pd.DataFrame, by: str, column: str, interval: Callable) -> pd.DataFrame:
-    """Return mean, low and high over replicates of a column for each value of another."""
+    """Return the mean and interval of a column over replicates, for each value of `by`."""
     return (
         rows.groupby(by)[column]
         .apply(lambda values: pd.Series(interval(values), index=["mean", "low", "high"]))
@@ -503,16 +508,19 @@ def _method_style(method: str) -> dict[str, Any]:
 
 
 def _in_order(names: pd.Series) -> list[str]:
-    """Return the methods that are named, weaker ones first.
+    """Return the distinct methods, weaker ones first.
 
     Raises:
-        UnknownMethodError: one has no record, and would silently be left out of the figure.
+        UnknownMethodError: a method has no record; it would silently be missing from the figure.
     """
     return sorted(names.unique(), key=lambda name: records.method(name).position)
 
 
 def _by_method(rows: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any], pd.DataFrame]]:
-    """Yield each method's name, style and rows: weaker first, a line style a backbone."""
+    """Yield each method's name, style and rows, weaker methods first.
+
+    Each backbone has its own line style.
+    """
     lines = dict(zip(rows["backbone"][rows["backbone"] != "none"].unique(), LINES, strict=False))
     for method in _in_order(rows["method"]):
         of_method = rows[rows["method"] == method]
@@ -522,33 +530,33 @@ def _by_method(rows: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any], pd.Dat
 
 
 def _plot_published(axes: Axes, at: pd.Series, published: pd.Series, style: dict) -> None:
-    """Draw the report's values as hollow markers of the method's shape and colour."""
+    """Draw the 2018 paper's values as hollow markers in the method's shape and color."""
     hollow = {"linestyle": "", "fillstyle": "none", "markersize": 8, "zorder": 3}
     axes.plot(at, published, **{**style, **hollow})
 
 
 def _side_by_side(rows: pd.DataFrame) -> list[tuple[tuple, float]]:
-    """Return `_by_method` with a factor for each, so that markers do not hide each other."""
+    """Return `_by_method` with a horizontal shift per method, so that markers do not overlap."""
     methods = list(_by_method(rows))
     return list(zip(methods, np.exp(spread(len(methods), 0.03)), strict=True))
 
 
 def _tick_labels(axis: Axis, labels: pd.Series) -> None:
-    """Put a tick at each number of labels, and no other."""
+    """Put ticks at the numbers of labels only."""
     ticks = sorted(labels.unique())
     axis.set_ticks(ticks, [f"{tick:,}" for tick in ticks])
     axis.set_ticks([], minor=True)
 
 
 def _legend(axes: Axes, published: pd.Series) -> None:
-    """Put the legend beside the axes, with what hollow markers are where there are any."""
+    """Put the legend next to the axes; explain hollow markers if there are any."""
     if published.notna().any():
-        axes.plot([], [], "o", color="0.3", fillstyle="none", label="hollow: 2018 report")
+        axes.plot([], [], "o", color="0.3", fillstyle="none", label="hollow: 2018 paper")
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
 
 
 def spread(count: int, step: float) -> np.ndarray:
-    """Return places side by side around zero."""
+    """Return `count` evenly spaced offsets centered on zero."""
     return (np.arange(count) - (count - 1) / 2) * step
 
 
@@ -557,18 +565,18 @@ def _count(number: int, noun: str) -> str:
 
 
 def colors(count: int) -> list:
-    """Return colours that colour-blind readers can tell apart; more than ten differ in shade."""
+    """Return a color-blind safe palette; more than ten colors differ in shade only."""
     return sns.color_palette("colorblind" if count <= 10 else "cividis", count)
 
 
 def footnote(figure: Figure, text: str) -> None:
-    """Write below a figure how it is to be read."""
+    """Write an explanation below a figure."""
     figure.text(0.0, -0.015, text, fontsize="small", color="0.35", va="top")
 
 
 @contextmanager
 def paper_style() -> Iterator[None]:
-    """Draw as for a printed column."""
+    """Use seaborn's paper context and a white grid."""
     with (
         sns.axes_style("whitegrid"),
         sns.plotting_context("paper"),

@@ -1,4 +1,4 @@
-"""The report of a study, one HTML file that needs nothing else: tables and figures in, text out."""
+"""The report of a study: one self-contained HTML file, written from its tables and figures."""
 
 import base64
 import re
@@ -16,7 +16,7 @@ from transfer_gain.names import SAME_IMAGES
 from transfer_gain.reporting import alt_text, answer, few_shot_sentences
 
 TEMPLATES = Path(__file__).parent / "templates"
-LARGE = 400  # rows above which a table is linked, not embedded
+LARGE = 400  # a table with more rows is linked instead of embedded
 
 
 class ReportItem(NamedTuple):
@@ -33,7 +33,7 @@ class ReportItem(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A part of the report: the kinds of figures and tables that it shows, if they are there."""
+    """A part of the report, and the kinds of figures and tables that it shows if they exist."""
 
     name: str
     title: str
@@ -42,49 +42,50 @@ class Section(NamedTuple):
     tables: tuple[str, ...] = ()
 
 
-# In the order of the report. What no section names comes under "More"; a section of which the study
-# has nothing is left out.
+# In the order of the report. Figures and tables that no section names appear under "More". Empty
+# sections are left out.
 SECTIONS = (
     Section(
         "learning-curves",
         "Learning curves",
-        "Accuracy on validation images against training images per class, every method on the same "
+        "Accuracy on validation images against training images per class. All methods see the same "
         "images.",
         ("learning_curves",),
         ("accuracy",),
     ),
     Section(
         "gains",
-        "What transfer gains",
-        "The difference and the ratio of accuracies, paired by replicate: both have the same "
-        "training images.",
+        "The gain from transfer",
+        "The difference and the ratio of accuracies, paired by replicate: within a replicate, both "
+        "methods train on the same images.",
         ("gains",),
         ("gains",),
     ),
     Section(
         "label-value",
-        "What a label is worth",
-        "How many labels per class training from scratch needs to be as accurate, read off its own "
-        "learning curve; 'more than' where it never is.",
+        "The value of a label",
+        "How many labels per class training from scratch needs to reach the same accuracy, read "
+        "from its learning curve; 'more than' if it never does.",
         ("label_value",),
         ("label_value",),
     ),
     Section(
         "hypotheses",
         "Hypotheses",
-        "H1: transfer improves accuracy. H2: it improves it more where images are few. Tested one-"
-        "sided on the gain over training from scratch, corrected after Holm. By H2 the gain "
-        "at the smallest fraction less that at a larger one is positive, and its slope negative.",
+        "H1: transfer improves accuracy. H2: transfer improves accuracy more when images are few. "
+        "One-sided tests on the gain over training from scratch, with Holm-adjusted p-values. H2 "
+        "predicts a larger gain at the smallest fraction than at a larger one, and a negative "
+        "slope of the gain over fractions.",
         (),
         ("hypotheses",),
     ),
     Section(
         "one-shot",
         "One-shot classification",
-        "Of seven images, one of the query's class and six of other classes, which is of the "
-        "query's class? Beside what was trained stand controls that were not, and chance. "
-        "Intervals cover initialisations, pairs and tasks, not other classes: the network learned "
-        "from the first ones.",
+        "Each task shows seven candidates: one of the query's class and six of other classes. "
+        "Which one is of the query's class? Trained methods are compared with untrained controls "
+        "and with chance. Intervals cover initializations, pairs and tasks. They do not cover the "
+        "choice of classes: the network always trains on the first ones.",
         ("one_shot", "one_shot_methods", "one_shot_tasks"),
         ("one_shot_summary", "one_shot", "few_shot"),
     ),
@@ -98,15 +99,14 @@ SECTIONS = (
     Section(
         "samples",
         "The images",
-        "What the networks were given.",
+        "The networks' input.",
         ("samples", "augmented"),
         ("fractions", "skipped"),
     ),
     Section(
         "heads",
         "The heads",
-        "Every small network that was trained on the frozen features, and the ones that were "
-        "selected.",
+        "All small networks trained on the frozen features, and the selected ones.",
         ("accuracy", "learning_rates", "long_runs", "grid"),
         ("best_heads",),
     ),
@@ -114,12 +114,12 @@ SECTIONS = (
     Section(
         "cost",
         "Cost",
-        "Jobs of each rule, their seconds one after the other, and the largest memory.",
+        "Jobs per rule, the sum of their running times, and the peak memory of the largest job.",
         ("cost",),
         ("cost",),
     ),
 )
-LAST = ("cost",)  # shown after the provenance: not the same in two runs
+LAST = ("cost",)  # shown after the provenance, because it differs between runs
 
 
 def render(
@@ -135,10 +135,10 @@ def render(
         tables: their rows; `accuracy`, `hypotheses` and `label_value` among them.
         runs: rows of table `runs`.
         facts: `config` (every default filled in), `raw` (paths of the tables that are linked),
-            `classes` (names by dataset) and `provenance` (words by name).
+            `classes` (names by dataset) and `provenance` (descriptions by name).
 
     Returns:
-        A file that needs no other; all up to the section "provenance" is the same for the same
+        A self-contained page. Everything before the section "provenance" is identical for the same
         study, code and precision.
     """
     rows = {table.name: table.content for table in tables} | {"runs": runs}
@@ -179,7 +179,7 @@ def render(
 def _described_methods(
     accuracy: pd.DataFrame, config: Mapping[str, Any], environment: jinja2.Environment
 ) -> dict[str, str]:
-    """Return the paragraph of each method that the study compared, by its name."""
+    """Return the description of each method that the study compared, by name."""
     compared = {records.method(name) for name in accuracy["method"].unique()}
     return {
         method.name: Markup(environment.from_string(method.description).render(config=config))
@@ -200,7 +200,7 @@ def caption(template: Path | str, wildcards: Mapping[str, str]) -> str:
 
 
 def cost_by_rule(cost: pd.DataFrame) -> pd.DataFrame:
-    """Return how many jobs each rule had, and their seconds, one after the other.
+    """Return the number of jobs per rule and the sum of their seconds.
 
     Args:
         cost: table `cost`.
@@ -218,15 +218,15 @@ def cost_by_rule(cost: pd.DataFrame) -> pd.DataFrame:
 
 
 def inline_svg(svg: str, prefix: str, name: str, description: str) -> str:
-    """Return an SVG to stand within HTML, an image with a name and a description.
+    """Return an SVG ready to embed in HTML, with a name and a description for screen readers.
 
-    Ids, and what points to them, get a prefix: those of two figures are often equal.
+    Ids and references to them get a prefix, because figures often share ids.
 
     Args:
-        svg: a file of matplotlib's.
-        prefix: of its ids.
-        name: what the figure is, in a few words.
-        description: what it shows.
+        svg: an SVG file written by matplotlib.
+        prefix: prefix of its ids.
+        name: short name of the figure.
+        description: what the figure shows.
     """
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
@@ -246,7 +246,7 @@ def inline_svg(svg: str, prefix: str, name: str, description: str) -> str:
 
 
 def cell(value: Any) -> str:
-    """Return a value as a table shows it: numbers to four digits, nothing where there is none."""
+    """Format a value for a table: numbers to four digits, missing values as ""."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "" if pd.isna(value) else str(value)
     if pd.isna(value):
@@ -264,7 +264,7 @@ def _section(
     tables: Sequence[ReportItem],
     rows: Mapping[str, pd.DataFrame],
 ) -> dict[str, Any] | None:
-    """Return what the template shows of a section; None where there is nothing."""
+    """Return the template's variables for a section, or None if the section is empty."""
     own_figures = [
         _figure(figure, rows) for figure in _of_kinds(figures, section.figures, "figures")
     ]
@@ -275,7 +275,7 @@ def _section(
 
 
 def _figure(figure: ReportItem, rows: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """Return what the template shows of a figure."""
+    """Return the template's variables for a figure."""
     name = ", ".join([figure.kind.replace("_", " "), *figure.wildcards.values()])
     description = alt_text.describe(figure.kind, figure.wildcards, rows)
     svg = inline_svg(figure.content, figure.name, name, description or figure.caption)
@@ -284,7 +284,7 @@ def _figure(figure: ReportItem, rows: Mapping[str, pd.DataFrame]) -> dict[str, A
 
 
 def _table(table: ReportItem) -> dict[str, Any]:
-    """Return what the template shows of a table: nothing but its length where that is large."""
+    """Return the template's variables for a table; a large one is not embedded."""
     rows: pd.DataFrame = table.content
     csv = base64.b64encode(rows.to_csv(index=False).encode()).decode()
     return {
@@ -299,7 +299,7 @@ def _table(table: ReportItem) -> dict[str, Any]:
 
 
 def _of_kinds(made: Sequence[ReportItem], kinds: Sequence[str], what: str) -> list[ReportItem]:
-    """Return the figures or tables of some kinds, in their order; for "" those of no section."""
+    """Return the figures or tables of the given kinds; "" stands for those of no section."""
     named = {kind for section in SECTIONS for kind in getattr(section, what)}
     return [
         each

@@ -1,4 +1,4 @@
-"""Numbers and names as a reader sees them in sentences, alternatives of figures and tables."""
+"""Format numbers and names for sentences, tables and the text alternatives of figures."""
 
 import math
 from collections.abc import Sequence
@@ -10,24 +10,24 @@ MINUS = "−"
 
 
 def method(name: str, backbone: str) -> str:
-    """Return a method and what it learned from: "transfer from vgg16"."""
+    """Return a method and its backbone: "transfer from vgg16"."""
     words = records.method(name).label
     return words if backbone == FROM_SCRATCH else f"{words} from {backbone}"
 
 
 def accuracy(value: float) -> str:
-    """Return a share of images: "0.853"."""
+    """Return an accuracy: "0.853"."""
     return f"{value:.3f}"
 
 
 def points(value: float) -> str:
-    """Return a difference of accuracies in points, signed: 0.182 as "+18.2"."""
+    """Return a difference of accuracies in percentage points, signed: 0.182 as "+18.2"."""
     text = f"{100 * value:+.1f}".replace("-", MINUS)
     return text[1:] if float(text[1:]) == 0 else text
 
 
 def count(value: float) -> str:
-    """Return a number of images: "6,000"; "12.5" where it is small and no whole number."""
+    """Return a number of images: "6,000", or "12.5" if it is small and not a whole number."""
     return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:.3g}"
 
 
@@ -44,9 +44,9 @@ def p_value(value: float) -> str:
 
 
 def interval(low: float, high: float, show) -> str:
-    """Return " [low, high]", each end as `show` writes it, or "" where there is none.
+    """Return " [low, high]" with both ends formatted by `show`, or "" if there is no interval.
 
-    An end that is open is 0 or infinite: "above 4.2", "below 9".
+    An open end is 0 or infinite: " [above 4.2]", " [below 9]".
     """
     if math.isnan(low) or math.isnan(high):
         return ""
@@ -60,11 +60,11 @@ def interval(low: float, high: float, show) -> str:
 
 
 def listed(items: Sequence[str], last: str = "and") -> str:
-    """Return items as a list in a sentence: "a, b and c"."""
+    """Join items for a sentence: "a, b and c"."""
     *first, final = items
     return f"{', '.join(first)} {last} {final}" if first else final
 
 
 def sentence(text: str) -> str:
-    """Return a text with a capital first letter and a full stop."""
+    """Capitalize the first letter of a text and add a full stop."""
     return f"{text[0].upper()}{text[1:]}."

@@ -1,34 +1,43 @@
-"""Which of the package's files a job runs, so that editing one reruns the jobs that use it."""
+"""The package's files that a job uses, so that editing one reruns only the jobs that use it."""
 
 import ast
 import functools
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
-RUNNER = PACKAGE / "runtime" / "job.py"  # runs and logs a job, and changes nothing of what it makes
+RUNNER = PACKAGE / "runtime" / "job.py"  # runs and logs a job; does not affect its results
 
 
 def make_importable() -> None:
-    """Let the processes that this one starts import the package, too."""
+    """Make the package importable in child processes."""
     others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     folders = [str(PACKAGE.parent), *(folder for folder in others if folder)]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(folders))
 
 
 @functools.cache
-def digests_behind(*entries: Path) -> list[str]:
-    """Return "path digest" for every file behind some entries, sorted by path (see `files_behind`).
+def digests_behind(*entries: Path) -> dict[str, str]:
+    """Return "path digest" for every file behind some entries (see `files_behind`), each by a name.
 
     As parameters of a job they say which code made its files: Snakemake reruns the job when a file
     changes, and shows the lines that differ as its reason. Paths are relative to the folder of the
-    package, so that moving a checkout changes nothing.
+    package, so that moving a checkout changes nothing. The names are there because Snakemake's
+    cache between workflows takes no parameter without one.
     """
-    return [
-        f"{file.relative_to(PACKAGE.parent)} {_digest(file)}" for file in files_behind(*entries)
-    ]
+    paths = {file: file.relative_to(PACKAGE.parent) for file in files_behind(*entries)}
+    return {
+        "code_" + re.sub(r"\W", "_", str(path)): f"{path} {_digest(file)}"
+        for file, path in paths.items()
+    }
+
+
+def source_module(source: str) -> Path:
+    """Return the module that the images of a source come from, which is imported by name."""
+    return PACKAGE / "data" / "sources" / f"{source.replace('-', '_')}.py"
 
 
 @functools.cache
@@ -39,13 +48,13 @@ def _digest(file: Path) -> str:
 
 @functools.cache
 def files_behind(*entries: Path) -> list[Path]:
-    """Return some Python files and all that they import from the package at any remove, sorted.
+    """Return Python files and everything that they import from the package, directly or indirectly.
 
     Args:
-        entries: a job's script, and modules that it imports by a name that it is given.
+        entries: a job's script, and modules that it imports dynamically.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: an entry does not exist.
     """
     found: set[Path] = set()
     waiting: list[Path | None] = [*entries]
@@ -57,9 +66,9 @@ def files_behind(*entries: Path) -> list[Path]:
     return sorted(found)
 
 
-@functools.cache  # most files are behind many modules
+@functools.cache  # most files are imported by many modules
 def _imported(file: Path) -> list[Path | None]:
-    """Return the files that a file's import statements name, None for those of other packages."""
+    """Return the files that a file imports, and None for imports of other packages."""
     imported = []
     for node in _executed(ast.parse(file.read_text())):
         if not isinstance(node, ast.ImportFrom):
@@ -84,7 +93,7 @@ def _executed(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _file(module: Path) -> Path | None:
-    """Return the file of a module or package given by its path without ending."""
+    """Return the file of a module or package, given its path without suffix."""
     for candidate in (module.with_suffix(".py"), module / "__init__.py"):
         if candidate.is_file():
             return candidate

@@ -1,7 +1,7 @@
-"""The results as an RO-Crate: a JSON file says how they were made, so that they can be cited.
+"""RO-Crate metadata of the results: a JSON file that documents their origin, for citation.
 
-It keeps to RO-Crate 1.1 (https://w3id.org/ro/crate/1.1) and its profile for runs of software,
-Process Run Crate 0.5 (https://w3id.org/ro/wfrun/process/0.5).
+It conforms to RO-Crate 1.1 (https://w3id.org/ro/crate/1.1) and to Process Run Crate 0.5
+(https://w3id.org/ro/wfrun/process/0.5), its profile for software runs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,13 +31,13 @@ def describe(
     """Return the crate's metadata, JSON-LD.
 
     Args:
-        folder: of the results, the root of the crate.
-        config: path below it of the config with every default filled in.
-        made: paths below it of the tables, figures and the report.
+        folder: folder of the results, the root of the crate.
+        config: relative path of the config with every default filled in.
+        made: relative paths of the tables, figures and the report.
         facts: `datasets` (names), `citation` (CITATION.cff), `code` (see
-            `provenance.describe_code`), `versions` (by package), `machine` (words by name),
-            `precision` (as resolved), `inputs` (digests by path), `seconds` (of all jobs, one after
-            the other) and `ended` (a datetime with its time zone).
+            `provenance.describe_code`), `versions` (by package), `machine` (descriptions by name),
+            `precision` (resolved), `inputs` (digests by path), `seconds` (summed over all jobs) and
+            `ended` (a datetime with time zone).
     """
     folder, ended = Path(folder), facts["ended"].isoformat(timespec="seconds")
     citation = facts["citation"]
@@ -120,18 +120,18 @@ def _file(folder: Path, path: str) -> dict[str, Any]:
 
 
 def _input(path: str, sha256: str) -> dict[str, Any]:
-    """Return the entity of a file or folder that was read and is not part of the crate."""
+    """Return the entity of an input file or folder that is not part of the crate."""
     return {"@id": f"#input-{quote(path)}", "@type": "CreativeWork", "name": path, "sha256": sha256}
 
 
 def _software(name: str, version: str) -> dict[str, Any]:
-    """Return the entity of a package; Snakemake's is the workflow's language as well."""
+    """Return the entity of a package; Snakemake is also the workflow's language."""
     kinds = ["SoftwareApplication", *(["ComputerLanguage"] if name == "snakemake" else [])]
     return {"@id": f"#{name.lower()}", "@type": kinds, "name": name, "softwareVersion": version}
 
 
 def _author(author: Mapping[str, str], number: int) -> dict[str, Any]:
-    """Return the entity of an author of CITATION.cff: a person has two names."""
+    """Return the entity of an author of CITATION.cff: an organization or a person."""
     identifier = author.get("orcid", f"#author-{number}")
     if "name" in author:
         return {"@id": identifier, "@type": "Organization", "name": author["name"]}
@@ -140,12 +140,12 @@ def _author(author: Mapping[str, str], number: int) -> dict[str, Any]:
 
 
 def _value(kind: str, name: str, value: Any) -> dict[str, Any]:
-    """Return the entity of a value with a name."""
+    """Return the entity of a named value."""
     identifier = f"#{kind}-{name.lower().replace(' ', '-')}"
     return {"@id": identifier, "@type": "PropertyValue", "name": name, "value": value}
 
 
 def _references(entities: Sequence[Mapping[str, Any]]) -> Any:
-    """Return what points to some entities; to a single one without a list, as RO-Crate has it."""
+    """Return references to entities; a single reference is not a list, as RO-Crate requires."""
     references = [{"@id": entity["@id"]} for entity in entities]
     return references[0] if len(references) == 1 else references

@@ -1,4 +1,4 @@
-"""What every job does around its work: its log, its cost, one line instead of a traceback."""
+"""The frame of every job: its log, its cost, and one-line errors instead of tracebacks."""
 
 import logging
 import os
@@ -17,23 +17,23 @@ from transfer_gain.runtime import launcher
 
 @contextmanager
 def monitored(log: Path | str, benchmark: Path | str) -> Iterator[logging.Logger]:
-    """Send everything that the block prints to a log file, native libraries' output included.
+    """Send all output of the block to a log file, including that of native libraries.
 
-    A launcher runs the whole script, where there is one, so scripts import within the block what
-    they use. An error that the package raises on purpose ends the process with its message as the
-    log's last line; any other keeps its traceback.
+    If there is a launcher, it runs the whole script. Scripts therefore import what they use within
+    the block. An error that the package raises on purpose ends the process; its message is the last
+    line of the log. Other errors keep their traceback.
 
     Args:
-        log: file of the log.
-        benchmark: file for what the block cost, written when it ends without an error, in the
+        log: the log file.
+        benchmark: file for the cost of the block, written if it ends without an error. It has the
             columns of Snakemake's benchmark files: s and cpu_time (seconds), max_rss (MB).
-            Snakemake's own would not see what a launcher runs, and rules that have one cannot be
-            cached.
+            Snakemake's own benchmark would not measure a launcher's fork, and rules that use it
+            cannot be cached.
     """
     signal.signal(signal.SIGINT, _interrupted)
     launcher.hand_over()
     started = time.monotonic()
-    Path(benchmark).unlink(missing_ok=True)  # of a run before, which this one may not equal
+    Path(benchmark).unlink(missing_ok=True)  # left by an earlier run, which may have differed
     terminal.keep()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -55,12 +55,12 @@ def monitored(log: Path | str, benchmark: Path | str) -> Iterator[logging.Logger
 
 
 def _interrupted(*_: object) -> None:
-    """End without a traceback, which would tell the user nothing: it was Ctrl-C."""
+    """Exit on Ctrl-C without a traceback, which would not help the user."""
     sys.exit(128 + signal.SIGINT)
 
 
 def _say(line: str, console: int) -> None:
-    """Write a line to the log; where it has no room left, to what was standard error before."""
+    """Write a line to the log or, if the disk is full, to the original standard error."""
     try:
         sys.stderr.flush()
         os.write(2, line.encode())
@@ -69,7 +69,7 @@ def _say(line: str, console: int) -> None:
 
 
 def _write_cost(path: Path | str, seconds: float) -> None:
-    """Write what this process and those that it waited for cost."""
+    """Write the cost of this process and of the child processes that it waited for."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cpu = sum(each.ru_utime + each.ru_stime for each in used)
     unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes

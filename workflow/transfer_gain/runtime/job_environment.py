@@ -1,4 +1,4 @@
-"""What the processes that Snakemake starts find in their environment."""
+"""The environment of the processes that Snakemake starts."""
 
 import os
 
@@ -13,6 +13,6 @@ GLIBC_TUNABLES = (
 
 
 def prepare() -> None:
-    """Set what jobs inherit: the package's place, and how memory is allocated."""
+    """Set the variables that jobs inherit: the package's path, and glibc's memory settings."""
     make_importable()
     os.environ.setdefault("GLIBC_TUNABLES", GLIBC_TUNABLES)

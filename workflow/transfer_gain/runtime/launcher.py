@@ -1,13 +1,11 @@
-"""A process that has imported all that jobs import, and forks itself for each of them.
+"""A process that has imported everything that jobs need, and forks itself for each job.
 
-TensorFlow takes 4 to 10 seconds of CPU to import, a fork some milliseconds. A job asks for a fork
-by `hand_over`, and goes on by itself where there is nobody to ask: on a cluster, in another
-environment, after the launcher was killed. What runs and what it computes are the same either
-way.
+Importing TensorFlow takes 4 to 10 seconds of CPU time; a fork takes milliseconds. A job requests a
+fork with `hand_over`. It runs by itself if there is no launcher: on a cluster, in another
+environment, or after the launcher was killed. Both ways run the same code with the same results.
 
-Nothing outlives what it works for: the launcher kills the fork of a job that has ended, the system
-kills the forks of a launcher that has ended, and the launcher ends, with all jobs that it runs,
-once Snakemake has.
+No process outlives its purpose. The launcher kills the fork of a job that has ended. The system
+kills the forks of a launcher that has ended. The launcher and all its jobs end when Snakemake does.
 """
 
 import atexit
@@ -31,23 +29,22 @@ from typing import Any, TextIO
 
 from transfer_gain import processes
 
-# Whose launcher listens where, for the processes that Snakemake starts: sys.prefix:path; "off" for
-# none.
+# Environment variable with the launcher's environment and socket, "sys.prefix:path", or "off".
 ADDRESS = "TRANSFER_GAIN_LAUNCHER"
-# With fewer jobs than this the launcher's own imports cost more than it saves.
+# With fewer jobs, the launcher's own imports cost more than it saves.
 WORTHWHILE_JOBS = 10
-# What Snakemake tells a job that has one core: a library reads it once, when it is imported.
+# Snakemake sets these variables for a job with one core. Libraries read them once, on import.
 THREADS = ("OMP", "GOTO", "OPENBLAS", "MKL", "NUMEXPR")
 
 
 def start(log: Path | str) -> None:
-    """Start a launcher for the jobs that this process starts, as long as it lives.
+    """Start a launcher for the jobs of this process. It ends with this process.
 
-    It does nothing where the launcher is switched off, or could not be sure to end with this
-    process (which takes Linux). Jobs do without one where it cannot be started.
+    This does nothing if the launcher is switched off, or if the system is not Linux, where it could
+    outlive this process. If it cannot be started, jobs run without it.
 
     Args:
-        log: file for what the launcher says.
+        log: log file of the launcher.
     """
     if os.environ.get(ADDRESS) == "off" or not sys.platform.startswith("linux"):
         return
@@ -56,34 +53,34 @@ def start(log: Path | str) -> None:
         with Path(log).open("w") as messages:
             os.environ[ADDRESS] = f"{sys.prefix}:{_launch(messages)}"
     except (AttributeError, OSError) as error:  # no room, no /tmp, an old kernel or Python for it
-        print(f"jobs import for themselves, for there is no launcher: {error}", file=sys.stderr)
+        print(f"no launcher, so each job imports its own packages: {error}", file=sys.stderr)
 
 
 def _launch(messages: TextIO) -> Path:
-    """Start a launcher that writes to a file and return where it listens."""
-    os.close(os.pidfd_open(os.getpid()))  # it could not do without
-    # Not where results or temporary files are wanted: the path of a socket may have 107 bytes only.
+    """Start a launcher that writes to a log file, and return the path of its socket."""
+    os.close(os.pidfd_open(os.getpid()))  # fails early if the system lacks it
+    # Always in /tmp: the path of a socket is limited to 107 bytes.
     address = Path(tempfile.mkdtemp(prefix="transfer-gain-", dir="/tmp")) / "launcher"
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(str(address))
-        listener.listen(64)  # who asks from now on waits until the launcher has imported all
+        listener.listen(64)  # requests wait until the launcher has finished its imports
         subprocess.Popen(
-            # -P: a user's file in the working directory is not to be taken for a package.
+            # -P: files in the working directory must not shadow packages.
             [sys.executable, "-P", "-m", __name__, str(listener.fileno())],
             pass_fds=[listener.fileno()],
-            stdin=subprocess.PIPE,  # it ends when this process does, however that does
+            stdin=subprocess.PIPE,  # the launcher ends when this pipe closes
             stdout=messages,
             stderr=subprocess.STDOUT,
             env=os.environ | {f"{library}_NUM_THREADS": "1" for library in THREADS},
-            start_new_session=True,  # Ctrl-C is for Snakemake to act on
+            start_new_session=True,  # only Snakemake handles Ctrl-C
         )
     return address
 
 
 def hand_over() -> None:
-    """Have this process's script run by a fork of the launcher, and exit as that does.
+    """Run this process's script in a fork of the launcher, and exit with the fork's status.
 
-    Returns if there is no launcher, or it is of another environment, whose packages may differ.
+    Returns if there is no launcher, or if it belongs to another environment with other packages.
     """
     prefix, _, address = os.environ.get(ADDRESS, "").rpartition(":")
     if prefix != sys.prefix:
@@ -96,14 +93,14 @@ def hand_over() -> None:
             code = launcher.recv(8)
         except OSError:
             return
-    if code:  # else the launcher has died, and its forks with it
+    if code:  # otherwise the launcher has died, and its forks with it
         sys.exit(int(code))
 
 
 def main() -> None:
-    """Serve until standard input ends; in a fork, run its script."""
+    """Serve until standard input closes; in a fork, run the job's script."""
     succeeded: list[str] = []
-    atexit.register(_leave, succeeded)  # the first to be registered, so the last to be called
+    atexit.register(_leave, succeeded)  # registered first, so called last
     with socket.socket(fileno=int(sys.argv[1])) as listener:
         address = Path(listener.getsockname())
         _import_all()
@@ -117,7 +114,7 @@ def main() -> None:
 
 
 def _leave(succeeded: Sequence[str]) -> None:
-    """End a fork that has succeeded: Python would take a fifth of a second to take all apart."""
+    """Exit a successful fork at once: Python's own cleanup takes a fifth of a second."""
     if succeeded:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -126,22 +123,22 @@ def _leave(succeeded: Sequence[str]) -> None:
 
 
 def _import_all() -> None:
-    """Import every module of the package, and with them all that jobs import."""
+    """Import every module of the package, and with them everything that jobs import."""
     package = Path(__file__).parents[1]
     for file in sorted(package.rglob("*.py")):
         name = ".".join(file.relative_to(package.parent).with_suffix("").parts)
         importlib.import_module(name.removesuffix(".__init__"))
-    gc.freeze()  # so that no fork copies what all share, only to look for garbage
+    gc.freeze()  # keeps garbage collection in forks from copying shared memory
 
 
 def _serve(listener: socket.socket) -> str | None:
-    """Fork for every job that asks.
+    """Fork for every job that requests it.
 
     Returns:
-        In a fork the script that it is to run; in the launcher None, once standard input has ended.
+        In a fork, the script to run. In the launcher, None once standard input has closed.
     """
-    jobs: dict[socket.socket, int] = {}  # the number of each one's fork, 0 before it has one
-    forks: dict[int, socket.socket] = {}  # the job of each, by a descriptor that tells of its end
+    jobs: dict[socket.socket, int] = {}  # process number of each job's fork, 0 before the fork
+    forks: dict[int, socket.socket] = {}  # job of each fork, by a descriptor that signals its end
     while True:
         awaited: list[Any] = [sys.stdin, listener, *jobs, *forks]
         ready, _, _ = select.select(awaited, [], [])
@@ -157,11 +154,11 @@ def _serve(listener: socket.socket) -> str | None:
                 os.close(one)
                 code = os.waitstatus_to_exitcode(os.waitpid(jobs.pop(job), 0)[1])
                 _answer(job, code if code >= 0 else 128 - code)
-            elif jobs.get(one):  # the job has ended, so its fork is to
+            elif jobs.get(one):  # the job has ended, so end its fork
                 os.kill(jobs[one], signal.SIGKILL)
             elif one in jobs:
                 message, descriptors, _, _ = socket.recv_fds(one, 1 << 20, 2)
-                if not message:  # it ended before it asked
+                if not message:  # the job ended before its request
                     del jobs[one]
                     continue
                 wanted = json.loads(message)
@@ -177,13 +174,13 @@ def _serve(listener: socket.socket) -> str | None:
 
 
 def _answer(job: socket.socket, code: int) -> None:
-    """Tell a job how its fork ended, and part."""
-    with job, contextlib.suppress(OSError):  # it may have ended
+    """Send a job the exit status of its fork, and close the connection."""
+    with job, contextlib.suppress(OSError):  # the job may have ended
         job.send(str(code).encode())
 
 
 def _become(folder: str, environment: Mapping[str, str], descriptors: Sequence[int]) -> None:
-    """Give a fork what the job has: folder, environment, standard output and error."""
+    """Give a fork the job's folder, environment, standard output and standard error."""
     os.chdir(folder)
     os.environ.clear()
     os.environ.update({name: value for name, value in environment.items() if name != ADDRESS})

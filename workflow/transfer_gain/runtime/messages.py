@@ -1,4 +1,4 @@
-"""What the user is told of a run as a whole: no job has this among its inputs."""
+"""Messages about a run as a whole. No job depends on this module."""
 
 import shutil
 import signal
@@ -12,15 +12,15 @@ _interrupted = False
 
 
 def note_interruption() -> None:
-    """Note from now on, for `interrupted`, that Ctrl-C or SIGTERM came; both do what they did.
+    """Record Ctrl-C and SIGTERM from now on, for `interrupted`. Both keep their usual effect.
 
-    Only a program's first thread may; from another this does nothing.
+    Only the main thread can install signal handlers; in other threads this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         return
     for number in (signal.SIGINT, signal.SIGTERM):
         before = signal.getsignal(number)
-        if callable(before):  # else it is ignored, or ends the process
+        if callable(before):  # otherwise the signal is ignored or ends the process
             signal.signal(number, partial(_noted, before))
 
 
@@ -31,12 +31,12 @@ def _noted(before: Callable, *arguments: object) -> None:
 
 
 def interrupted() -> bool:
-    """Tell whether Ctrl-C or SIGTERM came since `note_interruption`."""
+    """Return whether Ctrl-C or SIGTERM arrived since `note_interruption`."""
     return _interrupted
 
 
 def wrapped(text: str) -> str:
-    """Return a text whose lines break between words where standard output is a terminal."""
+    """Wrap a text between words if standard output is a terminal."""
     if not sys.stdout.isatty():
         return text
     columns = shutil.get_terminal_size().columns - 1

@@ -1,4 +1,4 @@
-"""What a run will do, in words: how many jobs, and roughly how long they take."""
+"""The plan of a run in words: how many jobs it has, and roughly how long they take."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -8,9 +8,9 @@ from transfer_gain.methods.records import METHODS
 if TYPE_CHECKING:
     from transfer_gain.config.study import Study
 
-# Seconds of one core that a job takes, beyond what it does, and microseconds for each image that it
-# trains on or passes through the backbone. Orders of magnitude, of one machine and small networks,
-# whose launcher has imported TensorFlow.
+# By rule: fixed seconds per job on one core, and microseconds per image that the job trains on or
+# passes through the backbone. These are orders of magnitude, measured on one machine with small
+# networks and a launcher that had imported TensorFlow.
 STARTED = 1
 COSTS = {
     "fetch_fashion_mnist": (20, 0),
@@ -27,27 +27,27 @@ COSTS = {
 
 
 def describe(jobs: Iterable[tuple[str, float]], cores: int) -> str:
-    """Return a sentence on the jobs of a run and its time.
+    """Say how many jobs a run has and how long it takes.
 
     Args:
-        jobs: rule of each job, and how many images it sees, each as often as it does.
-        cores: that the run may use.
+        jobs: rule of each job, and how many images it sees, counting repeats.
+        cores: number of cores that the run may use.
     """
     jobs = list(jobs)
     expected = seconds(jobs) / cores
     about = f"{'very roughly ' * (expected >= 60)}{duration(expected)}"
     return (
-        f"{len(jobs)} job{'s' * (len(jobs) != 1)}, {about} on {cores} core{'s' * (cores > 1)}: a "
-        "fast machine takes less, a busy one more. A run that is stopped goes on where it was."
+        f"{len(jobs)} job{'s' * (len(jobs) != 1)}, {about} on {cores} core{'s' * (cores > 1)}: "
+        "less on a fast machine, more on a busy one. An interrupted run resumes where it stopped."
     )
 
 
 def seconds(jobs: Iterable[tuple[str, float]], costs: Mapping = COSTS) -> float:
-    """Return the seconds of some jobs on one core.
+    """Return how many seconds jobs take on one core.
 
     Args:
         jobs: see `describe`.
-        costs: seconds of a job and microseconds of an image, by rule.
+        costs: seconds per job and microseconds per image, by rule.
     """
     return sum(
         start + each * images / 1e6
@@ -59,19 +59,19 @@ def seconds(jobs: Iterable[tuple[str, float]], costs: Mapping = COSTS) -> float:
 def images_seen(
     study: "Study", rule: str, wildcards: Mapping[str, str], found: int, shards: int = 0
 ) -> float:
-    """Return roughly how many images a job trains on or reads, each as often as it does.
+    """Return roughly how many images a job trains on or reads, counting repeats.
 
     Args:
         study: the study.
         rule: the job's rule.
-        wildcards: the job's.
-        found: files in the user's folder; 0 where there is none, or it is an archive.
-        shards: parts that the job only gathers.
+        wildcards: the job's wildcards.
+        found: number of files in the user's folder; 0 if there is no folder, or for an archive.
+        shards: number of parts, if the job only gathers them.
     """
     dataset = study.datasets.get(wildcards.get("dataset", ""))
     if dataset is None or rule not in COSTS:
         return 0
-    # How many an archive holds is known only once it is read. A quarter is for validation.
+    # The size of an archive is unknown until it is read. A quarter of the images is for validation.
     found = found or 500
     classes = dataset.class_count or 5
     training, validation = 0.75 * found, 0.25 * found
@@ -95,6 +95,11 @@ def images_seen(
         return sampled(fraction) * study.transfer_augmented.copies
     updates = study.heads.min_updates * study.heads.batch_size
     return max(study.heads.epochs * sampled(fraction), study.replicates(fraction) * updates)
+
+
+def head_megabytes(fraction: str) -> int:
+    """Return the memory (MB) for training on the features of a fraction of the images."""
+    return 1500 + int(2500 * float(fraction))
 
 
 def duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""On what a study was computed: code, versions, inputs and machine, which is not named."""
+"""Provenance of a study: code, package versions, inputs and the machine, without its name."""
 
 import hashlib
 import os
@@ -26,21 +26,21 @@ def describe(
     inputs: Mapping[str, str],
     seconds: pd.Series,
 ) -> dict[str, str]:
-    """Return words by name, as the report shows them.
+    """Return descriptions by name, as the report shows them.
 
     Args:
-        checkout: the folder of Snakefile and workflow/.
-        precisions: of the runs, as resolved; repeats allowed.
+        checkout: folder of Snakefile and workflow/.
+        precisions: resolved precision of each run; repeats allowed.
         inputs: digests by path (see `digest`).
-        seconds: of each job; empty where it was not measured.
+        seconds: seconds of each job; missing if not measured.
     """
     code = describe_code(checkout)
-    changed = " with changes that are not committed" if code.get("changed") else ""
+    changed = " with uncommitted changes" if code.get("changed") else ""
     git = f"{code['version']}, commit {code['commit']}{changed}, " if "commit" in code else ""
     short = [f"{path} {value[:SHORT]}" for path, value in inputs.items()]
     return {
         "Code": f"{git}SHA-256 {str(code['sha256'])[:SHORT]}",
-        "Inputs": f"SHA-256 of {', '.join(short)}" if short else "none: all images are drawn",
+        "Inputs": f"SHA-256 of {', '.join(short)}" if short else "none: all images are generated",
         "Precision": ", ".join(sorted(set(precisions))),
         "Packages": ", ".join(f"{name} {version}" for name, version in versions().items()),
         **machine(),
@@ -49,14 +49,15 @@ def describe(
 
 
 def describe_code(checkout: Path | str) -> dict[str, str | bool]:
-    """Return the digest of the code and, in git, what `git describe` calls it.
+    """Return the digest of the code and, in a git repository, its version.
 
     Args:
-        checkout: the folder of Snakefile and workflow/.
+        checkout: folder of Snakefile and workflow/.
 
     Returns:
-        `sha256` of Snakefile and all below workflow/ (see `digest`); in git also `version`,
-        `commit` and `changed`, whether tracked files differ from the commit.
+        `sha256` of Snakefile and all files below workflow/ (see `digest`). In a git repository also
+        `version` (from `git describe`), `commit`, and `changed`: whether tracked files differ from
+        the commit.
     """
     checkout = Path(checkout)
     files = [checkout / "Snakefile", *_files(checkout / "workflow")]
@@ -77,7 +78,7 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, str]:
-    """Return words on this machine by name; accelerators only where there are some."""
+    """Describe this machine by name; accelerators only if there are any."""
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     described = {
         "System": f"{platform.system()} ({platform.machine()})",
@@ -90,7 +91,7 @@ def machine() -> dict[str, str]:
 
 
 def processor() -> str:
-    """Return the processor's kind, such as "AMD EPYC 7B13"."""
+    """Return the processor's model, such as "AMD EPYC 7B13"."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
@@ -98,10 +99,10 @@ def processor() -> str:
 
 
 def digest(path: Path | str) -> str:
-    """Return the SHA-256 of a file; of a folder, that of the list of its files' digests.
+    """Return the SHA-256 of a file or, for a folder, of the list of its files' digests.
 
-    The list is what `sha256sum` prints of all files below the folder, sorted by path, but for
-    hidden ones and what systems leave behind (see `sources.archives`).
+    The list is the output of `sha256sum` for all files below the folder, sorted by path. Hidden
+    files and clutter of operating systems are excluded (see `sources.archives`).
     """
     path = Path(path)
     if path.is_dir():
@@ -112,21 +113,21 @@ def digest(path: Path | str) -> str:
 
 
 def _digest_listing(files: Iterable[Path], folder: Path) -> str:
-    """Return the SHA-256 of the list of some files' digests, with their paths below a folder."""
+    """Return the SHA-256 of the list of the files' digests and paths relative to a folder."""
     paths = {file.relative_to(folder).as_posix(): file for file in files}
     lines = [f"{digest(paths[name])}  {name}\n" for name in sorted(paths)]
     return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
 def _files(folder: Path) -> list[Path]:
-    """Return the files below a folder, but for what Python compiled."""
+    """Return the files below a folder, except compiled Python files."""
     return [
         file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts
     ]
 
 
 def _said(*command: str) -> str:
-    """Return what a command prints; "" where there is none or it fails."""
+    """Return the output of a command, or "" if it is missing or fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:

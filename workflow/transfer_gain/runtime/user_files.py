@@ -1,4 +1,4 @@
-"""The folders and archives of a user's own images, as rules see them."""
+"""Folders and archives of a user's own images, for use in rules."""
 
 import functools
 import hashlib
@@ -8,13 +8,13 @@ from transfer_gain.data.sources.archives import is_clutter
 
 
 def folder(path: str | None) -> str | None:
-    """Return a path that is a folder; None for an archive, or where there is no path."""
+    """Return the path if it is a folder, otherwise None."""
     return path if path and Path(path).is_dir() else None
 
 
-@functools.cache  # a folder may be large, and more than one rule asks
+@functools.cache  # a folder may be large, and several rules use it
 def contents(path: str) -> list[tuple]:
-    """Return the paths in a user's folder, each file's with its size and time."""
+    """Return the paths in a user's folder, with the size and time of each file."""
     found: list[tuple] = []
     for file in sorted(Path(path).rglob("*")):
         name = file.relative_to(path)
@@ -25,6 +25,6 @@ def contents(path: str) -> list[tuple]:
 
 
 def listing(path: str | None) -> str:
-    """Return a digest of what is in a user's folder; that of nothing where there is no folder."""
+    """Return a digest of the contents of a user's folder; no folder counts as an empty one."""
     found = contents(path) if folder(path) else []
     return hashlib.sha256("".join(map(repr, found)).encode()).hexdigest()

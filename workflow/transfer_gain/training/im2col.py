@@ -1,8 +1,8 @@
-"""A padded convolution and the max-pooling after it, as one matrix product.
+"""A padded convolution followed by max-pooling, as one matrix product.
 
-TensorFlow's own operations suit few channels badly: most of an update of a small network goes into
-the convolution, its gradient and the pooling's gradient. Here the images are laid out once, so that
-the maximum is over the first axis of the product.
+TensorFlow's own operations are slow for few channels: a small network spends most of an update on
+the convolution, its gradient and the gradient of the pooling. Here the images are rearranged into
+patches once, so that pooling is a maximum over the first axis of the product.
 """
 
 from typing import NamedTuple
@@ -13,12 +13,12 @@ from transfer_gain.training.devices import tf
 
 
 class Geometry(NamedTuple):
-    """How windows lie.
+    """Layout of the windows.
 
     Attributes:
-        kernel: side of the convolution's window, pixels.
-        stride: of the convolution, which is padded as TensorFlow's "SAME".
-        pooling: side and stride of the max-pooling, of whole windows only.
+        kernel: side of the convolution's window in pixels.
+        stride: stride of the convolution, which is padded like TensorFlow's "SAME".
+        pooling: side and stride of the max-pooling; incomplete windows are dropped.
     """
 
     kernel: int
@@ -26,13 +26,13 @@ class Geometry(NamedTuple):
     pooling: int
 
     def windows(self, side: int) -> int:
-        """Return how many pooling windows there are along a side of so many pixels."""
+        """Return the number of pooling windows along a side of the given number of pixels."""
         return -(-side // self.stride) // self.pooling
 
     def pixels(self, side: int) -> np.ndarray:
-        """Return which pixels along a side the kernel sees: (kernel, places in a window, windows).
+        """Return the pixels that the kernel sees along a side: (kernel, places, windows).
 
-        They are counted from 0; what is not from 0 to side - 1 is padding.
+        Pixels are counted from 0. Indices outside 0 to side - 1 are padding.
         """
         before = max((-(-side // self.stride) - 1) * self.stride + self.kernel - side, 0) // 2
         seen, place, window = np.ogrid[: self.kernel, : self.pooling, : self.windows(side)]
@@ -40,15 +40,15 @@ class Geometry(NamedTuple):
 
 
 def im2col(images: tf.Tensor, geometry: Geometry) -> list[tf.Tensor]:
-    """Return what the kernel sees at each place of a pooling window, for all windows.
+    """Return the patches that the kernel sees at each place of each pooling window.
 
     Args:
         images: (replicates, images, height, width, channels), of any numeric type.
-        geometry: of the windows.
+        geometry: layout of the windows.
 
     Returns:
-        For each replicate float32 (kernel ** 2 * channels, places * windows * images), places and
-        windows row by row.
+        For each replicate, float32 (kernel ** 2 * channels, places * windows * images), with places
+        and windows in row-major order.
     """
     height, width, channels = images.shape[2:]
     values = height * width * channels
@@ -60,8 +60,8 @@ def im2col(images: tf.Tensor, geometry: Geometry) -> list[tf.Tensor]:
     rows = tf.constant(rows.ravel(), tf.int32)
 
     def patches(images: tf.Tensor) -> tf.Tensor:
-        # Of a value (row, column, channel) all images lie side by side: few long rows to copy.
-        # What is behind the last value is padding.
+        # For each value (row, column, channel), all images are contiguous: few long rows to copy.
+        # The row after the last value is padding.
         pixels = tf.transpose(tf.reshape(tf.cast(images, tf.float32), (-1, values)))
         pixels = tf.concat([pixels, tf.zeros_like(pixels[:1])], axis=0)
         return tf.reshape(tf.gather(pixels, rows), (geometry.kernel**2 * channels, -1))
@@ -70,12 +70,12 @@ def im2col(images: tf.Tensor, geometry: Geometry) -> list[tf.Tensor]:
 
 
 def convolve_and_pool(patches: tf.Tensor, kernel: tf.Tensor, places: int) -> tf.Tensor:
-    """Return the maximum, over each pooling window, of the convolution.
+    """Return the maximum of the convolution over each pooling window.
 
     Args:
-        patches: one replicate's, as `im2col` returns them.
+        patches: patches of one replicate, as `im2col` returns them.
         kernel: (side, side, channels, filters)
-        places: in a pooling window.
+        places: number of places in a pooling window.
 
     Returns:
         (windows * images, filters)
@@ -87,7 +87,7 @@ def convolve_and_pool(patches: tf.Tensor, kernel: tf.Tensor, places: int) -> tf.
 
 @tf.custom_gradient
 def _maximum(values: tf.Tensor) -> tuple:
-    """Return the maximum over the first axis; places that tie share its gradient."""
+    """Return the maximum over the first axis; tied places share the gradient."""
     maximum = tf.reduce_max(values, axis=0)
 
     def gradient(upstream: tf.Tensor) -> tf.Tensor:

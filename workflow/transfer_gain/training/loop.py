@@ -1,4 +1,4 @@
-"""The one training loop that all models share: Adam, with the replicates as a batch dimension."""
+"""The training loop that all models share: Adam, with the replicates as a batch dimension."""
 
 import logging
 import math
@@ -15,13 +15,13 @@ from transfer_gain.seeds import run_seed
 from transfer_gain.training import devices
 from transfer_gain.training.devices import tf
 
-# Adam as Keras has it (Kingma & Ba 2015, with epsilon outside the bias correction).
+# Adam as in Keras (Kingma & Ba 2015, with epsilon outside the bias correction).
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 
-# Images are changed for as many updates to come as fit into so many bytes.
+# Images are augmented ahead for as many updates as fit into this many bytes.
 CHANGED_BYTES = 2**23
 
-# Scoring 7,000 validation images costs more than training on 42, so a run is scored only so often.
+# Scoring 7,000 validation images costs more than training on 42, so each run is scored this often.
 EVALUATIONS = 5
 
 Parameters = Sequence[tf.Variable]
@@ -33,12 +33,12 @@ class Network(NamedTuple):
     """A classifier as the training loop sees it.
 
     Attributes:
-        initial: from a random generator to one replicate's parameters, float32; those of two
-            dimensions or more, the kernels, are penalised.
-        logits: from parameters (replicates, ...) and inputs (replicates or 1, images, ...) to
-            logits (replicates, images, classes).
+        initial: function from a random generator to one replicate's parameters, float32. Kernels,
+            the parameters of two or more dimensions, are penalized.
+        logits: function from parameters (replicates, ...) and inputs (replicates or 1, images, ...)
+            to logits (replicates, images, classes).
         configuration: layers, activation, learning_rate and l2, for the rows of `runs`.
-        scored_at_once: images, to bound memory.
+        scored_at_once: number of images scored together, which bounds memory.
     """
 
     initial: Callable[[np.random.Generator], list[np.ndarray]]
@@ -48,12 +48,13 @@ class Network(NamedTuple):
 
 
 class Augmentation(NamedTuple):
-    """How a batch is changed on the fly.
+    """How batches are augmented during training.
 
     Attributes:
-        draw: from a random generator and a number of images to what is drawn for each, float32
+        draw: function from a random generator and a number of images to random parameters, float32
             (images, ...).
-        apply: from inputs and what was drawn for each, with the same leading axes, to inputs.
+        apply: function from inputs and their random parameters, with the same leading axes, to
+            changed inputs.
     """
 
     draw: Callable[[np.random.Generator, int], np.ndarray]
@@ -62,12 +63,12 @@ class Augmentation(NamedTuple):
 
 @dataclass
 class ChangedBatches:
-    """The changed inputs of every update, made when they are asked for: all are too many.
+    """The augmented inputs of every update, made on demand because all would not fit in memory.
 
     Attributes:
         inputs: (images, ...)
-        batches: rows of `inputs`, (updates, replicates, images); filler, -1, is changed as well.
-        drawn: what was drawn for each, (updates, replicates, images, ...).
+        batches: rows of `inputs`, (updates, replicates, images); padding, -1, is changed as well.
+        drawn: random parameters, (updates, replicates, images, ...).
         apply: see `Augmentation`.
     """
 
@@ -77,21 +78,21 @@ class ChangedBatches:
     apply: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
     def __getitem__(self, updates: int | slice) -> np.ndarray:
-        """Return the inputs of one update (replicates, images, ...) or of several."""
+        """Return the inputs of one update (replicates, images, ...) or of several updates."""
         return self.apply(self.inputs[self.batches[updates]], self.drawn[updates])
 
     @property
     def at_once(self) -> int:
-        """Return how many updates' inputs are made at once."""
+        """Return the number of updates whose inputs are made together."""
         return max(1, CHANGED_BYTES // (self.batches[0].size * self.inputs[0].nbytes))
 
 
 class Trained(NamedTuple):
-    """What a training run leaves.
+    """The result of a training run.
 
     Attributes:
-        runs: a row a replicate.
-        history: a row an evaluation and replicate.
+        runs: one row per replicate.
+        history: one row per evaluation and replicate.
         parameters: float32 arrays (replicates, ...).
     """
 
@@ -101,23 +102,23 @@ class Trained(NamedTuple):
 
 
 def training_epochs(epochs: int, min_updates: int, batches_per_epoch: int) -> int:
-    """Return how long a run trains: `epochs`, or more where those are too few updates."""
+    """Return the number of epochs: `epochs`, or more if `min_updates` requires it."""
     return max(epochs, math.ceil(min_updates / batches_per_epoch))
 
 
 def training_updates(images: int, batch_size: int, epochs: int, min_updates: int) -> int:
-    """Return how many updates a run on so many images makes."""
+    """Return the number of updates of a run on the given number of images."""
     batches_per_epoch = -(-images // min(batch_size, images))
     return batches_per_epoch * training_epochs(epochs, min_updates, batches_per_epoch)
 
 
 def evaluation_epochs(epochs: int, landmark: int, evaluations: int = EVALUATIONS) -> list[int]:
-    """Return after which epochs a run is evaluated: evenly spread, the last and a landmark.
+    """Return the epochs after which a run is evaluated: evenly spread, the last and a landmark.
 
     Args:
         epochs: length of the run.
-        landmark: an epoch whose figure is wanted whatever the length, such as the report's 20.
-        evaluations: about how many.
+        landmark: an epoch to include for any length, such as the 2018 paper's 20.
+        evaluations: approximate number of evaluations.
     """
     spread = np.linspace(epochs / evaluations, epochs, evaluations)
     rounded = {max(1, round(epoch)) for epoch in spread}
@@ -127,12 +128,12 @@ def evaluation_epochs(epochs: int, landmark: int, evaluations: int = EVALUATIONS
 def glorot_uniform(rng: np.random.Generator, *shape: int) -> np.ndarray:
     """Draw a kernel, float32, from U(-a, a) with a = sqrt(6 / (fan_in + fan_out)).
 
-    The report's "uniform parameter initialisation strategy" in Keras' default form (Glorot &
-    Bengio 2010).
+    This is the 2018 paper's "uniform parameter initialisation strategy" in Keras' default form
+    (Glorot & Bengio 2010).
 
     Args:
-        rng: draws.
-        shape: (fan_in, fan_out), behind the window's height and width in a convolution.
+        rng: random generator.
+        shape: (fan_in, fan_out), preceded by the window's height and width for a convolution.
     """
     window = math.prod(shape[:-2])
     limit = math.sqrt(6 / (window * (shape[-2] + shape[-1])))
@@ -155,22 +156,22 @@ def train(
 ) -> Trained:
     """Train one configuration on every replicate's sample.
 
-    Softmax cross-entropy, the mean over a batch, plus `l2` times the sum of squares of all kernels;
-    Adam; batches shuffled anew each epoch. The reported losses are the cross-entropy alone, on
-    images as they are.
+    The loss is the softmax cross-entropy, averaged over a batch, plus `l2` times the sum of squares
+    of all kernels. The optimizer is Adam. Batches are reshuffled every epoch. The reported losses
+    are the cross-entropy alone, on unchanged images.
 
     Args:
-        data: inputs, labels, samples and validation halves.
-        network: what is trained.
-        learning_rate: Adam's.
-        batch_size: images in a batch.
-        epochs: epochs, unless `min_updates` asks for more.
+        data: inputs, labels, samples and validation roles.
+        network: the network to train.
+        learning_rate: learning rate of Adam.
+        batch_size: images per batch.
+        epochs: number of epochs, unless `min_updates` requires more.
         min_updates: least number of updates.
         l2: weight of the penalty.
-        seed_names: study seed, dataset and fraction, from which each replicate's seed comes.
-        evaluate_every_epoch: evaluate after each epoch, not on the sparse schedule.
-        augmentation: changes every batch anew; None to train on images as they are.
-        first_replicate: number of the first of the samples, for its seed and its rows.
+        seed_names: study seed, dataset and fraction, from which each replicate's seed is derived.
+        evaluate_every_epoch: evaluate after every epoch instead of on the sparse schedule.
+        augmentation: random changes, drawn again for every batch; None for unchanged images.
+        first_replicate: number of the first sample, for its seed and its rows.
     """
     replicates, images = data.samples.shape
     batches_per_epoch = -(-images // min(batch_size, images))
@@ -207,11 +208,11 @@ def train(
     one_hot = tf.one_hot(labels, data.classes)
 
     def loss(parameters: Parameters, batch: tf.Tensor, *changed: tf.Tensor) -> tf.Tensor:
-        # Rows of filler are read as row 0 and weigh nothing.
+        # Padding is read as row 0 and has weight zero.
         weights = tf.cast(batch >= 0, tf.float32)
         batch = tf.maximum(batch, 0)
         inputs = changed[0] if changed else tf.gather(features, batch)
-        # Of sparse labels the deterministic form takes some sixty small operations more.
+        # The deterministic sparse-label loss costs about 60 extra small operations.
         entropy = tf.nn.softmax_cross_entropy_with_logits(
             tf.gather(one_hot, batch), network.logits(parameters, inputs)
         )
@@ -260,8 +261,8 @@ def train(
 
 
 def penalty(kernels: Parameters, weight: float) -> tf.Tensor:
-    """Return `weight` times the sum of squares of kernels, of all replicates together."""
-    # `l2_loss` is half of that sum; its gradient passes once over a kernel, the sum's four times.
+    """Return `weight` times the sum of squares of kernels, over all replicates."""
+    # `l2_loss` is half of this sum. Its gradient reads a kernel once, that of the sum four times.
     return 2 * weight * tf.add_n([tf.nn.l2_loss(kernel) for kernel in kernels])
 
 
@@ -272,32 +273,32 @@ def fit(
     learning_rate: float,
     pauses: Sequence[int],
 ) -> Iterator[int]:
-    """Train in place, pausing so that the caller can evaluate or to change more images.
+    """Train in place, pausing to evaluate or to augment more images.
 
-    All updates between two pauses are one call of one compiled program.
+    All updates between two pauses run in one call of a compiled program.
 
     Args:
         parameters: variables (replicates, ...), changed in place.
-        loss: parameters and what one update needs of each of `batches` to the sum of all
-            replicates' losses, penalties included.
-        batches: arrays (updates, ...) or what is sliced like one, such as the rows of the images
+        loss: function from the parameters and one update's slice of each of `batches` to the sum of
+            all replicates' losses, including penalties.
+        batches: arrays (updates, ...), or objects sliced like one, such as the rows of the images
             in every batch.
-        learning_rate: Adam's.
-        pauses: after how many updates to pause, ascending.
+        learning_rate: learning rate of Adam.
+        pauses: numbers of updates after which to pause, ascending.
 
     Yields:
-        The number of updates done, at each pause.
+        The number of updates done so far, at each pause.
     """
     means = [tf.Variable(tf.zeros_like(parameter)) for parameter in parameters]
     squares = [tf.Variable(tf.zeros_like(parameter)) for parameter in parameters]
     updates = tf.Variable(0.0)
-    # Else stretches of another length would be traced anew.
+    # Avoids retracing for each segment length.
     any_number = tuple(
         tf.TensorSpec((None, *first.shape), first.dtype) for first in (each[0] for each in batches)
     )
 
-    # XLA's matrix products are slower than oneDNN's on a CPU, and it takes seconds to compile. Nor
-    # does AutoGraph search the source for loops: that takes each job a third of a second.
+    # On a CPU, XLA's matrix products are slower than oneDNN's, and XLA takes seconds to compile.
+    # AutoGraph is off: searching the source for loops costs each job a third of a second.
     @tf.function(autograph=False, jit_compile=devices.on_gpu(), input_signature=[any_number])
     def advance(batches: tuple[tf.Tensor, ...]) -> None:
         def update(number: tf.Tensor) -> list[tf.Tensor]:
@@ -333,7 +334,7 @@ def fit(
 
 
 def _in_chunks(score: Callable, rows: np.ndarray, images: int) -> tuple[np.ndarray, np.ndarray]:
-    """Score rows (1 or replicates, images), so many images at a time; see `score`."""
+    """Score rows (1 or replicates, images), `images` at a time; see `score`."""
     chunks = [
         score(tf.constant(rows[:, start : start + images], tf.int32))
         for start in range(0, rows.shape[1], images)

@@ -1,7 +1,7 @@
-"""The files of a folder, a zip or a tar that the user names, listed and read one at a time.
+"""List and read the files of a user's folder, zip or tar, one at a time.
 
-Archives are untrusted. None of their names ever reaches the disk, so there is no path to traverse,
-and what they may unpack to is limited.
+Archives are untrusted. Their names are never used as paths on disk, so path traversal is
+impossible, and the unpacked size is limited.
 """
 
 import bz2
@@ -54,18 +54,18 @@ class UnreadableError(SourceError):
 
 
 class Budget:
-    """What may be taken altogether, of bytes, names or pixels."""
+    """A limit on the total number of bytes, names or pixels."""
 
     def __init__(self, limit: int, refusal: str):
-        """Start with all of `limit`; `refusal` is the message where more is taken."""
+        """Start with `limit`; `refusal` is the error message once it is exceeded."""
         self._left = limit
         self._refusal = refusal
 
     def take(self, amount: int) -> None:
-        """Take some of it.
+        """Use up part of the budget.
 
         Raises:
-            SourceError: there is less left.
+            SourceError: less than `amount` is left.
         """
         self._left -= amount
         if self._left < 0:
@@ -74,9 +74,9 @@ class Budget:
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
-    """Raise whatever goes wrong within as an `UnreadableError` that names the file.
+    """Turn any error in the block into an `UnreadableError` that names the file.
 
-    Made for decoders: on damaged or hostile bytes they raise exceptions of a dozen types.
+    This is for decoders, which raise many types of exceptions on damaged or hostile bytes.
     """
     try:
         yield
@@ -99,15 +99,15 @@ class _Entry(NamedTuple):
 class Files:
     """The files of a folder or an archive, archives within an archive included.
 
-    Hidden files and what macOS and Windows leave behind (`__MACOSX`, `._x`, `.DS_Store`,
-    `Thumbs.db`) are passed over, and so is any path with `..` in it. Links are not followed.
-    Archives lying in a folder are not opened: most often their unpacked files lie beside them.
+    Hidden files, clutter of macOS and Windows (`__MACOSX`, `._x`, `.DS_Store`, `Thumbs.db`) and
+    paths that contain `..` are skipped. Links are not followed. Archives inside a folder are not
+    opened, because their unpacked files are usually next to them.
 
-    Zip members and those of a plain tar are read in place. A compressed tar cannot be entered in
-    the middle, so it is decompressed once into a nameless temporary file, and so is an archive
-    within an archive. Files share one position: give each process its own `Files`.
+    Members of a zip or a plain tar are read in place. A compressed tar has no random access, so it
+    is decompressed once into an unnamed temporary file, and so is an archive within an archive.
+    All reads share one file position: give each process its own `Files`.
 
-    Use it in a `with` statement, or close it: it holds the archive and the temporary files open.
+    Use it in a `with` statement or close it, because it keeps the archive and temporary files open.
 
     Attributes:
         path: the folder or archive.
@@ -231,7 +231,7 @@ class Files:
             path = dirname(path)
 
     def _spool(self, chunks: Iterable[bytes]) -> IO[bytes]:
-        """Write to a nameless temporary file, in which any place is reached at once."""
+        """Write chunks to an unnamed temporary file with random access."""
         file = self._opened.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         for chunk in chunks:
             self._spooled.take(len(chunk))
@@ -241,7 +241,7 @@ class Files:
 
 
 def is_clutter(parts: Iterable[str]) -> bool:
-    """Tell whether a path is passed over, by its parts: hidden, or left behind by a system."""
+    """Return whether a path is skipped, by its parts: hidden, or clutter of a system."""
     # A leading dot is a hidden file, a resource fork, or `..`.
     return any(part[0] == "." or part.lower() in _CLUTTER for part in parts)
 

@@ -33,8 +33,8 @@ class Source(Protocol):
     Attributes:
         classes: names by label.
         items: what can be read.
-        skipped: (path, reason) of what the user's files hold and was left out.
-        forkable: whether forked processes may read at once, which a shared open file forbids.
+        skipped: (path, reason) of each of the user's files that was skipped.
+        forkable: whether forked processes may read in parallel; a shared open file forbids this.
     """
 
     classes: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What FERG-DB and JAFFE share: pictures of faces whose file names tell who feels what."""
+"""Common base of FERG-DB and JAFFE: faces whose file names state person and expression."""
 
 import re
 from contextlib import ExitStack

