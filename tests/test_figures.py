@@ -168,6 +168,7 @@ def text_of(figure: Figure) -> str:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("study", STUDIES)
 @pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.filterwarnings("error::UserWarning", "error::RuntimeWarning")  # of an empty axis, …
@@ -180,6 +181,7 @@ def test_every_figure_draws_any_study(name: str, study: str, tmp_path: Path):
     assert not plt.get_fignums()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_saved_as_the_same_bytes_each_time(name: str, tmp_path: Path):
     saved = []

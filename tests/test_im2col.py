@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from transfer_gain.training import im2col
@@ -28,6 +28,7 @@ def ours(images, kernel, stride, pooling):
 @example(sides=(64, 64), channels=1, kernel=5, stride=2, pooling=4)
 @example(sides=(64, 64), channels=1, kernel=5, stride=2, pooling=8)
 @example(sides=(3, 5), channels=3, kernel=7, stride=1, pooling=1)
+@settings(deadline=None)
 @given(
     sides=st.tuples(st.integers(9, 14), st.integers(9, 14)),
     channels=st.sampled_from([1, 3]),

@@ -85,6 +85,7 @@ def test_the_last_line_has_no_time_left(handler, capsys):
     assert " 3 of 3 jobs: 3 is done\n" in capsys.readouterr().err.replace("\r", "")
 
 
+@pytest.mark.slow
 def test_on_a_terminal_it_is_a_bar(monkeypatch):
     screen = Screen()
     monkeypatch.setattr(sys, "stderr", screen)

@@ -196,6 +196,7 @@ def test_parts_of_different_making_or_damaged_are_refused_by_name(tmp_path: Path
     assert names(tmp_path) == ["first", "second"]
 
 
+@pytest.mark.slow
 def test_a_part_with_a_flipped_bit_is_refused_by_name_or_gives_the_same_bytes(tmp_path: Path):
     first, second = tmp_path / "first", write_sparse(tmp_path / "second")
     store.gather_arrays([second, second], tmp_path / "expected")
@@ -384,6 +385,7 @@ def read_all_rows(path: Path) -> tuple:
     return (store.read_rows(path).to_csv(),)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["rows", "arrays", "sparse arrays"])
 def test_no_flipped_bit_goes_unnoticed(tmp_path: Path, kind: str):
     """Flip a bit of each byte in turn: the file is refused by name, or gives the very same."""
