@@ -55,7 +55,7 @@ def ours(config: Path, about: Study, threads: int) -> Callable[[int], Timed]:
         study.snakemake(config, threads, *runs)
         took = time.perf_counter() - begun
         rows = pd.concat(pd.read_parquet(CHECKOUT / file) for file in runs)
-        best = rows[rows["replicate"] == 0].groupby("size")["validation_accuracy"].max()
+        best = rows[rows["replicate"] == 0].groupby("fraction")["validation_accuracy"].max()
         return Timed(best, took)
 
     return run
@@ -71,7 +71,7 @@ def peer(name: str, config: Path, threads: int) -> Callable[[int], pd.Series]:
         done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(done.stderr.strip().splitlines()[-1])
-        return pd.read_csv(output).groupby("size")["validation_accuracy"].max()
+        return pd.read_csv(output).groupby("fraction")["validation_accuracy"].max()
 
     return run
 

@@ -110,7 +110,7 @@ def main(name: str, config: str, output: str, threads: int) -> None:
     paths, heads, rows = about.paths, about.heads, []
     train = {"keras": by_keras, "sklearn": by_sklearn, "torch": by_torch}[name]
     for size in about.fraction_names():
-        names = {"dataset": "clothes", "backbone": "vgg16", "size": size}
+        names = {"dataset": "clothes", "backbone": "vgg16", "fraction": size}
         files = [
             file.format(**names) for file in (paths.features, paths.samples, paths.validation_roles)
         ]
@@ -123,7 +123,7 @@ def main(name: str, config: str, output: str, threads: int) -> None:
             rate = float(head["learning_rate"])
             trained, validated = fit(layers, head["activation"], rate, heads.l2, epochs)
             scores = {"train_accuracy": trained, "validation_accuracy": validated}
-            rows.append({"size": size, **head, **scores})
+            rows.append({"fraction": size, **head, **scores})
     pd.DataFrame(rows).to_csv(output, index=False)
 
 

@@ -161,11 +161,11 @@ def main(arguments: Sequence[str] | None = None) -> str:
     parser.add_argument("--threads", type=int, default=1, help="our jobs have one")
     options = parser.parse_args(arguments)
     config, about = study.save(study.clothes(options.images // 7, sizes=[1]), "scratch")
-    paths, names = about.paths, {"dataset": "clothes", "size": "1"}
+    paths, names = about.paths, {"dataset": "clothes", "fraction": "1"}
     files = [each.format(**names) for each in (paths.images, paths.samples, paths.validation_roles)]
     study.snakemake(config, options.threads, *files)
     data = read_replicates(*[CHECKOUT / file for file in files])
-    network, ranges = study.network(about), dict(about.augmentation)
+    network, ranges = study.network(about), about.augmentation.settings()
     settings = {
         "network": network,
         "ranges": ranges,

@@ -175,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> str:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
     config, about = study.save(study.clothes(options.per_class, sizes=[1, 0.01]), "store")
-    names = {"dataset": "clothes", "backbone": "vgg16", "size": "0.01"}
+    names = {"dataset": "clothes", "backbone": "vgg16", "fraction": "0.01"}
     wanted = [about.paths.features.format(**names), about.paths.samples.format(**names)]
     study.snakemake(config, options.threads, *wanted)
     features, samples = (CHECKOUT / file for file in wanted)
