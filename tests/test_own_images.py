@@ -55,7 +55,7 @@ def tables(study: Path) -> dict[str, pd.DataFrame]:
 
 
 def test_every_dataset_and_backbone_is_in_the_results(tables):
-    best = tables["best_heads"].query("protocol == 'report'")
+    best = tables["best_heads"].query("protocol == 'same-images'")
     assert set(zip(best["dataset"], best["backbone"], strict=True)) == {
         (dataset, backbone) for dataset in ("avatars", "mine") for backbone in STUDY["backbones"]
     }
@@ -84,7 +84,7 @@ def test_what_is_no_image_is_listed(tables):
 
 
 def test_stripes_are_told_from_checks(tables):
-    best = tables["best_heads"].query("dataset == 'mine' and protocol == 'report'")
+    best = tables["best_heads"].query("dataset == 'mine' and protocol == 'same-images'")
     accuracy = best.set_index("backbone")["validation_accuracy"]
     assert accuracy["vgg16"] > 0.8
     assert accuracy["random"] < accuracy["vgg16"]

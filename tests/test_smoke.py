@@ -74,23 +74,23 @@ def test_every_table_has_its_rows(results: Path):
 def test_one_shot_learning_stands_beside_its_controls(results: Path):
     tables = results / "tables"
     one_shot = pd.read_csv(tables / "one_shot.csv")
-    assert {*one_shot["protocol"]} == {"same-images", "long", "none"}
+    assert {*one_shot["epoch_unit"]} == {"batch", "pass", "none"}
     assert {*one_shot["method"]} == {
         *["l1", "cosine", "prototype", "siamese-untrained", "siamese"],
         *["within-class-whitening", "supervised-contrastive"],
     }
     assert one_shot["control_accuracy"].notna().all()
     assert (one_shot["chance"] == 1 / 7).all()
-    courses = one_shot.query("method == 'siamese'").groupby(["approach", "protocol"])["epochs"]
+    courses = one_shot.query("method == 'siamese'").groupby(["approach", "epoch_unit"])["epochs"]
     assert courses.nunique().to_dict() == {
-        ("first", "same-images"): 4,
-        ("first", "long"): 2,
-        ("second", "same-images"): 2,
-        ("second", "long"): 2,
+        ("first", "batch"): 4,
+        ("first", "pass"): 2,
+        ("second", "batch"): 2,
+        ("second", "pass"): 2,
     }
     summary = pd.read_csv(tables / "one_shot_summary.csv")
     assert summary["verdict"].str.endswith(".").all()
-    assert summary["published_low"].notna().sum() == 1  # 24 pairs are no batch of the report
+    assert summary["published_low"].notna().sum() == 1  # 24 pairs are no batch of the 2018 paper
     few_shot = pd.read_csv(tables / "few_shot.csv")
     ways = few_shot.groupby(["approach", "classes"])["way"].unique().map(sorted).to_dict()
     assert ways == {
@@ -105,7 +105,7 @@ def test_one_shot_learning_stands_beside_its_controls(results: Path):
 
 
 def test_transfer_learns_the_clothes(results: Path):
-    best = pd.read_csv(results / "tables" / "best_heads.csv").query("protocol == 'report'")
+    best = pd.read_csv(results / "tables" / "best_heads.csv").query("protocol == 'same-images'")
     accuracy = best.set_index("fraction")["validation_accuracy"]
     assert accuracy[1.0] > 0.72
     assert accuracy[0.1] > 0.62
@@ -248,7 +248,7 @@ def test_one_core_gives_the_same_bytes_as_two(study: Path, results: Path, tmp_pa
     folder = copy_checkout(tmp_path)
     shutil.copytree(study / "resources", folder / "resources")
     one_of_a_kind = [
-        "cnns/clothes/augmentation/fraction=0.1/learning_rate=0.01/epochs=20/history.parquet",
+        "scratch/clothes/augmentation/fraction=0.1/learning_rate=0.01/epochs=20/history.parquet",
         *[
             f"refits/clothes/vgg16-auto/{method}/fraction=0.1/protocol=held-out/history.parquet"
             for method in ("transfer-augmented", "fine-tuning")
@@ -259,7 +259,7 @@ def test_one_core_gives_the_same_bytes_as_two(study: Path, results: Path, tmp_pa
     done = run(folder, "--cores", "1", *wanted)
     assert done.returncode == 0, done.stdout + done.stderr
     made = [path.relative_to(folder) for path in folder.glob("results/smoke/**/*.parquet")]
-    for kind in ("images", "samples", "features", "heads", "cnns", "refits", "probes"):
+    for kind in ("images", "samples", "features", "heads", "scratch", "refits", "probes"):
         assert any(path.parts[2] == kind for path in made), kind
     for path in made:
         assert (folder / path).read_bytes() == (study / path).read_bytes(), path
