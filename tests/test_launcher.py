@@ -20,7 +20,7 @@ pytestmark = [
 WORKFLOW = Path(__file__).parents[1] / "workflow"
 SNAKEMAKE = """
 import os, sys
-from transfer_gain import launcher
+from transfer_gain.runtime import launcher
 launcher.start("launcher.log")
 print(os.environ[launcher.ADDRESS], flush=True)
 sys.stdin.read()
@@ -29,7 +29,7 @@ sys.stdin.read()
 JOB = """
 import atexit, ctypes, os, sys, threading, time
 from pathlib import Path
-from transfer_gain import launcher
+from transfer_gain.runtime import launcher
 launcher.hand_over()
 told = [sys.argv[0], os.getcwd(), os.environ["MINE"], "tensorflow" in sys.modules, os.getpid()]
 with Path("told").open("a") as file:
