@@ -46,7 +46,7 @@ except ConfigError as error:
     sys.exit(f"the config is refused: {error}")
 
 paths = study.paths
-TRANSFER = [dataset.name for dataset in study.transfer_datasets()]
+TRANSFER = jobs.transfer_datasets(study)
 FRACTIONS = [format_number(each.fraction) for each in study.fractions]
 SELECTIONS = jobs.selections(study)
 HEADS = jobs.heads(study)

@@ -3,9 +3,9 @@ from transfer_gain.runtime import job
 with job.monitored(*snakemake.log):
     from transfer_gain.data import sampling, store
 
-    halves = sampling.validation_roles(
+    roles = sampling.validation_roles(
         store.read_index(snakemake.input.images),
         snakemake.wildcards.dataset,
         snakemake.params.seed,
     )
-    store.write_rows(halves, snakemake.output[0])
+    store.write_rows(roles, snakemake.output[0])
