@@ -1,7 +1,7 @@
 """The report's sweep of heads on clothes, from stored features to `runs`: ours beside scripts.
 
 Ours is the workflow itself, Snakemake's start and a process a job included. A peer is one process
-with a loop over configurations, which reads the same features and writes a row a configuration.
+with a loop over configurations, which reads the same features and writes one row per configuration.
 """
 
 import argparse

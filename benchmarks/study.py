@@ -20,7 +20,7 @@ def clothes(
     sizes: Iterable[float] = (1, 0.1, 0.01, 0.001),
     rates: Sequence[float] = (0.01, 0.001, 0.0001),
 ) -> dict[str, Any]:
-    """Return the config of the report's sweep on clothes.
+    """Return the config of the 2018 paper's sweep on clothes.
 
     Args:
         per_class: training images; a sixth as many validate.

@@ -1,5 +1,5 @@
-# The contract of all rules: the study that the config describes, its paths and jobs, and the resources
-# of jobs. Helpers of a single rule file are in that file.
+# The contract of all rules: the study that the config describes, its paths and jobs, and the resources of
+# jobs. Other helpers are tested functions of the package, since the linter allows none beside rules.
 import os
 import re
 import sys
