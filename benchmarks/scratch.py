@@ -1,6 +1,6 @@
 """The baseline trained from scratch with augmentation, an epoch: ours beside Keras and PyTorch.
 
-Each trains the same small network on the same images in batches of 50, with new random changes in every batch:
+Each trains the same small network on the same images in batches of 50, newly changed in each batch:
 rotated, shifted, zoomed, sheared and mirrored. An epoch of ours is timed within a run as the
 workflow makes it, its random changes, which are drawn at once for all epochs, in proportion; what
 comes once a run (tracing, scoring) is left out for all.
