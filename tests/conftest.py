@@ -58,3 +58,12 @@ def tensorflow():
 
     devices.configure(gpu=False, calls=2)
     return devices.tf
+
+
+@pytest.fixture
+def closed_figures():
+    """Close all figures of Matplotlib after the test."""
+    import matplotlib.pyplot as plt
+
+    yield
+    plt.close("all")

@@ -10,7 +10,12 @@ import pytest
 import studies
 from transfer_gain.config.loading import complete
 from transfer_gain.evaluation import comparison
-from transfer_gain.reporting import figures, report
+from transfer_gain.reporting import report
+from transfer_gain.reporting.figures.gains import plot_gains
+from transfer_gain.reporting.figures.grid import plot_grid
+from transfer_gain.reporting.figures.label_value import plot_label_value
+from transfer_gain.reporting.figures.learning_curves import plot_learning_curves
+from transfer_gain.reporting.figures.style import save
 
 CLASSES = {"clothes": ["t-shirt", "kurta & été"], "avatars": ["anger", "<joy>"]}
 CONFIG = complete({})
@@ -70,7 +75,7 @@ def drawings(folder: Path) -> list[report.ReportItem]:
 
     def draw(figure, kind: str, **wildcards: str) -> None:
         path = folder / f"{kind}.svg"
-        figures.save(figure, path)
+        save(figure, path)
         drawn.append(made(kind, path.read_text(), **wildcards))
 
     for dataset in CLASSES:
@@ -81,10 +86,10 @@ def drawings(folder: Path) -> list[report.ReportItem]:
                 same = rows[name][list(where)] == list(where.values())
                 return rows[name][same.all(axis=1)]
 
-            draw(figures.plot_learning_curves(of("accuracy"), 1 / 7), "learning_curves", **where)
-            draw(figures.plot_gains(of("gains")), "gains", **where)
-            draw(figures.plot_label_value(of("label_value")), "label_value", **where)
-    draw(figures.plot_grid(runs(), 1 / 7), "grid", dataset="clothes", backbone="vgg16")
+            draw(plot_learning_curves(of("accuracy"), 1 / 7), "learning_curves", **where)
+            draw(plot_gains(of("gains")), "gains", **where)
+            draw(plot_label_value(of("label_value")), "label_value", **where)
+    draw(plot_grid(runs(), 1 / 7), "grid", dataset="clothes", backbone="vgg16")
     draw(studies.samples(), "samples", dataset="clothes")
     return drawn
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from transfer_gain.data import store
 from transfer_gain.evaluation import comparison, selection, tables
-from transfer_gain.reporting import figures
+from transfer_gain.reporting.figures.samples import plot_samples
 
 PUBLISHED = Path(__file__).parents[1] / "workflow" / "published_2018.yaml"
 SOURCES = {"clothes": "fashion-mnist", "avatars": "avatars"}
@@ -124,4 +124,4 @@ def samples(_: dict[float, int] | None = None) -> Figure:
     labels = np.repeat([0, 1, 2], [4, 4, 3])
     index = pd.DataFrame({"image_id": map(str, labels), "split": "training", "label": labels})
     pixels = np.random.default_rng(0).integers(0, 256, (11, 64, 64, 1), dtype=np.uint8)
-    return figures.plot_samples(index, pixels, CLASSES, "clothes")
+    return plot_samples(index, pixels, CLASSES, "clothes")

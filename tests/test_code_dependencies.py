@@ -113,6 +113,14 @@ def test_no_training_job_reads_labels_and_colours():
         assert not any(file.is_relative_to(PACKAGE / "reporting") for file in behind)
 
 
+def test_behind_a_plot_is_no_other_figure():
+    scripts = {file.stem: file for file in (PACKAGE.parent / "scripts").glob("plot_*.py")}
+    figures = PACKAGE / "reporting" / "figures"
+    for name, script in scripts.items():
+        behind = {f"plot_{file.stem}" for file in files_behind(script) if file.parent == figures}
+        assert behind & {*scripts} == {name}
+
+
 # --- Which module may import which ---
 
 

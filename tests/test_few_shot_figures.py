@@ -8,13 +8,17 @@ import pytest
 
 from transfer_gain.evaluation import similarity
 from transfer_gain.evaluation.few_shot_tables import CONTROLS
-from transfer_gain.reporting import few_shot_figures, figures
+from transfer_gain.reporting.figures.class_map import plot_class_map
+from transfer_gain.reporting.figures.distance_and_gain import (
+    distances_to_others,
+    plot_distance_and_gain,
+)
+from transfer_gain.reporting.figures.one_shot import plot_one_shot
+from transfer_gain.reporting.figures.one_shot_methods import plot_one_shot_methods
+from transfer_gain.reporting.figures.similarity import plot_similarity
+from transfer_gain.reporting.figures.tasks import plot_tasks
 
-
-@pytest.fixture(autouse=True)
-def drawn_and_closed():
-    yield
-    figures.plt.close("all")
+pytestmark = pytest.mark.usefixtures("closed_figures")
 
 
 def rows() -> pd.DataFrame:
@@ -47,7 +51,7 @@ PUBLISHED = pd.DataFrame(
 
 
 def test_accuracy_stands_against_epoch_beside_every_control_and_chance():
-    figure = few_shot_figures.plot_one_shot(rows(), PUBLISHED)
+    figure = plot_one_shot(rows(), PUBLISHED)
     assert len(figure.axes) == 4
     for axes in figure.axes:
         lines = {line.get_label(): line for line in axes.get_lines()}
@@ -70,7 +74,7 @@ def test_every_batch_has_its_line_and_related_images_are_no_unseen_classes():
     siamese = table["method"] == "siamese"
     batches = [table[siamese].assign(batch=36 + more) for more in range(1, 8)]
     related = pd.concat([table, *batches]).assign(approach="second", trained_on="peeps")
-    figure = few_shot_figures.plot_one_shot(related, PUBLISHED.iloc[:0])
+    figure = plot_one_shot(related, PUBLISHED.iloc[:0])
     for axes in figure.axes:
         labels = {line.get_label() for line in axes.get_lines()}
         assert {f"siamese, {36 + more} pairs per batch" for more in range(8)} <= labels
@@ -100,7 +104,7 @@ def summary() -> pd.DataFrame:
 
 
 def test_every_method_stands_in_its_row_controls_first():
-    (axes,) = few_shot_figures.plot_methods(summary()).axes
+    (axes,) = plot_one_shot_methods(summary()).axes
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert names == ["l1", "cosine", "siamese, 96 pairs, batch", "whitening"]
     dots = [line.get_xdata()[0] for line in axes.get_lines() if line.get_marker() == "o"]
@@ -119,7 +123,7 @@ def test_a_task_is_solved_only_without_a_tie():
         }
     )
     pixels = np.zeros((8, 6, 6, 1), np.uint8)
-    figure = few_shot_figures.plot_tasks(tasks, pixels, ["joy", "fear"], "faces")
+    figure = plot_tasks(tasks, pixels, ["joy", "fear"], "faces")
     grid = np.array(figure.axes).reshape(2, 4)
     assert [line[0].get_ylabel() for line in grid] == ["solved", "failed"]
     assert grid[0, 1].get_xlabel() == "joy\n0.900"
@@ -145,19 +149,19 @@ def table() -> pd.DataFrame:
 
 
 def test_the_heat_maps_are_ordered_by_clustering():
-    figure = few_shot_figures.plot_similarity(table())
+    figure = plot_similarity(table())
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert {label[0] for label in labels[:2]} in ({"x"}, {"y"}, {"z"})
     assert len(labels) == 6
 
 
 def test_the_map_has_a_point_for_every_class():
-    (axes,) = few_shot_figures.plot_class_map(table(), 1).axes
+    (axes,) = plot_class_map(table(), 1).axes
     assert sum(len(line.get_xdata()) for line in axes.get_lines()) == 6
 
 
 def test_a_dataset_stands_at_its_mean_distance_from_the_others():
-    distance = few_shot_figures.distances_to_others(table())
+    distance = distances_to_others(table())
     assert distance.to_dict() == pytest.approx({"x": 1.5, "y": 1.0, "z": 1.5})
 
 
@@ -177,7 +181,7 @@ def test_few_datasets_are_said_to_be_too_few(datasets, said):
             for fraction in (1, 0.1)
         ]
     )
-    figure = few_shot_figures.plot_distance_and_gain(table(), gains)
+    figure = plot_distance_and_gain(table(), gains)
     text = "".join(text.get_text() for text in figure.texts)
     assert said in text
     assert "too few to establish a trend" in text
@@ -194,6 +198,6 @@ def test_enough_datasets_have_a_rank_correlation():
     gains = pd.DataFrame({"dataset": names, "absolute_gain": [0.1, 0.2, 0.3, 0.4, 0.5]})
     gains = gains.assign(method="transfer", reference="baseline", protocol="held-out", fraction=0.1)
     gains = gains.assign(absolute_low=gains["absolute_gain"], absolute_high=gains["absolute_gain"])
-    figure = few_shot_figures.plot_distance_and_gain(distances, gains)
+    figure = plot_distance_and_gain(distances, gains)
     text = "".join(text.get_text() for text in figure.texts)
     assert "rank correlation over datasets: 1.00, p < 0.001." in text

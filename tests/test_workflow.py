@@ -392,15 +392,21 @@ def edit(made: Path, folder: Path, file: str) -> Path:
     return checkout
 
 
-def test_editing_how_figures_are_drawn_redraws_them_and_trains_nothing(made, tmp_path):
+def test_editing_how_figures_look_redraws_them_and_trains_nothing(made, tmp_path):
     figures = FIGURES | LONG_RUNS_FIGURE | VERDICT_FIGURES
     figures |= {"plot_samples clothes", "plot_augmented clothes", "plot_accuracy"} | REPORT
-    edited = edit(made, tmp_path, "transfer_gain/reporting/figures.py")
+    edited = edit(made, tmp_path, "transfer_gain/reporting/figures/style.py")
     assert planned(edited, study=STUDY) == figures
     said = snakemake(edited, "--dry-run", study=STUDY).stdout
     assert "Params have changed since last execution" in said
-    assert "transfer_gain/reporting/figures.py" in said
+    assert "transfer_gain/reporting/figures/style.py" in said
     assert "transfer_gain/data/store.py" not in said  # which all use, and which is as it was
+
+
+def test_editing_one_figure_redraws_only_that_one(made, tmp_path):
+    gains = {job for job in VERDICT_FIGURES if job.startswith("plot_gains")}
+    edited = edit(made, tmp_path, "transfer_gain/reporting/figures/gains.py")
+    assert planned(edited, study=STUDY) == gains | REPORT
 
 
 def test_editing_what_tables_alone_use_trains_nothing(made, tmp_path):

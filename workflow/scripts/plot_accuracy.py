@@ -2,9 +2,10 @@ from transfer_gain.runtime import job
 
 with job.monitored(*snakemake.log):
     from transfer_gain.data import store
-    from transfer_gain.reporting import figures
+    from transfer_gain.reporting.figures.accuracy import plot_accuracy
+    from transfer_gain.reporting.figures.style import save
 
-    figure = figures.plot_accuracy(
+    figure = plot_accuracy(
         store.read_rows(snakemake.input.best), store.read_rows(snakemake.input.fractions)
     )
-    figures.save(figure, *snakemake.output)
+    save(figure, *snakemake.output)

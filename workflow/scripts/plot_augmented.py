@@ -2,8 +2,9 @@ from transfer_gain.runtime import job
 
 with job.monitored(*snakemake.log):
     from transfer_gain.data import store
-    from transfer_gain.reporting import figures
+    from transfer_gain.reporting.figures.augmented import plot_augmented
+    from transfer_gain.reporting.figures.style import save
 
     images = store.read_arrays(snakemake.input.images)
-    figure = figures.plot_augmented(images, snakemake.wildcards.dataset)
-    figures.save(figure, *snakemake.output)
+    figure = plot_augmented(images, snakemake.wildcards.dataset)
+    save(figure, *snakemake.output)

@@ -2,7 +2,8 @@ from transfer_gain.runtime import job
 
 with job.monitored(*snakemake.log):
     from transfer_gain.data import store
-    from transfer_gain.reporting import few_shot_figures, figures
+    from transfer_gain.reporting.figures.class_map import plot_class_map
+    from transfer_gain.reporting.figures.style import save
 
     table = store.read_rows(snakemake.input.similarity)
-    figures.save(few_shot_figures.plot_class_map(table, snakemake.params.seed), *snakemake.output)
+    save(plot_class_map(table, snakemake.params.seed), *snakemake.output)

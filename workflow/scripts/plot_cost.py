@@ -3,7 +3,8 @@ from transfer_gain.runtime import job
 with job.monitored(*snakemake.log):
     from transfer_gain.data import store
     from transfer_gain.evaluation import comparison
-    from transfer_gain.reporting import figures
+    from transfer_gain.reporting.figures.cost import plot_cost
+    from transfer_gain.reporting.figures.style import save
 
     names = [snakemake.wildcards.dataset, snakemake.wildcards.protocol]
     rows = store.read_rows(snakemake.input.accuracy)
@@ -12,4 +13,4 @@ with job.monitored(*snakemake.log):
         rows[(rows[["dataset", "protocol"]] == names).all(axis=1)],
         store.read_rows(snakemake.input.fractions),
     )
-    figures.save(figures.plot_cost(rows), *snakemake.output)
+    save(plot_cost(rows), *snakemake.output)

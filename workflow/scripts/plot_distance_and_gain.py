@@ -2,11 +2,12 @@ from transfer_gain.runtime import job
 
 with job.monitored(*snakemake.log):
     from transfer_gain.data import store
-    from transfer_gain.reporting import few_shot_figures, figures
+    from transfer_gain.reporting.figures.distance_and_gain import plot_distance_and_gain
+    from transfer_gain.reporting.figures.style import save
 
     gains = store.read_rows(snakemake.input.gains)
-    figure = few_shot_figures.plot_distance_and_gain(
+    figure = plot_distance_and_gain(
         store.read_rows(snakemake.input.similarity),
         gains[gains["backbone"] == snakemake.params.backbone],
     )
-    figures.save(figure, *snakemake.output)
+    save(figure, *snakemake.output)

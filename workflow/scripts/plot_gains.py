@@ -2,9 +2,10 @@ from transfer_gain.runtime import job
 
 with job.monitored(*snakemake.log):
     from transfer_gain.data import store
-    from transfer_gain.reporting import figures
+    from transfer_gain.reporting.figures.gains import plot_gains
+    from transfer_gain.reporting.figures.style import save
 
     names = [snakemake.wildcards.dataset, snakemake.wildcards.protocol]
     rows = store.read_rows(snakemake.input.gains)
     rows = rows[(rows[["dataset", "protocol"]] == names).all(axis=1)]
-    figures.save(figures.plot_gains(rows), *snakemake.output)
+    save(plot_gains(rows), *snakemake.output)

@@ -3,8 +3,9 @@ from transfer_gain.runtime import job
 with job.monitored(*snakemake.log):
     from transfer_gain.data import store
     from transfer_gain.evaluation import tables
-    from transfer_gain.reporting import figures
+    from transfer_gain.reporting.figures.grid import plot_grid
+    from transfer_gain.reporting.figures.style import save
 
     chance = tables.chance_of(store.read_index(snakemake.input.images))
-    figure = figures.plot_grid(store.read_rows(snakemake.input.runs), chance)
-    figures.save(figure, *snakemake.output)
+    figure = plot_grid(store.read_rows(snakemake.input.runs), chance)
+    save(figure, *snakemake.output)

@@ -3,10 +3,11 @@ from transfer_gain.runtime import job
 with job.monitored(*snakemake.log):
     from transfer_gain.data import store
     from transfer_gain.evaluation import tables
-    from transfer_gain.reporting import figures
+    from transfer_gain.reporting.figures.learning_curves import plot_learning_curves
+    from transfer_gain.reporting.figures.style import save
 
     names = [snakemake.wildcards.dataset, snakemake.wildcards.protocol]
     rows = store.read_rows(snakemake.input.accuracy)
     rows = rows[(rows[["dataset", "protocol"]] == names).all(axis=1)]
     chance = tables.chance_of(store.read_index(snakemake.input.images))
-    figures.save(figures.plot_learning_curves(rows, chance), *snakemake.output)
+    save(plot_learning_curves(rows, chance), *snakemake.output)

@@ -5,7 +5,8 @@ with job.monitored(*snakemake.log):
 
     from transfer_gain.data import store
     from transfer_gain.evaluation import tables
-    from transfer_gain.reporting import figures
+    from transfer_gain.reporting.figures.learning_rates import best_at_smallest, plot_learning_rates
+    from transfer_gain.reporting.figures.style import save
 
     selections = pd.concat(
         store.read_rows(path).assign(fraction=fraction)
@@ -16,10 +17,10 @@ with job.monitored(*snakemake.log):
     published = tables.read_published(
         snakemake.input.published, "best_heads", snakemake.params.sources
     )
-    figure = figures.plot_learning_rates(
+    figure = plot_learning_rates(
         store.read_rows(snakemake.input.runs),
-        figures.best_at_smallest(selections.reset_index(drop=True)),
+        best_at_smallest(selections.reset_index(drop=True)),
         published,
         chance=tables.chance_of(store.read_index(snakemake.input.images)),
     )
-    figures.save(figure, *snakemake.output)
+    save(figure, *snakemake.output)

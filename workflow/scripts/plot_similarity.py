@@ -2,7 +2,8 @@ from transfer_gain.runtime import job
 
 with job.monitored(*snakemake.log):
     from transfer_gain.data import store
-    from transfer_gain.reporting import few_shot_figures, figures
+    from transfer_gain.reporting.figures.similarity import plot_similarity
+    from transfer_gain.reporting.figures.style import save
 
-    figure = few_shot_figures.plot_similarity(store.read_rows(snakemake.input.similarity))
-    figures.save(figure, *snakemake.output)
+    figure = plot_similarity(store.read_rows(snakemake.input.similarity))
+    save(figure, *snakemake.output)

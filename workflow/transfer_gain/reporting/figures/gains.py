@@ -1,0 +1,64 @@
+"""Gain of transfer over each reference."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from transfer_gain.reporting.figures.method_lines import (
+    comparison_title,
+    in_order,
+    legend,
+    method_style,
+    plot_published,
+)
+from transfer_gain.reporting.figures.style import NO_BARS, footnote, paper_style, percent, spread
+
+
+def plot_gains(gains: pd.DataFrame) -> Figure:
+    """Plot the absolute gain of transfer over each reference, one panel per backbone.
+
+    Args:
+        gains: rows of table `gains` of one dataset under one protocol.
+    """
+    gains = gains[gains["method"] == "transfer"]
+    backbones = list(gains["backbone"].unique())
+    fractions = sorted(gains["fraction"].unique())
+    references = in_order(gains["reference"])
+    offsets = dict(zip(references, spread(len(references), 0.18), strict=True))
+    with paper_style():
+        figure, panels = plt.subplots(
+            1,
+            len(backbones),
+            figsize=(1.6 + max(2.6, 1.1 * len(fractions)) * len(backbones), 3.8),
+            sharey=True,
+            squeeze=False,
+        )
+        for backbone, axes in zip(backbones, panels[0], strict=True):
+            axes.axhline(0, color="0.3", linewidth=1)
+            for reference in references:
+                rows = gains[(gains["backbone"] == backbone) & (gains["reference"] == reference)]
+                at = rows["fraction"].map(fractions.index) + offsets[reference]
+                style = {"linestyle": "", **method_style(reference)}
+                mean, color = rows["absolute_gain"], style["color"]
+                axes.vlines(at, rows["absolute_low"], rows["absolute_high"], color=color)
+                axes.plot(at, mean, **style, label=f"over {reference}")
+                plot_published(axes, at, rows["published_absolute_gain"], style)
+            axes.set_xticks(range(len(fractions)), [percent(fraction) for fraction in fractions])
+            axes.set(
+                xlim=(-0.5, len(fractions) - 0.5),
+                xlabel="fraction of the training images",
+                title=f"transfer from {backbone}",
+            )
+            axes.grid(visible=False, axis="x")
+        panels[0][0].set_ylabel("absolute gain\n(difference in validation accuracy)")
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, -1), min(high, 1))  # intervals of two replicates can be wider
+        legend(axes, gains["published_absolute_gain"])
+        figure.suptitle(comparison_title(gains, "gain from transfer learning"), fontsize="medium")
+        figure.tight_layout()
+        footnote(
+            figure,
+            "mean over replicates; bars: 95 % interval of the paired difference (Student's t);\n"
+            f"{NO_BARS}",
+        )
+    return figure
