@@ -14,37 +14,44 @@ import pandas as pd
 
 import side_by_side
 from side_by_side import Contestant
-from transfer_gain.few_shot import one_shot
+from transfer_gain.few_shot import inputs
+from transfer_gain.few_shot.tasks import (
+    CANDIDATES,
+    TASKS_2018,
+    UNSEEN,
+    Episodes,
+    Tasks,
+    draw_episodes,
+    draw_tasks,
+)
 
 SIDE, FEATURES, CLASSES, PER_CLASS = 64, 2048, 7, 900
-EPOCHS, BATCH, TASKS, CANDIDATES = 20, 36, one_shot.REPORT_TASKS, one_shot.CANDIDATES
+EPOCHS, BATCH = 20, 36
 OURS = "transfer-gain, on stored features"
 
 
-def pool(rng: np.random.Generator) -> one_shot.Data:
+def pool(rng: np.random.Generator) -> inputs.Data:
     """Draw features and tasks as the first approach has them: 3 classes train, 4 others test.
 
     What is in the features changes no time.
     """
     train, test = np.repeat(np.arange(3), PER_CLASS), np.repeat(np.arange(3, CLASSES), 300)
-    tasks = one_shot.Tasks(*one_shot.draw_tasks(test, TASKS, rng))
+    tasks = Tasks(*draw_tasks(test, TASKS_2018, rng))
     values = [np.maximum(rng.normal(-1, 1, (len(rows), FEATURES)), 0) for rows in (train, test)]
-    images = one_shot.Pool(
+    images = inputs.Pool(
         values[1].astype(np.float32),
         test.astype(np.int32),
         np.arange(len(test)).astype(str),
-        {one_shot.UNSEEN: np.arange(3, CLASSES)},
+        {UNSEEN: np.arange(3, CLASSES)},
     )
-    episodes = one_shot.Episodes(*one_shot.draw_episodes(test, 4, 1, 15, 10, rng))
-    evaluation = one_shot.Evaluation({one_shot.UNSEEN: tasks}, {(one_shot.UNSEEN, 4, 1): episodes})
-    return one_shot.Data(
-        values[0].astype(np.float32), train.astype(np.int32), [images], [evaluation]
-    )
+    episodes = Episodes(*draw_episodes(test, 4, 1, 15, 10, rng))
+    evaluation = inputs.Evaluation({UNSEEN: tasks}, {(UNSEEN, 4, 1): episodes})
+    return inputs.Data(values[0].astype(np.float32), train.astype(np.int32), [images], [evaluation])
 
 
 def ours(threads: int) -> Callable[[int], pd.DataFrame]:
     """Prepare our training: 20 batches of 36 pairs, 320 tasks after each."""
-    from transfer_gain.few_shot import siamese
+    from transfer_gain.few_shot import siamese_training
     from transfer_gain.training import devices
 
     devices.configure(gpu=False, calls=1)
@@ -56,7 +63,7 @@ def ours(threads: int) -> Callable[[int], pd.DataFrame]:
         "learning_rate": 1e-3,
         "l2": 1e-4,
     }
-    return lambda number: siamese.train(data, **settings, seed_names=(0, "a", "b", "c"))[0]
+    return lambda number: siamese_training.train(data, **settings, seed_names=(0, "a", "b", "c"))[0]
 
 
 def end_to_end(weights: Path, pairs: int, training: bool, threads: int) -> Callable[[int], None]:
@@ -116,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> str:
     ]
     race = side_by_side.race(contestants, options.rounds, threads)
     seconds = race.seconds
-    trained, compared = EPOCHS * BATCH, (EPOCHS + 1) * TASKS * CANDIDATES
+    trained, compared = EPOCHS * BATCH, (EPOCHS + 1) * TASKS_2018 * CANDIDATES
     whole = [
         (step * trained + comparison * compared) / pairs
         for step, comparison in zip(seconds["steps"], seconds["comparisons"], strict=True)
@@ -135,8 +142,8 @@ def main(arguments: Sequence[str] | None = None) -> str:
     ]
     each = statistics.median(seconds["comparisons"]) / pairs
     return (
-        f"{EPOCHS} batches of {BATCH} pairs; {TASKS} tasks of {CANDIDATES} pairs before and after "
-        f"each: {trained:,} pairs trained on and {compared:,} compared, one replicate; "
+        f"{EPOCHS} batches of {BATCH} pairs; {TASKS_2018} tasks of {CANDIDATES} pairs before and "
+        f"after each: {trained:,} pairs trained on and {compared:,} compared, one replicate; "
         f"{options.rounds} rounds. Keras end to end is extrapolated from {pairs} pairs, "
         f"{1000 * each:.1f} ms a comparison with {threads} threads; ours has one thread, and "
         f"{threads} in the extraction. Features are drawn at random.\n\n"

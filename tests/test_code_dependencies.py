@@ -14,7 +14,9 @@ MODULES = {
 # What computes nothing with networks never waits for TensorFlow.
 WITH_TENSORFLOW = {name for name in MODULES if name.startswith(("training.", "features."))}
 WITH_TENSORFLOW |= {"methods.heads", "methods.scratch", "methods.fine_tuning"}
-WITH_TENSORFLOW |= {"few_shot.siamese", "few_shot.metric_learning"}
+WITH_TENSORFLOW |= {
+    f"few_shot.{name}" for name in ("siamese", "siamese_training", "metric_learning")
+}
 WITHOUT_TENSORFLOW = sorted(set(MODULES) - WITH_TENSORFLOW)
 
 

@@ -9,7 +9,8 @@ from transfer_gain.config.loading import load
 from transfer_gain.data import store
 from transfer_gain.data.sources.base import SourceError
 from transfer_gain.evaluation import few_shot_tables
-from transfer_gain.few_shot import one_shot, transforms
+from transfer_gain.few_shot import inputs, scoring, transforms
+from transfer_gain.few_shot.tasks import draw_episodes, draw_pairs, draw_tasks
 from transfer_gain.names import BY_GRADIENTS, CONTROLS
 
 LABELS = np.repeat([3, 5, 8, 9], [20, 20, 20, 20])
@@ -25,7 +26,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 @pytest.mark.parametrize("batch_size", [36, 37])
 def test_half_of_each_batch_is_of_one_class_and_no_image_is_paired_with_itself(batch_size):
     labels = np.repeat([0, 1, 2], [2, 5, 300])
-    pairs = one_shot.draw_pairs(labels, 200, batch_size, rng())
+    pairs = draw_pairs(labels, 200, batch_size, rng())
     assert pairs.left.shape == pairs.right.shape == pairs.same.shape == (200, batch_size)
     assert (pairs.same.sum(axis=1) == batch_size // 2).all()
     assert ((labels[pairs.left] == labels[pairs.right]) == (pairs.same == 1)).all()
@@ -34,7 +35,7 @@ def test_half_of_each_batch_is_of_one_class_and_no_image_is_paired_with_itself(b
 
 def test_every_class_and_every_pair_of_an_even_set_is_as_likely():
     labels = np.repeat([0, 1, 2], 4)
-    pairs = one_shot.draw_pairs(labels, 4000, 12, rng())
+    pairs = draw_pairs(labels, 4000, 12, rng())
     for side in (pairs.left, pairs.right):
         counts = np.bincount(side.ravel(), minlength=12)
         assert abs(counts - counts.mean()).max() < 5 * np.sqrt(counts.mean())
@@ -44,7 +45,7 @@ def test_every_class_and_every_pair_of_an_even_set_is_as_likely():
 
 
 def test_pairs_come_from_the_seed():
-    first, again, other = (one_shot.draw_pairs(LABELS, 3, 8, rng(seed)) for seed in (1, 1, 2))
+    first, again, other = (draw_pairs(LABELS, 3, 8, rng(seed)) for seed in (1, 1, 2))
     assert all((a == b).all() for a, b in zip(first, again, strict=True))
     assert (first.left != other.left).any()
 
@@ -53,7 +54,7 @@ def test_pairs_come_from_the_seed():
 
 
 def test_a_task_has_one_candidate_of_its_class_and_six_of_others_all_different():
-    query, candidates = one_shot.draw_tasks(LABELS, 500, rng())
+    query, candidates = draw_tasks(LABELS, 500, rng())
     own = LABELS[candidates] == LABELS[query][:, None]
     assert own[:, 0].all()
     assert not own[:, 1:].any()
@@ -63,7 +64,7 @@ def test_a_task_has_one_candidate_of_its_class_and_six_of_others_all_different()
 
 
 def test_an_episode_has_its_ways_shots_and_queries_all_different():
-    support, query = one_shot.draw_episodes(LABELS, 3, 2, 5, 50, rng())
+    support, query = draw_episodes(LABELS, 3, 2, 5, 50, rng())
     assert support.shape == (50, 3, 2)
     assert query.shape == (50, 3, 5)
     both = np.concatenate([support, query], axis=2)
@@ -75,21 +76,21 @@ def test_an_episode_has_its_ways_shots_and_queries_all_different():
 
 def test_a_tie_is_a_failure():
     scores = np.array([[1.0, 0.0, 0.5], [1.0, 1.0, 0.0], [0.2, 0.9, 0.1], [0.0, 0.0, 0.0]])
-    assert one_shot.solved(scores).tolist() == [True, False, False, False]
-    assert not one_shot.solved(np.full((9, 7), np.nan)).any()
+    assert scoring.solved(scores).tolist() == [True, False, False, False]
+    assert not scoring.solved(np.full((9, 7), np.nan)).any()
 
 
 def test_constant_scores_solve_nothing():
-    episodes = one_shot.draw_episodes(LABELS, 4, 1, 5, 10, rng())
-    alike = one_shot.mean_over_shots(np.ones((80, 80)), episodes)
-    assert (one_shot.episode_accuracy(alike) == 0).all()
+    episodes = draw_episodes(LABELS, 4, 1, 5, 10, rng())
+    alike = scoring.mean_over_shots(np.ones((80, 80)), episodes)
+    assert (scoring.episode_accuracy(alike) == 0).all()
 
 
 def test_scores_that_know_the_class_solve_everything():
     same = (LABELS[:, None] == LABELS).astype(float)
-    episodes = one_shot.draw_episodes(LABELS, 4, 5, 5, 10, rng())
-    assert (one_shot.episode_accuracy(one_shot.mean_over_shots(same, episodes)) == 1).all()
-    assert (one_shot.episode_accuracy(one_shot.to_prototypes(same, episodes)) == 1).all()
+    episodes = draw_episodes(LABELS, 4, 5, 5, 10, rng())
+    assert (scoring.episode_accuracy(scoring.mean_over_shots(same, episodes)) == 1).all()
+    assert (scoring.episode_accuracy(scoring.to_prototypes(same, episodes)) == 1).all()
 
 
 def test_the_share_of_queries_that_are_right():
@@ -97,7 +98,7 @@ def test_the_share_of_queries_that_are_right():
     scores[0, 0, 0, 0] = 1  # right
     scores[0, 0, 1, 1] = 1  # wrong
     scores[0, 1, 0, 1] = 1  # right; the last is a tie
-    assert one_shot.episode_accuracy(scores) == pytest.approx([0.5])
+    assert scoring.episode_accuracy(scores) == pytest.approx([0.5])
 
 
 # --- Controls ---
@@ -105,17 +106,17 @@ def test_the_share_of_queries_that_are_right():
 
 def test_distances_of_raw_features():
     features = np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]])
-    assert one_shot.l1_scores(features).tolist() == [[0, -3, -2], [-3, 0, -5], [-2, -5, 0]]
-    assert one_shot.cosine_scores(features).tolist() == [[1, 0, 1], [0, 1, 0], [1, 0, 1]]
-    distances = one_shot.distance_scores(features @ features.T)
+    assert scoring.l1_scores(features).tolist() == [[0, -3, -2], [-3, 0, -5], [-2, -5, 0]]
+    assert scoring.cosine_scores(features).tolist() == [[1, 0, 1], [0, 1, 0], [1, 0, 1]]
+    distances = scoring.distance_scores(features @ features.T)
     assert distances.tolist() == [[0, -5, -4], [-5, 0, -13], [-4, -13, 0]]
-    assert (one_shot.cosine_scores(np.zeros((2, 3))) == 0).all()
+    assert (scoring.cosine_scores(np.zeros((2, 3))) == 0).all()
 
 
 def test_prototypes_are_class_means():
     features = rng().normal(size=(80, 6))
-    episodes = one_shot.draw_episodes(LABELS, 3, 4, 2, 1, rng())
-    found = one_shot.to_prototypes(features @ features.T, episodes)[0]
+    episodes = draw_episodes(LABELS, 3, 4, 2, 1, rng())
+    found = scoring.to_prototypes(features @ features.T, episodes)[0]
     means = features[episodes.support[0]].mean(axis=1)
     queries = features[episodes.query[0]]
     distances = ((queries[:, :, None] - means) ** 2).sum(axis=-1)
@@ -123,7 +124,7 @@ def test_prototypes_are_class_means():
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-def data(features: np.ndarray, labels: np.ndarray, replicates: int = 1) -> one_shot.Data:
+def data(features: np.ndarray, labels: np.ndarray, replicates: int = 1) -> inputs.Data:
     return one_shot_data(features, labels, replicates, tasks=2000, queries=5, episodes=60)
 
 
@@ -192,7 +193,7 @@ DRAWS = {"test_per_class": 6, "replicates": 2, "tasks": 30, "few_shot": FEW_SHOT
 
 def test_the_first_approach_trains_on_seen_classes_and_tests_on_other_images(features_file):
     path, index = features_file
-    read = one_shot.read(path, path, seen=2, per_class=5, seed_names=(1, "faces"), **DRAWS)
+    read = inputs.read(path, path, seen=2, per_class=5, seed_names=(1, "faces"), **DRAWS)
     assert set(read.labels) == {0, 1}
     assert len(read.labels) == 10
     trained = index.loc[read.features[:, 0].astype(int)]
@@ -215,7 +216,7 @@ def test_the_first_approach_trains_on_seen_classes_and_tests_on_other_images(fea
 def test_training_images_are_drawn_and_not_the_first_ones(features_file):
     path, _ = features_file
     rows = [
-        one_shot.read(path, path, seen=2, per_class=5, seed_names=(seed, "faces"), **DRAWS).features
+        inputs.read(path, path, seen=2, per_class=5, seed_names=(seed, "faces"), **DRAWS).features
         for seed in (1, 1, 2)
     ]
     assert (rows[0] == rows[1]).all()
@@ -238,19 +239,19 @@ def test_too_few_images_or_classes_are_refused(features_file, changed, message):
     path, _ = features_file
     draws = DRAWS | {"seen": 2, "per_class": 5} | changed
     with pytest.raises(SourceError, match=f"features.*: found {message}"):
-        one_shot.read(path, path, seed_names=(1, "faces"), **draws)
+        inputs.read(path, path, seed_names=(1, "faces"), **draws)
 
 
 def test_for_the_second_approach_all_classes_are_unseen(features_file):
     path, _ = features_file
-    read = one_shot.read(path, path, seen=0, per_class=None, seed_names=(1, "faces"), **DRAWS)
+    read = inputs.read(path, path, seen=0, per_class=None, seed_names=(1, "faces"), **DRAWS)
     assert len(read.labels) == 48
     assert {*read.evaluations[0].tasks} == {"unseen"}
 
 
 def test_classes_are_compared_on_as_many_images_of_each(features_file):
     path, index = features_file
-    samples = one_shot.read_classes({"x": path, "y": path}, 50, 1)
+    samples = inputs.read_classes({"x": path, "y": path}, 50, 1)
     assert samples.datasets == ["x"] * 4 + ["y"] * 4
     assert samples.classes == ["a", "b", "c", "d"] * 2
     assert {len(features) for features in samples.features} == {10}

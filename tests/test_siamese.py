@@ -5,7 +5,8 @@ import pytest
 
 from toys import one_shot_data
 from transfer_gain.evaluation.statistics import mean_interval
-from transfer_gain.few_shot import one_shot
+from transfer_gain.few_shot import inputs
+from transfer_gain.few_shot.tasks import CANDIDATES
 from transfer_gain.names import BY_GRADIENTS
 
 LABELS = np.repeat(np.arange(4, dtype=np.int32), 12)
@@ -16,6 +17,13 @@ def siamese(tensorflow):
     from transfer_gain.few_shot import siamese
 
     return siamese
+
+
+@pytest.fixture(scope="module")
+def siamese_training(tensorflow):
+    from transfer_gain.few_shot import siamese_training
+
+    return siamese_training
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +97,7 @@ def test_all_pairs_are_those_one_by_one(siamese, count, units):
     np.testing.assert_allclose(probabilities, one_by_one, rtol=1e-5)
 
 
-def data(features: np.ndarray, labels: np.ndarray, replicates: int = 2) -> one_shot.Data:
+def data(features: np.ndarray, labels: np.ndarray, replicates: int = 2) -> inputs.Data:
     return one_shot_data(features, labels, replicates, tasks=400, queries=4, episodes=30)
 
 
@@ -103,8 +111,8 @@ def clustered(noise: int = 5) -> np.ndarray:
 SETTINGS = {"batch_size": 16, "learning_rate": 0.01, "l2": 1e-4, "units": 32}
 
 
-def train(siamese, labels=LABELS, epochs=10, batches_per_epoch=20):
-    return siamese.train(
+def train(siamese_training, labels=LABELS, epochs=10, batches_per_epoch=20):
+    return siamese_training.train(
         data(clustered(), labels),
         epochs=epochs,
         batches_per_epoch=batches_per_epoch,
@@ -113,8 +121,8 @@ def train(siamese, labels=LABELS, epochs=10, batches_per_epoch=20):
     )
 
 
-def test_training_learns_and_says_what_it_was_before(siamese):
-    history, few_shot, parameters = train(siamese)
+def test_training_learns_and_says_what_it_was_before(siamese_training):
+    history, few_shot, parameters = train(siamese_training)
     by_epoch = history.groupby("epochs")["accuracy"].mean()
     assert by_epoch[10] > max(by_epoch[0], 0.6)
     assert history["train_loss"][history["epochs"] == 10].max() < 0.5
@@ -128,7 +136,7 @@ def test_training_learns_and_says_what_it_was_before(siamese):
 
 
 @pytest.fixture
-def losses(siamese, monkeypatch) -> list[float]:
+def losses(siamese_training, monkeypatch) -> list[float]:
     """The loss of each training's first batch, all parameters being 0.5; none is gone through."""
     seen = []
 
@@ -137,13 +145,13 @@ def losses(siamese, monkeypatch) -> list[float]:
         seen.append(float(loss(halves, *(batch[0] for batch in batches))))
         return iter(())
 
-    monkeypatch.setattr(siamese.loop, "fit", fit)
+    monkeypatch.setattr(siamese_training.loop, "fit", fit)
     return seen
 
 
-def test_the_penalty_is_on_both_kernels_and_no_bias(siamese, losses):
+def test_the_penalty_is_on_both_kernels_and_no_bias(siamese_training, losses):
     for l2 in (0, 1):
-        siamese.train(
+        siamese_training.train(
             data(clustered(), LABELS),
             epochs=1,
             batches_per_epoch=1,
@@ -171,7 +179,7 @@ def test_near_the_identity_has_a_penalty_of_its_own(metric_learning, losses, mon
         assert (by_l2 - none, by_distance - none) == pytest.approx((squares, 0), rel=1e-5)
 
 
-def of_labels_that_mean_nothing(seed: int) -> one_shot.Data:
+def of_labels_that_mean_nothing(seed: int) -> inputs.Data:
     """Return one replicate that is tested on other images than it is trained on."""
     rng = np.random.default_rng(seed)
     learned, others = (
@@ -181,10 +189,10 @@ def of_labels_that_mean_nothing(seed: int) -> one_shot.Data:
 
 
 @pytest.mark.slow
-def test_labels_that_mean_nothing_teach_nothing(siamese):
+def test_labels_that_mean_nothing_teach_nothing(siamese_training):
     accuracies = []
     for seed in range(8):
-        history, _, _ = siamese.train(
+        history, _, _ = siamese_training.train(
             of_labels_that_mean_nothing(seed),
             epochs=2,
             batches_per_epoch=50,
@@ -193,11 +201,11 @@ def test_labels_that_mean_nothing_teach_nothing(siamese):
         )
         accuracies.append(history["accuracy"].iloc[-1])
     _, low, high = mean_interval(accuracies, level=0.999)
-    assert low <= 1 / one_shot.CANDIDATES <= high
+    assert low <= 1 / CANDIDATES <= high
 
 
-def test_the_same_seed_gives_the_same_bytes(siamese):
-    first, again = (train(siamese, epochs=2, batches_per_epoch=3) for _ in range(2))
+def test_the_same_seed_gives_the_same_bytes(siamese_training):
+    first, again = (train(siamese_training, epochs=2, batches_per_epoch=3) for _ in range(2))
     assert first[0].equals(again[0])
     assert all((a == b).all() for a, b in zip(first[2], again[2], strict=True))
 
@@ -205,7 +213,7 @@ def test_the_same_seed_gives_the_same_bytes(siamese):
 def test_classes_are_compared_by_the_mean_over_pairs_of_different_images(siamese, network):
     first = [part[:1] for part in network]
     some = [images(3, seed)[0] for seed in (1, 2)]
-    samples = one_shot.ClassSamples(["x", "y"], ["a", "b"], some)
+    samples = inputs.ClassSamples(["x", "y"], ["a", "b"], some)
     table = siamese.compare_classes(first, samples).set_index(["class_a", "class_b"])["p_same"]
     p_same = 1 / (1 + np.exp(-siamese.all_logits(first, np.concatenate(some)).astype(float)))
     assert table["a", "b"] == pytest.approx(p_same[:3, 3:].mean())
@@ -285,4 +293,4 @@ def test_an_embedding_learns_nothing_from_labels_that_mean_nothing(metric_learni
         )
         accuracies += [*rows["accuracy"]]
     _, low, high = mean_interval(accuracies, level=0.999)
-    assert low <= 1 / one_shot.CANDIDATES <= high
+    assert low <= 1 / CANDIDATES <= high

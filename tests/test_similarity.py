@@ -6,7 +6,7 @@ import pytest
 from scipy.linalg import sqrtm
 
 from transfer_gain.evaluation import similarity
-from transfer_gain.few_shot.one_shot import ClassSamples
+from transfer_gain.few_shot.inputs import ClassSamples
 
 
 def sample(seed: int, count: int = 30, shift: float = 0.0) -> np.ndarray:

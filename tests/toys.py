@@ -3,7 +3,7 @@
 import numpy as np
 
 from transfer_gain.data.sampling import Replicates
-from transfer_gain.few_shot import one_shot
+from transfer_gain.few_shot import inputs
 
 # Training from scratch.
 NETWORK = {
@@ -60,16 +60,16 @@ def one_shot_data(
     tasks: int,
     queries: int,
     episodes: int,
-) -> one_shot.Data:
+) -> inputs.Data:
     """Return data that is tested on what it is trained on, by 4-way 1-shot episodes."""
     ids = np.arange(len(labels)).astype(str)
-    pool = one_shot.Pool(features, labels, ids, {"unseen": np.unique(labels)})
+    pool = inputs.Pool(features, labels, ids, {"unseen": np.unique(labels)})
     few_shot = {"ways": (4,), "shots": (1,), "queries": queries, "episodes": episodes}
     evaluations = [
-        one_shot._draw_evaluation(pool, tasks, few_shot, (7, replicate))
+        inputs.draw_evaluation(pool, tasks, few_shot, (7, replicate))
         for replicate in range(replicates)
     ]
-    return one_shot.Data(features, labels, [pool] * replicates, evaluations)
+    return inputs.Data(features, labels, [pool] * replicates, evaluations)
 
 
 def make_pictures(

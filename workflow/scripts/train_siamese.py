@@ -1,12 +1,12 @@
 from transfer_gain.runtime import job
 
 with job.monitored(*snakemake.log):
-    from transfer_gain.few_shot import siamese
+    from transfer_gain.few_shot import siamese_training
     from transfer_gain.training import devices
 
     devices.configure(gpu=snakemake.resources.gpu > 0)
 
-    siamese.train_files(
+    siamese_training.train_files(
         snakemake.input.trained_on,
         snakemake.input.tested_on,
         snakemake.output.history,

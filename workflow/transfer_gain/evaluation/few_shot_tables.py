@@ -7,7 +7,8 @@ import pandas as pd
 import yaml
 
 from transfer_gain.evaluation.statistics import SIGNIFICANT, accuracy_interval, contrast, holm
-from transfer_gain.few_shot import one_shot, transforms
+from transfer_gain.few_shot import results, transforms
+from transfer_gain.few_shot.tasks import TASKS_2018, UNSEEN
 from transfer_gain.names import EPOCH_IS_BATCH
 
 SIAMESE, UNTRAINED_SIAMESE = "siamese", "siamese-untrained"
@@ -61,8 +62,8 @@ def tabulate(
 
     Args:
         table: "one_shot", "few_shot" or "one_shot_summary".
-        history: rows of all methods (see `one_shot.HISTORY`).
-        few_shot_rows: rows of all methods (see `one_shot.FEW_SHOT`).
+        history: rows of all methods (see `results.HISTORY`).
+        few_shot_rows: rows of all methods (see `results.FEW_SHOT`).
         published: file of published values.
     """
     if table == "few_shot":
@@ -83,7 +84,7 @@ def once_untrained(rows: pd.DataFrame) -> pd.DataFrame:
     The rows of the approach's first training are kept, without epoch_unit and batch.
     """
     untrained = rows["method"] == UNTRAINED_SIAMESE
-    unnamed = rows[untrained].assign(epoch_unit=one_shot.UNTRAINED_EPOCH, batch=0)
+    unnamed = rows[untrained].assign(epoch_unit=results.UNTRAINED_EPOCH, batch=0)
     seen_before = ["method", "replicate", *(c for c in ("way", "shot") if c in rows)]
     kept = unnamed.drop_duplicates([*PLACE, *seen_before])
     return pd.concat([rows[~untrained], kept], ignore_index=True)
@@ -117,7 +118,7 @@ def beside_controls(history: pd.DataFrame) -> pd.DataFrame:
         controls, on=[*PLACE, "replicate", "control"]
     )
     rows = history.merge(fewer, how="left", on=[*PLACE, "replicate"])
-    few = rows["tasks"] == one_shot.REPORT_TASKS
+    few = rows["tasks"] == TASKS_2018
     rows["control_accuracy"] = rows["control_320"].where(few, rows["control_accuracy"])
     return rows[ONE_SHOT]
 
@@ -180,7 +181,7 @@ def summary(history: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     table["verdict"] = [verdict(row) for _, row in table.iterrows()]
     theirs = published.loc[published.groupby(["approach", "batch"])["epochs"].idxmax()]
     theirs = theirs.rename(columns={end: f"published_{end}" for end in ("epochs", "low", "high")})
-    theirs = theirs.assign(method=SIAMESE, epoch_unit=EPOCH_IS_BATCH, classes=one_shot.UNSEEN)
+    theirs = theirs.assign(method=SIAMESE, epoch_unit=EPOCH_IS_BATCH, classes=UNSEEN)
     on = ["approach", "batch", "method", "epoch_unit", "classes"]
     table = table.merge(theirs, how="left", on=on)
     then = rows.groupby([*PLACE, *METHOD, "epochs"])["accuracy_320"].mean()

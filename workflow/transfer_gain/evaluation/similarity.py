@@ -12,7 +12,7 @@ from sklearn.manifold import MDS
 from threadpoolctl import threadpool_limits
 
 from transfer_gain.evaluation.statistics import holm
-from transfer_gain.few_shot.one_shot import ClassSamples
+from transfer_gain.few_shot.inputs import ClassSamples
 from transfer_gain.seeds import generator
 
 # Enough that p-values can stay small after Holm adjustment over all pairs of a table.

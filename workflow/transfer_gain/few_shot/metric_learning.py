@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from transfer_gain.few_shot import one_shot, transforms
+from transfer_gain.few_shot import inputs, results, scoring, transforms
 from transfer_gain.seeds import run_seed
 from transfer_gain.training import loop
 from transfer_gain.training.devices import tf
@@ -113,7 +113,7 @@ def draw_batches(
 
 
 def train(
-    data: one_shot.Data,
+    data: inputs.Data,
     method: str,
     *,
     batch_size: int,
@@ -165,8 +165,8 @@ def train(
     for replicate, (pool, evaluation) in enumerate(zip(data.pools, data.evaluations, strict=True)):
         images = prepared(pool.features, data.features)[None]
         trained = [parameters[0][replicate : replicate + 1]]
-        scores = one_shot.cosine_scores(embed(trained, images, method)[0].numpy())
-        found = one_shot.evaluate(method, scores, evaluation, replicate)
+        scores = scoring.cosine_scores(embed(trained, images, method)[0].numpy())
+        found = results.evaluate(method, scores, evaluation, replicate)
         rows, few_shot = rows + found[0], few_shot + found[1]
     return pd.DataFrame(rows).assign(updates=updates), pd.DataFrame(few_shot)
 
@@ -193,17 +193,15 @@ def train_files(
         method: one of `METHODS`.
         names: approach, backbone, trained_on and tested_on, for the rows.
         study_seed: the study's seed.
-        draws: the other arguments of `one_shot.read`.
+        draws: the other arguments of `inputs.read`.
         settings: the other arguments of `train`.
 
     Raises:
         StoreError: an input is corrupt.
     """
-    data = one_shot.read(
-        trained_on, tested_on, seed_names=(study_seed, names["tested_on"]), **draws
-    )
+    data = inputs.read(trained_on, tested_on, seed_names=(study_seed, names["tested_on"]), **draws)
     seed_names = (study_seed, names["tested_on"], names["trained_on"])
     rows, episodes = train(data, method, seed_names=seed_names, **settings)
-    names = {**names, "epoch_unit": one_shot.UNTRAINED_EPOCH, "batch": settings["batch_size"]}
-    one_shot.write(episodes, few_shot, names)
-    one_shot.write(rows, history, names)
+    names = {**names, "epoch_unit": results.UNTRAINED_EPOCH, "batch": settings["batch_size"]}
+    results.write(episodes, few_shot, names)
+    results.write(rows, history, names)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from transfer_gain.few_shot import one_shot
+from transfer_gain.few_shot import inputs, results, scoring
 
 # Controls that a trained method must beat: distances between raw features.
 L1, COSINE, PROTOTYPE = CONTROLS = ("l1", "cosine", "prototype")
@@ -81,19 +81,19 @@ TRANSFORMATIONS: Mapping[str, Callable[[np.ndarray, np.ndarray], Transformation]
 
 
 def evaluate_control(
-    method: str, features: np.ndarray, evaluation: one_shot.Evaluation, replicate: int
+    method: str, features: np.ndarray, evaluation: inputs.Evaluation, replicate: int
 ) -> tuple[list[dict], list[dict]]:
-    """Return a control's rows on a replicate's raw features; see `one_shot.evaluate`."""
+    """Return a control's rows on a replicate's raw features; see `results.evaluate`."""
     if method == PROTOTYPE:
         products = features @ features.T
-        score = partial(one_shot.to_prototypes, products)
-        distances = one_shot.distance_scores(products)
-        return one_shot.evaluate(method, distances, evaluation, replicate, score)
-    scores = {L1: one_shot.l1_scores, COSINE: one_shot.cosine_scores}[method](features)
-    return one_shot.evaluate(method, scores, evaluation, replicate)
+        score = partial(scoring.to_prototypes, products)
+        distances = scoring.distance_scores(products)
+        return results.evaluate(method, distances, evaluation, replicate, score)
+    scores = {L1: scoring.l1_scores, COSINE: scoring.cosine_scores}[method](features)
+    return results.evaluate(method, scores, evaluation, replicate)
 
 
-def evaluate(method: str, data: one_shot.Data) -> tuple[pd.DataFrame, pd.DataFrame]:
+def evaluate(method: str, data: inputs.Data) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Test one of `CONTROLS` or `TRANSFORMATIONS` on every replicate's tasks and episodes.
 
     Returns:
@@ -110,8 +110,8 @@ def evaluate(method: str, data: one_shot.Data) -> tuple[pd.DataFrame, pd.DataFra
             if method in CONTROLS:
                 found = evaluate_control(method, pool.features, evaluation, replicate)
             else:
-                scores = one_shot.cosine_scores(transform(pool.features))
-                found = one_shot.evaluate(method, scores, evaluation, replicate)
+                scores = scoring.cosine_scores(transform(pool.features))
+                found = results.evaluate(method, scores, evaluation, replicate)
             rows += found[0]
             few_shot += found[1]
     return pd.DataFrame(rows), pd.DataFrame(few_shot)
@@ -138,15 +138,13 @@ def evaluate_files(
         methods: names of controls and transformations.
         names: approach, backbone, trained_on and tested_on, for the rows.
         study_seed: the study's seed.
-        draws: the other arguments of `one_shot.read`.
+        draws: the other arguments of `inputs.read`.
 
     Raises:
         StoreError: an input is corrupt.
     """
-    data = one_shot.read(
-        trained_on, tested_on, seed_names=(study_seed, names["tested_on"]), **draws
-    )
+    data = inputs.read(trained_on, tested_on, seed_names=(study_seed, names["tested_on"]), **draws)
     found = [evaluate(method, data) for method in methods]
-    columns: dict[str, str | int] = {**names, "epoch_unit": one_shot.UNTRAINED_EPOCH, "batch": 0}
+    columns: dict[str, str | int] = {**names, "epoch_unit": results.UNTRAINED_EPOCH, "batch": 0}
     for part, path in zip(zip(*found, strict=True), (history, few_shot), strict=True):
-        one_shot.write(pd.concat(part, ignore_index=True), path, columns)
+        results.write(pd.concat(part, ignore_index=True), path, columns)

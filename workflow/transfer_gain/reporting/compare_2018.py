@@ -9,7 +9,7 @@ import pandas as pd
 
 from transfer_gain.data import store
 from transfer_gain.evaluation import few_shot_tables, statistics
-from transfer_gain.few_shot import one_shot
+from transfer_gain.few_shot.tasks import UNSEEN
 from transfer_gain.methods import records
 from transfer_gain.names import EPOCH_IS_BATCH
 from transfer_gain.reporting import words
@@ -60,7 +60,7 @@ def comparable_one_shot(rows: pd.DataFrame) -> pd.DataFrame:
     ours = {
         "method": few_shot_tables.SIAMESE,
         "epoch_unit": EPOCH_IS_BATCH,
-        "classes": one_shot.UNSEEN,
+        "classes": UNSEEN,
     }
     rows = rows[(rows[list(ours)] == list(ours.values())).all(axis=1)]
     theirs = few_shot_tables.read_published(PUBLISHED)[ONE_SHOT_KEYS]

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from transfer_gain.evaluation import few_shot_tables
-from transfer_gain.few_shot import one_shot
+from transfer_gain.few_shot.tasks import SEEN, UNSEEN
 from transfer_gain.reporting import words
 
 
@@ -15,8 +15,8 @@ def sentences(table: pd.DataFrame) -> list[str]:
     Args:
         table: the table that `few_shot_tables.summary` returns.
     """
-    unseen = table[table["classes"] == one_shot.UNSEEN]
-    seen = table[table["classes"] == one_shot.SEEN]
+    unseen = table[table["classes"] == UNSEEN]
+    seen = table[table["classes"] == SEEN]
     seen = seen.set_index(["approach", *few_shot_tables.METHOD])["accuracy"]
     variants = unseen[~unseen["method"].isin([*few_shot_tables.CONTROLS, few_shot_tables.SIAMESE])]
     best = variants.groupby("approach", sort=False)["accuracy"].idxmax()

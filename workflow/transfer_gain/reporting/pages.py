@@ -17,7 +17,7 @@ import pandas as pd
 
 from transfer_gain.evaluation import few_shot_tables
 from transfer_gain.evaluation.statistics import SIGNIFICANT
-from transfer_gain.few_shot import one_shot
+from transfer_gain.few_shot.tasks import SEEN, UNSEEN
 from transfer_gain.methods import records
 from transfer_gain.methods.records import TRANSFER
 from transfer_gain.names import EPOCH_IS_BATCH, FIRST, SECOND, TRANSFER_AUGMENTED, TRANSFER_EXTENDED
@@ -33,9 +33,9 @@ BLOCK = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 # Approach and classes of the columns of the one-shot table.
 ONE_SHOT = {
-    (FIRST, one_shot.UNSEEN): "unseen classes",
-    (FIRST, one_shot.SEEN): "classes of training",
-    (SECOND, one_shot.UNSEEN): "second approach",
+    (FIRST, UNSEEN): "unseen classes",
+    (FIRST, SEEN): "classes of training",
+    (SECOND, UNSEEN): "second approach",
 }
 Tables = Mapping[str, Any]
 
@@ -98,7 +98,7 @@ def findings(tables: Tables) -> str:
 
 
 def _one_shot_finding(summary: pd.DataFrame) -> str:
-    rows = summary[(summary["approach"] == FIRST) & (summary["classes"] == one_shot.UNSEEN)]
+    rows = summary[(summary["approach"] == FIRST) & (summary["classes"] == UNSEEN)]
     siamese = rows[rows["method"] == few_shot_tables.SIAMESE]
     siamese, best = (each.loc[each["accuracy"].idxmax()] for each in (siamese, rows))
     return (

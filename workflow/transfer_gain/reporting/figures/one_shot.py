@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from transfer_gain.evaluation.few_shot_tables import SIAMESE, UNTRAINED_SIAMESE
 from transfer_gain.evaluation.statistics import accuracy_interval
-from transfer_gain.few_shot import one_shot
+from transfer_gain.few_shot.tasks import CANDIDATES, SEEN, UNSEEN
 from transfer_gain.names import EPOCH_IS_BATCH, EPOCH_IS_PASS
 from transfer_gain.reporting.figures.one_shot_style import CHANCE, shown_group, title
 from transfer_gain.reporting.figures.style import colors, footnote, paper_style, spread
@@ -31,7 +31,7 @@ def plot_one_shot(rows: pd.DataFrame, published: pd.DataFrame) -> Figure:
         rows: rows of table `one_shot` of one approach.
         published: the 2018 paper's values for this approach.
     """
-    groups = [name for name in (one_shot.UNSEEN, one_shot.SEEN) if name in set(rows["classes"])]
+    groups = [name for name in (UNSEEN, SEEN) if name in set(rows["classes"])]
     trained = rows[rows["method"] == SIAMESE]
     units = [name for name in EPOCHS if name in set(trained["epoch_unit"])]
     batches = sorted(trained["batch"].unique())
@@ -56,9 +56,9 @@ def plot_one_shot(rows: pd.DataFrame, published: pd.DataFrame) -> Figure:
                     ]
                     label = f"siamese, {batch} pairs per batch"
                     _draw_course(axes, runs, colors(10)[color], label)
-                if group == one_shot.UNSEEN and epoch_unit == EPOCH_IS_BATCH:
+                if group == UNSEEN and epoch_unit == EPOCH_IS_BATCH:
                     _draw_published(axes, published)
-                axes.axhline(1 / one_shot.CANDIDATES, **CHANCE, label="chance")
+                axes.axhline(1 / CANDIDATES, **CHANCE, label="chance")
                 axes.set_title(f"{shown_group(rows, group)}, epoch_unit {epoch_unit}")
             line[0].set_ylabel("share of one-shot tasks solved")
         for epoch_unit, axes in zip(units, grid[-1], strict=True):

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from transfer_gain.evaluation.few_shot_tables import CONTROLS, SIAMESE
-from transfer_gain.few_shot import one_shot
+from transfer_gain.few_shot.tasks import UNSEEN
 from transfer_gain.reporting.figures.one_shot_style import CHANCE, shown_group, title
 from transfer_gain.reporting.figures.style import NO_BARS, colors, footnote, paper_style
 
@@ -17,7 +17,7 @@ def plot_one_shot_methods(rows: pd.DataFrame) -> Figure:
     Args:
         rows: rows of table `one_shot_summary` of one approach.
     """
-    unseen = rows[rows["classes"] == one_shot.UNSEEN]
+    unseen = rows[rows["classes"] == UNSEEN]
     is_control = unseen["method"].isin(CONTROLS)
     ordered = pd.concat(
         [some.sort_values("accuracy") for some in (unseen[is_control], unseen[~is_control])]
@@ -45,7 +45,7 @@ def plot_one_shot_methods(rows: pd.DataFrame) -> Figure:
         axes.set(
             xlim=(0, min(axes.get_xlim()[1], 1)),
             xlabel="share of one-shot tasks solved",
-            title=title(rows, shown_group(rows, one_shot.UNSEEN)),
+            title=title(rows, shown_group(rows, UNSEEN)),
         )
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
         figure.tight_layout()

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from transfer_gain.few_shot import one_shot
+from transfer_gain.few_shot import scoring
 from transfer_gain.reporting.figures.style import colors, footnote, paper_style
 
 
@@ -38,7 +38,7 @@ def plot_tasks(
         for task, line in enumerate(grid):
             given = tasks[(tasks["task"] == task) & (tasks["position"] > 0)]
             p_same = given.sort_values("position")["p_same"].to_numpy()
-            is_solved = one_shot.solved(p_same)
+            is_solved = scoring.solved(p_same)
             line[0].set_ylabel("solved" if is_solved else "failed", fontsize="small")
             for chosen in np.flatnonzero(p_same == p_same.max()):
                 color = colors(10)[2 if chosen == 0 else 3]
