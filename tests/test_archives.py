@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from containers import CONTAINERS, PACKERS, make, make_folder, tar_bytes, zip_bytes
-from transfer_gain.data.sources.archives import MAX_DEPTH, Files
+from transfer_gain.data.sources.archives import Files
 from transfer_gain.data.sources.base import SourceError
+from transfer_gain.data.sources.limits import MAX_DEPTH
 
 TREE = {"b/x.png": b"bx" * 400, "a/y.png": b"", "a/c/z.PNG": bytes(range(256)), "note.txt": b"hi"}
 

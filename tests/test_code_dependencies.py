@@ -60,8 +60,9 @@ def imports(file: Path) -> set[str]:
             {"printable"}
             | {
                 f"data.sources.{name}"
-                for name in ("jaffe", "expressions", "archives", "pictures", "base")
-            },
+                for name in ("jaffe", "expressions", "pictures", "archives", "archive_formats")
+            }
+            | {"data.sources.base", "data.sources.limits"},
         ),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, list) else "",

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from containers import CONTAINERS, encode, make, noise, png
-from transfer_gain.data.sources.archives import UnreadableError
 from transfer_gain.data.sources.base import SourceError
 from transfer_gain.data.sources.folder import Folder
+from transfer_gain.data.sources.limits import UnreadableError
 from transfer_gain.data.sources.pictures import FORMATS, decode_picture
 
 TREE = {

@@ -35,12 +35,13 @@ from containers import encode, make, make_folder, noise, png, tar_bytes, zip_byt
 from transfer_gain.config.errors import ConfigError
 from transfer_gain.config.loading import load as load_config
 from transfer_gain.data import store
-from transfer_gain.data.sources import archives, fashion_mnist, fetch, vgg16_weights
-from transfer_gain.data.sources.archives import Files, UnreadableError
+from transfer_gain.data.sources import archives, fashion_mnist, fetch, limits, vgg16_weights
+from transfer_gain.data.sources.archives import Files
 from transfer_gain.data.sources.base import SourceError
 from transfer_gain.data.sources.fetch import extract_debian
 from transfer_gain.data.sources.folder import Folder
 from transfer_gain.data.sources.jaffe import Jaffe
+from transfer_gain.data.sources.limits import UnreadableError
 from transfer_gain.data.sources.pictures import decode_picture
 from transfer_gain.data.sources.vgg16_tensors import FILE, load, weights_digest
 from transfer_gain.features import backbones
@@ -257,7 +258,7 @@ def test_all_images_together_have_a_limit_of_pixels(tmp_path: Path, monkeypatch)
         Folder(path, on_bad_image="skip")
     faces = {f"KA.{code}.39.tiff": png(noise(0)) for code in ("AN1", "HA1")}
     faces = Jaffe(make_folder(tmp_path / "faces", faces))
-    monkeypatch.setattr(faces, "_pixels", archives.Budget(59, "too many"))
+    monkeypatch.setattr(faces, "_pixels", limits.Budget(59, "too many"))
     faces.read(faces.items[0])
     with pytest.raises(SourceError, match="too many"):
         faces.read(faces.items[1])
@@ -403,18 +404,18 @@ def test_a_name_has_a_limit_of_levels_and_characters(tmp_path: Path):
     assert refusal(deep).endswith(message)
     assert peak(lambda: refusal(deep)) < 3 * 2**20
     for kind in ("folder", "zip", "tar"):
-        name = "a/" * (archives.MAX_LEVELS - 1) + "x.png"
+        name = "a/" * (limits.MAX_LEVELS - 1) + "x.png"
         assert Files(make(kind, tmp_path / "good", {name: b""})).paths == (name,)
         path = make(kind, tmp_path / "bad", {f"a/{name}": b""})
         assert "a name over the limit of" in refusal(path)
     # Not longer by being cut in two by an archive.
-    half = "a/" * (archives.MAX_LEVELS // 2)
+    half = "a/" * (limits.MAX_LEVELS // 2)
     path = make("zip", tmp_path / "cut", {f"{half}in.zip": zip_bytes({f"{half}x.png": b""})})
     assert "a name over the limit of" in refusal(path)
 
 
 def test_the_number_of_entries_has_a_limit(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(archives, "MAX_ENTRIES", 30)
+    monkeypatch.setattr(limits, "MAX_ENTRIES", 30)
     few = {f"a/{n}.png": b"" for n in range(14)}
     many = {f"a/{n}.png": b"" for n in range(32)}
     clutter = {f"a/.{n}.png": b"" for n in range(32)}
@@ -429,7 +430,7 @@ def test_the_number_of_entries_has_a_limit(tmp_path: Path, monkeypatch):
 
 
 def test_the_names_together_have_a_limit(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(archives, "MAX_NAMES", 10_000)
+    monkeypatch.setattr(limits, "MAX_NAMES", 10_000)
     path = make("tar", tmp_path / "long", {f"a/{n:0200}.png": b"" for n in range(60)})
     assert "more than the limit of 10,000 characters of names" in refusal(path)
 
@@ -473,7 +474,7 @@ def test_compressed_files_one_after_the_other_are_one(pack, tmp_path: Path):
 
 def test_a_zip_s_list_of_files_has_a_limit(tmp_path: Path, monkeypatch):
     path = make("zip", tmp_path / "many", {f"{n}.png": b"" for n in range(100)})
-    monkeypatch.setattr(archives, "MAX_ENTRIES", 99)
+    monkeypatch.setattr(limits, "MAX_ENTRIES", 99)
     monkeypatch.setattr(zipfile, "ZipInfo", None)  # none is made
     assert "many.zip: more than the limit of 99 files and folders" in refusal(path)
 

@@ -11,8 +11,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
-from transfer_gain.data.sources.archives import Budget, Files, UnreadableError
+from transfer_gain.data.sources.archives import Files
 from transfer_gain.data.sources.base import Item, SourceError
+from transfer_gain.data.sources.limits import Budget, UnreadableError
 from transfer_gain.data.sources.pictures import EXTENSIONS, decode_picture, pixel_budget
 from transfer_gain.printable import printable
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, TiffImagePlugin
 
-from transfer_gain.data.sources.archives import Budget, naming
+from transfer_gain.data.sources.limits import Budget, naming
 from transfer_gain.printable import printable
 
 # Pillow reads many more formats. Some pass untrusted bytes to another program (EPS and WMF) or to a
