@@ -16,6 +16,7 @@ from transfer_gain.config import backbones as backbone_config
 from transfer_gain.data import augmentation, store
 from transfer_gain.data.sources import vgg16_tensors
 from transfer_gain.data.sources.base import SourceError
+from transfer_gain.data.whole_files import StoreError
 from transfer_gain.features import backbones
 from transfer_gain.features.backbones import BackboneError
 from transfer_gain.seeds import generator
@@ -444,7 +445,7 @@ def test_corrupt_weights_and_images_are_refused_by_name_and_leave_nothing(
     output = tmp_path / "features.parquet"
     settings = VGG16 | {"layer": "block1_pool", "input_size": 32}
     images.write_bytes(content[:400] + bytes(50) + content[450:])
-    with pytest.raises(store.StoreError, match=r"images\.parquet"):
+    with pytest.raises(StoreError, match=r"images\.parquet"):
         backbones.extract(images, "none.npz", output, **settings)
     images.write_bytes(content)
     monkeypatch.undo()

@@ -10,6 +10,7 @@ from spies import Spy
 from toys import clouds
 from transfer_gain.data import store
 from transfer_gain.data.sampling import Replicates, draw_samples, validation_roles
+from transfer_gain.data.whole_files import StoreError
 from transfer_gain.evaluation.statistics import mean_interval
 from transfer_gain.methods import heads
 from transfer_gain.seeds import run_seed
@@ -295,6 +296,6 @@ def test_rows_say_what_they_are_of_and_two_runs_write_the_same_bytes(files, tmp_
 def test_a_corrupt_input_is_refused_before_anything_is_written(files, tmp_path: Path):
     files["samples"].write_bytes(files["samples"].read_bytes()[:-20])
     (tmp_path / "out").mkdir()
-    with pytest.raises(store.StoreError, match=r"samples\.parquet"):
+    with pytest.raises(StoreError, match=r"samples\.parquet"):
         train_files(files, tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())

@@ -19,6 +19,7 @@ from transfer_gain.data.sampling import (
 )
 from transfer_gain.data.sources.base import Item, SourceError
 from transfer_gain.data.splits import draw_split
+from transfer_gain.data.whole_files import StoreError
 from transfer_gain.seeds import generator, run_seed, seed_sequence
 
 quick = settings(deadline=None, max_examples=25)
@@ -444,7 +445,7 @@ def test_an_unknown_image_is_refused_by_name(files: dict[str, Path], file: str):
     rows.loc[2, "image_id"] = "stranger"
     store.write_rows(rows, files[file])
     with pytest.raises(
-        store.StoreError, match=rf"{file}\.parquet: found image stranger.*features\.parquet"
+        StoreError, match=rf"{file}\.parquet: found image stranger.*features\.parquet"
     ):
         read_replicates(**files)
 
@@ -489,5 +490,5 @@ def test_every_image_of_a_sample_comes_with_its_own_copies(files: dict[str, Path
 def test_an_image_without_copies_is_refused_by_name(files: dict[str, Path]):
     images = sorted(store.read_rows(files["samples"])["image_id"].unique())
     copies = write_copies(files, images[1:], 2)
-    with pytest.raises(store.StoreError, match=rf"copies\.parquet: .*image {images[0]},"):
+    with pytest.raises(StoreError, match=rf"copies\.parquet: .*image {images[0]},"):
         read_replicates(**files, copies=copies)

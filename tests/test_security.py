@@ -34,7 +34,6 @@ from PIL import EpsImagePlugin, Image
 from containers import encode, make, make_folder, noise, png, tar_bytes, zip_bytes
 from transfer_gain.config.errors import ConfigError
 from transfer_gain.config.loading import load as load_config
-from transfer_gain.data import store
 from transfer_gain.data.sources import archives, fashion_mnist, fetch, limits, vgg16_weights
 from transfer_gain.data.sources.archives import Files
 from transfer_gain.data.sources.base import SourceError
@@ -44,6 +43,7 @@ from transfer_gain.data.sources.jaffe import Jaffe
 from transfer_gain.data.sources.limits import UnreadableError
 from transfer_gain.data.sources.pictures import decode_picture
 from transfer_gain.data.sources.vgg16_tensors import FILE, load, weights_digest
+from transfer_gain.data.whole_files import StoreError
 from transfer_gain.features import backbones
 from transfer_gain.few_shot import siamese
 from transfer_gain.printable import printable
@@ -105,7 +105,7 @@ def test_a_pickle_in_the_place_of_arrays_is_not_opened(tmp_path: Path, caught: P
     for name in ("object.npz", "bare.npz"):
         with pytest.raises(SourceError, match=name):
             load(tmp_path / name)
-        with pytest.raises(store.StoreError, match=rf"{name}: found .*expected a trained network"):
+        with pytest.raises(StoreError, match=rf"{name}: found .*expected a trained network"):
             siamese.read_network(tmp_path / name)
 
 

@@ -1,12 +1,8 @@
 """Promises of the store: what goes in comes out, whole and unchanged, or is refused by name."""
 
 import itertools
-import os
-import platform
-import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,76 +13,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transfer_gain.data import store
-from transfer_gain.data.store import StoreError
-
-METADATA = {"classes": ["kurta", "été"], "precision": "float32"}
-READERS = {
-    "read_metadata": store.read_metadata,
-    "read_index": store.read_index,
-    "read_arrays": store.read_arrays,
-}
-RUNS = pd.DataFrame(
-    {
-        "layers": ["100-50", "100"],
-        "learning_rate": [0.1 + 0.2, 1e-05],
-        "replicate": np.array([0, 1], np.int32),
-        "validation_accuracy": [1 / 3, 0.75],
-    }
+from stored import (
+    METADATA,
+    RUNS,
+    batches_of,
+    make_arrays,
+    make_index,
+    names,
+    with_a_flipped_bit,
+    write,
+    write_sparse,
 )
-
-
-def make_index(rows: int) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "image_id": [f"image {row}" for row in range(rows)],
-            "split": [("training", "validation")[row % 3 == 0] for row in range(rows)],
-            "label": np.arange(rows, dtype=np.int32) % 7,
-        }
-    )
-
-
-def make_arrays(rows: int, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-    """Random bits, so that every value of the type, NaN and infinity included, turns up."""
-    rng = np.random.default_rng(rows)
-    count = rows * int(np.prod(shape)) * np.dtype(dtype).itemsize
-    return np.frombuffer(rng.bytes(count), dtype).reshape(rows, *shape)
-
-
-def batches_of(
-    index: pd.DataFrame, arrays: np.ndarray, size: int
-) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
-    for start in range(0, len(index), size):
-        yield index.iloc[start : start + size], arrays[start : start + size]
-
-
-def write(path: Path, rows: int = 40, shape=(2, 3), dtype: str = "|u1", size: int = 16) -> Path:
-    pairs = batches_of(make_index(rows), make_arrays(rows, shape, dtype), size)
-    store.write_arrays(path, "pixels", shape, dtype, pairs, METADATA)
-    return path
-
-
-def write_sparse(path: Path) -> Path:
-    """Write mostly zeros, as features are, which are compressed, unlike random bits."""
-    arrays = np.maximum(np.random.default_rng(1).normal(-1.2, 1, (5, 80)), 0).astype("<f4")
-    store.write_arrays(path, "pixels", (80,), "<f4", [(make_index(5), arrays)], METADATA)
-    return path
-
-
-def with_a_flipped_bit(content: bytes) -> Iterator[bytes]:
-    """Give the content with a bit of each byte flipped in turn."""
-    for position in range(len(content)):
-        flipped = bytearray(content)
-        flipped[position] ^= 1 << position % 8
-        yield bytes(flipped)
-
-
-def read_everything(path: Path) -> tuple:
-    return store.read_metadata(path), store.read_index(path), store.read_arrays(path)
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+from transfer_gain.data import store
+from transfer_gain.data.whole_files import StoreError
 
 
 @settings(deadline=None, max_examples=60)
@@ -188,10 +127,10 @@ def test_parts_of_different_making_or_damaged_are_refused_by_name(tmp_path: Path
     about = METADATA | {"precision": "bfloat16"}
     pairs = batches_of(make_index(4), make_arrays(4, (2, 3), "|u1"), 4)
     store.write_arrays(second, "pixels", (2, 3), "|u1", pairs, about)
-    with pytest.raises(store.StoreError, match=r"second: found .*bfloat16.* as in .*first"):
+    with pytest.raises(StoreError, match=r"second: found .*bfloat16.* as in .*first"):
         store.gather_arrays([first, second], tmp_path / "gathered")
     second.write_bytes(first.read_bytes()[:-9])
-    with pytest.raises(store.StoreError, match="second: found a corrupt"):
+    with pytest.raises(StoreError, match="second: found a corrupt"):
         store.gather_arrays([first, second], tmp_path / "gathered")
     assert names(tmp_path) == ["first", "second"]
 
@@ -243,104 +182,6 @@ def test_an_interrupted_write_leaves_nothing_but_the_older_file(
         assert path.read_bytes() == before
 
 
-def test_a_file_has_its_name_only_when_it_is_whole(tmp_path: Path):
-    path = tmp_path / "file.txt"
-    with store.written_whole(path) as temporary:
-        temporary.write_text("half")
-        assert not path.exists()
-        assert temporary.parent == tmp_path  # the same disk, so that renaming is atomic
-        temporary.write_text("whole")
-    assert path.read_text() == "whole"
-    assert names(tmp_path) == ["file.txt"]
-
-
-def test_what_a_killed_job_left_is_swept_away_by_the_next_and_nothing_else(tmp_path: Path):
-    dead = subprocess.Popen(["true"])
-    dead.wait()
-    left = f".file[1].txt.{platform.node()}.{dead.pid}.partial"
-    alive = f".file[1].txt.{platform.node()}.{os.getppid()}.partial"
-    others = [
-        alive,
-        ".file[1].txt.elsewhere.1.partial",
-        left.replace("[1]", "1"),
-        left.replace(f".{dead.pid}.", f".cluster.{dead.pid}."),  # of a host that is so called
-        "file[1].txt.old",
-    ]
-    for name in (left, *others):
-        (tmp_path / name).write_text("half")
-    with store.written_whole(tmp_path / "file[1].txt") as temporary:
-        temporary.write_text("whole")
-    assert names(tmp_path) == sorted(["file[1].txt", *others])
-
-
-@pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"PAR1", b"image_id,label\n1,2\n", bytes(5000)],
-    ids=["empty", "magic only", "text", "zeros"],
-)
-def test_what_is_no_parquet_is_refused_by_name(tmp_path: Path, reader: str, content: bytes):
-    path = tmp_path / "clothes.parquet"
-    path.write_bytes(content)
-    with pytest.raises(StoreError, match=r"clothes\.parquet: found .*expected"):
-        READERS[reader](path)
-    with pytest.raises(StoreError, match=r"clothes\.parquet: found .*expected"):
-        store.read_rows(path)
-
-
-def test_a_file_cut_off_anywhere_is_refused_by_name(tmp_path: Path):
-    whole = write(tmp_path / "file.parquet", rows=4).read_bytes()
-    path = tmp_path / "cut.parquet"
-    for length in {*range(0, len(whole), 13), *range(len(whole) - 12, len(whole))}:
-        path.write_bytes(whole[:length])
-        for reader in (*READERS.values(), store.read_rows):
-            with pytest.raises(StoreError, match=r"cut\.parquet"):
-                reader(path)
-
-
-def test_a_damaged_array_is_in_the_way_of_none_but_its_own_readers(tmp_path: Path):
-    rows = np.arange(40)
-    arrays = make_arrays(40, (2, 3), "<f4")
-    path = write(tmp_path / "file.parquet", dtype="<f4")
-    content = path.read_bytes()
-    # Random bits are not made smaller: they lie in the file as they are.
-    assert content.count(arrays[7].tobytes()) == 1
-    position = content.index(arrays[7].tobytes()) + 11
-    path.write_bytes(content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :])
-    with pytest.raises(StoreError, match=r"file\.parquet"):
-        store.read_arrays(path, rows[7:8])
-    others = np.delete(rows, 7)
-    assert store.read_arrays(path, others).tobytes() == arrays[others].tobytes()
-
-
-@pytest.mark.parametrize("reader", READERS)
-def test_a_parquet_of_another_schema_is_refused_by_name(tmp_path: Path, reader: str):
-    foreign = {
-        "rows.parquet": lambda path: store.write_rows(RUNS, path),
-        "pandas.parquet": lambda path: RUNS.to_parquet(path),
-    }
-    for name, make in foreign.items():
-        make(tmp_path / name)
-        with pytest.raises(StoreError, match=rf"{name}: found .*expected"):
-            READERS[reader](tmp_path / name)
-
-
-@pytest.mark.parametrize("reader", READERS)
-def test_columns_that_disagree_with_the_description_are_refused(tmp_path: Path, reader: str):
-    whole = pq.read_table(write(tmp_path / "file.parquet"))
-    path = tmp_path / "altered.parquet"
-    for columns in (["image_id", "split", "pixels"], ["split", "image_id", "label", "pixels"]):
-        pq.write_table(whole.select(columns), path)
-        store._seal(path)
-        with pytest.raises(StoreError, match=r"altered\.parquet: found columns .*image_id"):
-            READERS[reader](path)
-
-
-def test_a_missing_file_is_not_called_corrupt(tmp_path: Path):
-    with pytest.raises(FileNotFoundError, match=r"nowhere\.parquet"):
-        store.read_index(tmp_path / "nowhere.parquet")
-
-
 def test_rows_come_back_in_order_with_their_types(tmp_path: Path):
     more = RUNS.assign(replicate=np.array([2, 3], np.int32), validation_accuracy=[np.nan, 0.5])
     paths = [tmp_path / "b.parquet", tmp_path / "a.parquet"]
@@ -368,67 +209,6 @@ def test_rows_of_differing_columns_are_refused_by_name(tmp_path: Path, other: pd
     store.write_rows(other, tmp_path / "second.parquet")
     with pytest.raises(StoreError, match=r"second\.parquet: found columns .*first\.parquet"):
         store.read_rows([tmp_path / "first.parquet", tmp_path / "second.parquet"])
-
-
-def test_damaged_rows_are_refused_by_name(tmp_path: Path):
-    path = tmp_path / "runs.parquet"
-    store.write_rows(RUNS, path)
-    column = pq.ParquetFile(path).metadata.row_group(0).column(3)
-    damaged = bytearray(path.read_bytes())
-    damaged[column.dictionary_page_offset + column.total_compressed_size - 1] ^= 1
-    path.write_bytes(damaged)
-    with pytest.raises(StoreError, match=r"runs\.parquet"):
-        store.read_rows(path)
-
-
-def read_all_rows(path: Path) -> tuple:
-    return (store.read_rows(path).to_csv(),)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["rows", "arrays", "sparse arrays"])
-def test_no_flipped_bit_goes_unnoticed(tmp_path: Path, kind: str):
-    """Flip a bit of each byte in turn: the file is refused by name, or gives the very same."""
-    path = tmp_path / "whole.parquet"
-    if kind == "rows":
-        store.write_rows(RUNS, path)
-    elif kind == "arrays":
-        write(path, rows=5)
-    else:
-        write_sparse(path)
-    read = read_all_rows if kind == "rows" else read_everything
-    content, expected = path.read_bytes(), repr(read(path))
-    damaged, refused = tmp_path / "damaged.parquet", 0
-    for position, flipped in enumerate(with_a_flipped_bit(content)):
-        damaged.write_bytes(flipped)
-        try:
-            found = repr(read(damaged))
-        except StoreError as error:
-            assert str(error).startswith(f"{damaged}: found ")
-            assert len(str(error).splitlines()) == 1
-            refused += 1
-        else:
-            assert found == expected, position
-    assert refused > len(content) / 2
-
-
-def test_a_file_that_another_program_wrote_again_is_refused(tmp_path: Path):
-    store.write_rows(RUNS, tmp_path / "runs.parquet")
-    pd.read_parquet(tmp_path / "runs.parquet").to_parquet(tmp_path / "runs.parquet")
-    with pytest.raises(StoreError, match=r"runs\.parquet: found .*another program, expected"):
-        store.read_rows(tmp_path / "runs.parquet")
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_full_disk_is_told_with_the_file(tmp_path: Path):
-    path = tmp_path / "file.txt"
-    with (
-        pytest.raises(StoreError, match=r"file\.txt: found no space left on device, expected"),
-        store.written_whole(path) as temporary,
-    ):
-        temporary.symlink_to("/dev/full")
-        temporary.write_text("text")
-    assert names(tmp_path) == []
 
 
 @settings(deadline=None, max_examples=50)

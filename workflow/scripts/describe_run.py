@@ -9,10 +9,11 @@ with job.monitored(*snakemake.log):
     import yaml
 
     from transfer_gain.data import store
+    from transfer_gain.data.whole_files import written_whole
     from transfer_gain.runtime import crate, provenance
 
     files, written = snakemake.input, snakemake.output
-    with store.written_whole(written.config) as temporary:
+    with written_whole(written.config) as temporary:
         temporary.write_text(yaml.safe_dump(snakemake.params.config, sort_keys=False))
     folder = Path(written.crate).parent
     config, *made = (os.path.relpath(path, folder) for path in (written.config, *files.made))
@@ -28,5 +29,5 @@ with job.monitored(*snakemake.log):
         "ended": datetime.now(UTC),
     }
     described = crate.describe(folder, config, made, facts)
-    with store.written_whole(written.crate) as temporary:
+    with written_whole(written.crate) as temporary:
         temporary.write_text(json.dumps(described, indent=2) + "\n")

@@ -5,6 +5,7 @@ with job.monitored(*snakemake.log):
     from pathlib import Path
 
     from transfer_gain.data import store
+    from transfer_gain.data.whole_files import written_whole
     from transfer_gain.reporting import answer, report
     from transfer_gain.runtime import provenance
 
@@ -40,5 +41,5 @@ with job.monitored(*snakemake.log):
         (snakemake.output.html, html),
         (snakemake.output.answer, answer.write(rows, snakemake.output.html)),
     ):
-        with store.written_whole(path) as temporary:
+        with written_whole(path) as temporary:
             temporary.write_text(text)

@@ -12,12 +12,12 @@ from transfer_gain.data.sources.base import SourceError
 from transfer_gain.data.store import (
     TRAINING,
     VALIDATION,
-    StoreError,
     read_arrays,
     read_index,
     read_metadata,
     read_rows,
 )
+from transfer_gain.data.whole_files import StoreError
 from transfer_gain.printable import printable
 from transfer_gain.seeds import generator
 

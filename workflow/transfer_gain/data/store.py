@@ -1,67 +1,25 @@
-"""Read and write Parquet files with checksums; incomplete files are never left or read."""
+"""Read and write arrays of images or features, and rows of results, as Parquet files."""
 
-import errno
-import glob
-import hashlib
 import json
-import os
-import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
+
+from transfer_gain.data.sealed_parquet import opened, seal
+from transfer_gain.data.whole_files import StoreError, written_whole
 
 # Rows that are written and held in memory together: 4 MB of VGG16's features, 0.8 MB compressed.
 ROWS_IN_GROUP = 512
 # Higher levels save at most 5 % and take ten times as long: see benchmarks/README.md.
 ZSTD_LEVEL = 1
-
-# Errors that only writing can raise.
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-
 INDEX = {"image_id": pa.string(), "split": pa.string(), "label": pa.int32()}
 TRAINING, VALIDATION = "training", "validation"
-
-
-class StoreError(ValueError):
-    """A file is invalid; the message names it, what was found and what was expected."""
-
-
-@contextmanager
-def written_whole(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary path next to `path`, and rename it if the block ends without an error.
-
-    Raises:
-        StoreError: the disk is full or read-only.
-    """
-    path = Path(path)
-    # A job can outlive a killed Snakemake while a new job writes the same file. Each process uses
-    # its own temporary name, and deletes only the files of dead processes.
-    ours = f".{path.name}.{platform.node()}"
-    temporary = path.with_name(f"{ours}.{os.getpid()}.partial")
-    try:
-        for left in path.parent.glob(f"{glob.escape(ours)}.*.partial"):
-            process = left.name[len(ours) + 1 : -len(".partial")]
-            if process.isdigit() and not psutil.pid_exists(int(process)):
-                left.unlink(missing_ok=True)
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        if error.errno not in UNWRITABLE:
-            raise
-        raise StoreError(
-            f"{path}: found {os.strerror(error.errno).lower()}, expected a writable folder with "
-            "enough space; run again once it is"
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_arrays(
@@ -132,7 +90,7 @@ def _write_tables(path: Path | str, schema: pa.Schema, tables: Iterable[pa.Table
         if waiting:
             _write_groups(writer, waiting)
         writer.close()
-        _seal(temporary)
+        seal(temporary)
 
 
 def _write_groups(writer: pq.ParquetWriter, tables: Sequence[pa.Table]) -> None:
@@ -157,7 +115,7 @@ def gather_arrays(parts: Sequence[Path | str], path: Path | str) -> None:
 
     def groups() -> Iterator[pa.Table]:
         for part in parts:
-            with _opened(part) as file:
+            with opened(part) as file:
                 found = _about(part, file)
                 if found != about:
                     raise StoreError(f"{part}: found {found}, expected {about} as in {parts[0]}")
@@ -172,7 +130,7 @@ def read_metadata(path: Path | str) -> dict[str, Any]:
     Raises:
         StoreError: the file is not a complete Parquet file of this workflow.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         return _about(path, file)
 
 
@@ -182,7 +140,7 @@ def read_index(path: Path | str) -> pd.DataFrame:
     Raises:
         StoreError: the file is corrupt or not this workflow's.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         _about(path, file)
         return file.read(columns=list(INDEX)).to_pandas()
 
@@ -201,7 +159,7 @@ def read_arrays(path: Path | str, rows: np.ndarray | None = None) -> np.ndarray:
         StoreError: the file is corrupt or not this workflow's.
         IndexError: a row number is outside the file.
     """
-    with _opened(path, page_checksums=False) as file:  # each array has its own
+    with opened(path, page_checksums=False) as file:  # each array has its own
         about = _about(path, file)
         if rows is None:
             rows = np.arange(file.metadata.num_rows)
@@ -250,7 +208,7 @@ def write_rows(rows: pd.DataFrame, path: Path | str) -> None:
     with written_whole(path) as temporary:
         table = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata()
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
-        _seal(temporary)
+        seal(temporary)
 
 
 def read_rows(paths: Path | str | Iterable[Path | str]) -> pd.DataFrame:
@@ -262,7 +220,7 @@ def read_rows(paths: Path | str | Iterable[Path | str]) -> pd.DataFrame:
     paths = [paths] if isinstance(paths, Path | str) else list(paths)
     tables: list[pa.Table] = []
     for path in paths:
-        with _opened(path) as file:
+        with opened(path) as file:
             table = file.read()
         if tables and not table.schema.equals(tables[0].schema):
             raise StoreError(
@@ -278,65 +236,6 @@ def write_table(table: pd.DataFrame, csv: Path | str, parquet: Path | str) -> No
     with written_whole(csv) as temporary:
         table.to_csv(temporary, index=False)
     write_rows(table, parquet)
-
-
-def _seal(path: Path) -> None:
-    """Write the SHA-256 of a Parquet file's footer in front of the footer, where readers ignore it.
-
-    Parquet's checksums cover only the data: a damaged footer could rename a column unnoticed.
-    """
-    with path.open("r+b") as file:
-        footer = _footer(file)
-        file.seek(-len(footer), os.SEEK_END)
-        file.write(hashlib.sha256(footer).digest() + footer)
-
-
-def _check_seal(path: Path | str) -> None:
-    """Raise a StoreError if a Parquet file's footer does not match the digest of `_seal`."""
-    with Path(path).open("rb") as file:
-        try:
-            footer = _footer(file)
-            file.seek(-len(footer) - hashlib.sha256().digest_size, os.SEEK_END)
-            sealed = file.read(hashlib.sha256().digest_size) == hashlib.sha256(footer).digest()
-        except OSError:  # the file is shorter than its footer claims
-            sealed = False
-    if not sealed:
-        raise StoreError(
-            f"{path}: found a corrupt or half-written file or one of another program, expected "
-            "a Parquet file of this workflow; delete it and run again"
-        )
-
-
-def _footer(file: BinaryIO) -> bytes:
-    """Return the end of a Parquet file: metadata, their length (uint32) and the magic number."""
-    file.seek(-8, os.SEEK_END)
-    length = int.from_bytes(file.read(4), "little")
-    file.seek(-8 - length, os.SEEK_END)
-    return file.read()
-
-
-@contextmanager
-def _opened(path: Path | str, page_checksums: bool = True) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file. Any damage raises a StoreError that names the file."""
-    _check_seal(path)
-    try:
-        # Each read requests everything it needs, so reading ahead would only cost time.
-        with pq.ParquetFile(
-            path, page_checksum_verification=page_checksums, pre_buffer=False
-        ) as file:
-            yield file
-    except (FileNotFoundError, PermissionError, MemoryError):  # says nothing about the bytes
-        raise
-    except (pa.ArrowException, zstandard.ZstdError, OSError, UnicodeDecodeError) as error:
-        raise StoreError(
-            f"{path}: found a corrupt or half-written file ({_first_line(error)}), expected "
-            "Parquet; "
-            "delete it and run again"
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
 
 
 def _about(path: Path | str, file: pq.ParquetFile) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from transfer_gain.data import store
+from transfer_gain.data.whole_files import StoreError, written_whole
 from transfer_gain.few_shot import inputs
 from transfer_gain.training import loop
 from transfer_gain.training.devices import tf
@@ -161,7 +161,7 @@ def write_network(parameters: Sequence[np.ndarray], path: Path | str) -> None:
     Raises:
         StoreError: the disk is full or read-only.
     """
-    with store.written_whole(path) as temporary, temporary.open("wb") as file:
+    with written_whole(path) as temporary, temporary.open("wb") as file:
         np.savez(file, *[parameter[0] for parameter in parameters])
 
 
@@ -177,7 +177,7 @@ def read_network(path: Path | str) -> list[tf.Tensor]:
     except FileNotFoundError:
         raise
     except Exception as error:  # zipfile and numpy raise many types for a corrupt file
-        raise store.StoreError(
+        raise StoreError(
             f"{path}: found no whole file of arrays ({error}), expected a trained network; "
             "delete it and run again"
         ) from error

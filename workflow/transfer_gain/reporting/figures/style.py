@@ -12,7 +12,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from transfer_gain.data.store import written_whole
+from transfer_gain.data.whole_files import written_whole
 
 TOP = 1.02  # upper limit of accuracy axes, so that a marker at 1 is not clipped
 BAND = "line: mean over replicates; band: 95 % interval (Student's t)"
