@@ -1,5 +1,6 @@
 """A report of made-up runs, and what holds of every report in a browser."""
 
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +15,12 @@ from transfer_gain.reporting import figures, report
 
 CLASSES = {"clothes": ["t-shirt", "kurta & été"], "avatars": ["anger", "<joy>"]}
 CONFIG = complete({})
+FACTS = {
+    "config": CONFIG,
+    "raw": ["tables/runs.csv"],
+    "classes": CLASSES,
+    "provenance": {"Precision": "float32", "Code": "0" * 40},
+}
 
 
 def made(kind: str, content, **wildcards: str) -> report.ReportItem:
@@ -32,6 +39,7 @@ def made(kind: str, content, **wildcards: str) -> report.ReportItem:
     )
 
 
+@cache
 def tables() -> list[report.ReportItem]:
     """Return the tables of a study of two datasets."""
     selected = studies.study()
@@ -91,13 +99,7 @@ def drawings(folder: Path) -> list[report.ReportItem]:
 
 def render(folder: Path, **facts) -> str:
     """Return a whole report."""
-    facts = {
-        "config": CONFIG,
-        "raw": ["tables/runs.csv"],
-        "classes": CLASSES,
-        "provenance": {"Precision": "float32", "Code": "0" * 40},
-    } | facts
-    return report.render(drawings(folder), tables(), runs(), facts)
+    return report.render(drawings(folder), tables(), runs(), FACTS | facts)
 
 
 def assert_readable(browser, file: Path, width: int, scheme: str = "light") -> None:

@@ -210,10 +210,14 @@ def test_numbers_are_written_as_a_reader_expects(written, expected):
 
 
 def test_a_reversed_verdict_stands_beside_the_p_value_of_its_own_test():
-    row = pd.Series({"verdict": "reversed", "p_holm": 1.0, "p_reversed_holm": 0.02})
-    assert answer._p_value(row) == ", p = 0.02"
-    row["verdict"], row["p_holm"] = "supported", 0.03
-    assert answer._p_value(row) == ", p = 0.03"
+    made = two_methods({0.01: [0.2, 0.21, 0.19]})
+    for verdict, p_value in (("reversed", 0.02), ("supported", 0.03)):
+        values = {"verdict": verdict, "p_holm": 0.03, "p_reversed_holm": 0.02}
+        made["hypotheses"] = made["hypotheses"].query("hypothesis == 'H1'").assign(**values)
+        _, gain, _ = answer.answer(made)["clothes"]
+        assert gain.endswith(f" ({verdict}, p = {p_value}).")
+        (sentence,) = answer.hypotheses(made)
+        assert sentence.endswith(f", p = {p_value}).")
 
 
 def test_a_method_that_was_still_learning_is_told():

@@ -331,7 +331,7 @@ def test_columns_that_disagree_with_the_description_are_refused(tmp_path: Path, 
     path = tmp_path / "altered.parquet"
     for columns in (["image_id", "split", "pixels"], ["split", "image_id", "label", "pixels"]):
         pq.write_table(whole.select(columns), path)
-        store._seal(path)
+        store.seal(path)
         with pytest.raises(StoreError, match=r"altered\.parquet: found columns .*image_id"):
             READERS[reader](path)
 

@@ -66,7 +66,7 @@ def one_shot_data(
     pool = one_shot.Pool(features, labels, ids, {"unseen": np.unique(labels)})
     few_shot = {"ways": (4,), "shots": (1,), "queries": queries, "episodes": episodes}
     evaluations = [
-        one_shot._draw_evaluation(pool, tasks, few_shot, (7, replicate))
+        one_shot.draw_evaluation(pool, tasks, few_shot, (7, replicate))
         for replicate in range(replicates)
     ]
     return one_shot.Data(features, labels, [pool] * replicates, evaluations)

@@ -132,7 +132,7 @@ def _write_tables(path: Path | str, schema: pa.Schema, tables: Iterable[pa.Table
         if waiting:
             _write_groups(writer, waiting)
         writer.close()
-        _seal(temporary)
+        seal(temporary)
 
 
 def _write_groups(writer: pq.ParquetWriter, tables: Sequence[pa.Table]) -> None:
@@ -250,7 +250,7 @@ def write_rows(rows: pd.DataFrame, path: Path | str) -> None:
     with written_whole(path) as temporary:
         table = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata()
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
-        _seal(temporary)
+        seal(temporary)
 
 
 def read_rows(paths: Path | str | Iterable[Path | str]) -> pd.DataFrame:
@@ -280,7 +280,7 @@ def write_table(table: pd.DataFrame, csv: Path | str, parquet: Path | str) -> No
     write_rows(table, parquet)
 
 
-def _seal(path: Path) -> None:
+def seal(path: Path) -> None:
     """Write the SHA-256 of a Parquet file's footer in front of the footer, where readers ignore it.
 
     Parquet's checksums cover only the data: a damaged footer could rename a column unnoticed.
@@ -292,7 +292,7 @@ def _seal(path: Path) -> None:
 
 
 def _check_seal(path: Path | str) -> None:
-    """Raise a StoreError if a Parquet file's footer does not match the digest of `_seal`."""
+    """Raise a StoreError if a Parquet file's footer does not match the digest of `seal`."""
     with Path(path).open("rb") as file:
         try:
             footer = _footer(file)

@@ -323,7 +323,7 @@ def read(
             classes,
         )
         pools.append(pool)
-        evaluations.append(_draw_evaluation(pool, tasks, few_shot, (*seed_names, replicate)))
+        evaluations.append(draw_evaluation(pool, tasks, few_shot, (*seed_names, replicate)))
     return Data(
         store.read_arrays(trained_on, chosen.index.to_numpy()).astype(np.float32),
         chosen["label"].to_numpy(np.int32),
@@ -359,10 +359,17 @@ def _check(
             )
 
 
-def _draw_evaluation(
-    pool: Pool, tasks: int, few_shot: Mapping[str, Any], names: tuple[int, str, int]
+def draw_evaluation(
+    pool: Pool, tasks: int, few_shot: Mapping[str, Any], names: tuple[int, *tuple[int | str, ...]]
 ) -> Evaluation:
-    """Draw a replicate's tasks and episodes."""
+    """Draw a replicate's tasks and episodes.
+
+    Args:
+        pool: the images that they are drawn from.
+        tasks: how many tasks to draw of each group of classes.
+        few_shot: `ways`, `shots`, `queries` and `episodes` (see `read`).
+        names: of the seed.
+    """
     drawn, episodes = {}, {}
     for name, classes in pool.classes.items():
         rows = np.flatnonzero(np.isin(pool.labels, classes))
