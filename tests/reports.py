@@ -42,8 +42,7 @@ def made(kind: str, content, **wildcards: str) -> report.ReportItem:
 @cache
 def tables() -> list[report.ReportItem]:
     """Return the tables of a study of two datasets."""
-    selected = studies.study()
-    rows = {name: make(selected) for name, (make, _) in studies.TABLES.items()}
+    rows = {name: studies.table_of_study(name) for name in studies.TABLES}
     best = (
         rows["accuracy"]
         .query("method == 'transfer'")

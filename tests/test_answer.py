@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studies import REPLICATES, TABLES, runs, study
+from studies import REPLICATES, TABLES, runs, study, table_of_study
 from transfer_gain.reporting import answer, words
 
 TRANSFER, SCRATCH = ("vgg16", "transfer"), ("none", "baseline")
@@ -158,7 +158,7 @@ def test_more_labels_than_there_are_is_said_so():
 
 
 def test_a_control_is_never_the_backbone_that_is_told_of():
-    made = tables(study())
+    made = {name: table_of_study(name) for name in ("accuracy", "hypotheses")}
     made["hypotheses"] = made["hypotheses"].query("backbone != 'vgg16-random'")
     made["accuracy"].loc[made["accuracy"]["backbone"] == "vgg16-random", "mean"] = 1.0
     assert answer.strongest_backbone(made, "clothes") == "vgg16"
