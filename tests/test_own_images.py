@@ -98,9 +98,10 @@ def test_a_changed_image_deep_in_the_folder_is_noticed(study: Path):
     (study / "mine" / "checks" / "0.png").write_bytes(
         (study / "mine" / "checks" / "3.png").read_bytes()
     )
-    jobs = [job for job in jobs_to_run(study, study=STUDY) if "dataset" in job.wildcards]
-    assert {job.wildcards["dataset"] for job in jobs} == {"mine"}
-    assert {"make_images", "augment_example", "extract_features"} < {job.rule for job in jobs}
+    jobs = jobs_to_run(study, study=STUDY)
+    for rule in ("make_images", "augment_example", "extract_features", "train_head"):
+        # Figures of all datasets are drawn again, since they show rows of tables of all.
+        assert {job.wildcards["dataset"] for job in jobs if job.rule == rule} == {"mine"}, rule
 
 
 def test_a_bad_image_ends_the_run_by_name_where_it_is_asked_for(tmp_path: Path):
