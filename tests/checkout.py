@@ -1,14 +1,33 @@
 """Copies of the checkout in which tests run Snakemake for real."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import yaml
 
 ROOT = Path(__file__).parents[1]
+PLUGINS = Path(__file__).parent / "plugins"
+
+
+class Job(NamedTuple):
+    """A job that Snakemake has planned or started, with its output."""
+
+    rule: str
+    wildcards: Mapping[str, str]
+    output: list[str]
+    reason: str
+    resources: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        """Return the rule and the values of its wildcards."""
+        return " ".join([self.rule, *self.wildcards.values()])
 
 
 def copy_checkout(folder: Path) -> Path:
@@ -55,6 +74,35 @@ def snakemake(
     if study is not None:
         arguments = (*arguments, "--configfile", str(study))
     return python(checkout, "-m", "snakemake", *arguments, timeout=timeout, **environment)
+
+
+def jobs_to_run(
+    checkout: Path, *arguments: str, study: dict | Path | None = None, **environment: str
+) -> list[Job]:
+    """Return the jobs that a dry run plans, except those without output, such as `all`.
+
+    Each is planned for a reason: what is not among them is up to date.
+    """
+    jobs, done = jobs_of(checkout, "--dry-run", *arguments, study=study, **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [job for job in jobs if job.output]
+
+
+def jobs_of(
+    checkout: Path, *arguments: str, **options: Any
+) -> tuple[list[Job], subprocess.CompletedProcess[str]]:
+    """Run Snakemake (see `snakemake`).
+
+    Returns:
+        The jobs that it has planned or started, in order and with each attempt, and how it ended.
+    """
+    folders = [str(PLUGINS), *filter(None, [options.pop("PYTHONPATH", None)])]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "jobs"
+        arguments = (*arguments, "--logger", "jobs", "--logger-jobs-file", str(file))
+        done = snakemake(checkout, *arguments, **options, PYTHONPATH=os.pathsep.join(folders))
+        lines = file.read_text().splitlines() if file.exists() else []
+    return [Job(**json.loads(line)) for line in lines], done
 
 
 def spies_on_tensorflow(checkout: Path) -> Path:

@@ -3,10 +3,12 @@
 import copy
 from pathlib import Path
 
+import pytest
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from transfer_gain.config.loading import complete
+from transfer_gain.config.errors import ConfigError
+from transfer_gain.config.loading import complete, load
 
 ROOT = Path(__file__).parents[1]
 STUDIES = sorted(ROOT.glob("workflow/studies/*.yaml"))
@@ -24,6 +26,19 @@ VALUES = st.recursive(
     ),
     max_leaves=4,
 )
+
+
+def refusal(config) -> str:
+    """Return the one line that a config is refused with."""
+    with pytest.raises(ConfigError) as error:
+        load(config)
+    assert len(str(error.value).splitlines()) == 1
+    return str(error.value)
+
+
+def fraction(value, replicates=1) -> dict:
+    """Return an entry of `fractions`."""
+    return {"fraction": value, "replicates": replicates}
 
 
 def places(config, path=()):

@@ -67,3 +67,17 @@ def closed_figures():
 
     yield
     plt.close("all")
+
+
+@pytest.fixture(scope="session")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[Path]]:
+    """A copy of the checkout in which stubs made the study once, and the files that this made."""
+    import stubbed_workflow
+
+    return stubbed_workflow.run_once(tmp_path_factory.mktemp("checkout"), stubbed_workflow.STUDY)
+
+
+@pytest.fixture
+def made(first_run: tuple[Path, set[Path]]) -> Path:
+    """A copy of the checkout in which stubs made the study once; to be left as it is."""
+    return first_run[0]

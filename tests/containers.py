@@ -8,7 +8,11 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
+
+from transfer_gain.data.sources.archives import Files
+from transfer_gain.data.sources.base import SourceError
 
 Tree = Mapping[str, bytes]
 
@@ -73,3 +77,12 @@ def make(kind: str, path: Path, tree: Tree) -> Path:
 
 
 CONTAINERS = ("folder", *PACKERS)
+TWO_IMAGES = {"a/x.png": png(noise(1)), "b/y.png": png(noise(2))}
+
+
+def refusal(path: Path, **limits: int) -> str:
+    """Return what an archive or a folder is refused with: one line."""
+    with pytest.raises(SourceError) as error:
+        Files(path, **limits)
+    assert "\n" not in str(error.value)
+    return str(error.value)

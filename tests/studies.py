@@ -1,5 +1,6 @@
 """Studies that were never run: the rows of every method, and the tables made of them."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,17 @@ TABLES = {
     "hypotheses": (lambda rows: comparison.hypotheses(rows, 0.01, 1), comparison.HYPOTHESES),
     "label_value": (lambda rows: comparison.label_value(rows, 1), comparison.LABEL_VALUE),
 }
+
+
+@cache
+def _made_once(name: str) -> pd.DataFrame:
+    make, _ = TABLES[name]
+    return make(study())
+
+
+def table_of_study(name: str) -> pd.DataFrame:
+    """Return a table of the whole study, which is made once for all tests."""
+    return _made_once(name).copy()
 
 
 def make_runs(replicates: int = 3, seed: int = 0, steps: int = 1024) -> pd.DataFrame:

@@ -7,8 +7,6 @@ import sys
 
 import pytest
 
-from transfer_gain import terminal
-
 
 class Screen(io.StringIO):
     def isatty(self) -> bool:
@@ -20,6 +18,5 @@ def screen_of_40_columns(monkeypatch: pytest.MonkeyPatch) -> Screen:
     made = Screen()
     monkeypatch.setattr(sys, "stdout", made)
     monkeypatch.setattr(sys, "stderr", made)
-    monkeypatch.setattr(terminal, "_kept", None)
     monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((40, 24)))
     return made

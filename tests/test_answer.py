@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studies import REPLICATES, TABLES, runs, study
+from studies import REPLICATES, TABLES, runs, study, table_of_study
 from transfer_gain.reporting import answer, words
 
 TRANSFER, SCRATCH = ("vgg16", "transfer"), ("none", "baseline")
@@ -158,7 +158,7 @@ def test_more_labels_than_there_are_is_said_so():
 
 
 def test_a_control_is_never_the_backbone_that_is_told_of():
-    made = tables(study())
+    made = {name: table_of_study(name) for name in ("accuracy", "hypotheses")}
     made["hypotheses"] = made["hypotheses"].query("backbone != 'vgg16-random'")
     made["accuracy"].loc[made["accuracy"]["backbone"] == "vgg16-random", "mean"] = 1.0
     assert answer.strongest_backbone(made, "clothes") == "vgg16"
@@ -210,10 +210,14 @@ def test_numbers_are_written_as_a_reader_expects(written, expected):
 
 
 def test_a_reversed_verdict_stands_beside_the_p_value_of_its_own_test():
-    row = pd.Series({"verdict": "reversed", "p_holm": 1.0, "p_reversed_holm": 0.02})
-    assert answer._p_value(row) == ", p = 0.02"
-    row["verdict"], row["p_holm"] = "supported", 0.03
-    assert answer._p_value(row) == ", p = 0.03"
+    made = two_methods({0.01: [0.2, 0.21, 0.19]})
+    for verdict, p_value in (("reversed", 0.02), ("supported", 0.03)):
+        values = {"verdict": verdict, "p_holm": 0.03, "p_reversed_holm": 0.02}
+        made["hypotheses"] = made["hypotheses"].query("hypothesis == 'H1'").assign(**values)
+        _, gain, _ = answer.answer(made)["clothes"]
+        assert gain.endswith(f" ({verdict}, p = {p_value}).")
+        (sentence,) = answer.hypotheses(made)
+        assert sentence.endswith(f", p = {p_value}).")
 
 
 def test_a_method_that_was_still_learning_is_told():

@@ -464,7 +464,7 @@ def test_batches_come_back_in_order_with_few_in_flight():
             taken.append(item)
             yield item
 
-    for done, result in enumerate(backbones._ordered(lambda item: item * item, items(), 3)):
+    for done, result in enumerate(backbones.map_in_order(lambda item: item * item, items(), 3)):
         assert result == done * done
         assert len(taken) - done <= 2 * 3 + 1
     assert done == 49

@@ -19,6 +19,7 @@ from studies import (
     published,
     runs,
     study,
+    table_of_study,
 )
 from transfer_gain.evaluation import comparison, statistics, tables
 
@@ -66,7 +67,7 @@ def test_columns_are_the_same_for_any_study(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["accuracy", "gains", "label_value"])
 def test_every_method_of_the_study_has_its_row_at_every_size_and_protocol(name):
-    table = TABLES[name][0](study())
+    table = table_of_study(name)
     left_out = {"accuracy": [], "gains": ["baseline-2018"], "label_value": ["baseline"]}[name]
     methods = [method for method in SCRATCH + TRANSFERS if method[1] not in left_out]
     expected = {
@@ -173,7 +174,7 @@ def test_gains_are_paired_by_replicate():
 
 
 def test_no_pair_of_methods_is_compared_twice():
-    table = gains(study())
+    table = table_of_study("gains")
     pairs = table[["dataset", "fraction", "protocol", "backbone", "method", "reference"]]
     assert not pairs.duplicated().any()
     of_references = table[table["backbone"] == "none"][["method", "reference"]].drop_duplicates()
@@ -186,7 +187,7 @@ def test_no_pair_of_methods_is_compared_twice():
 
 @pytest.mark.parametrize("name", ["gains", "hypotheses"])
 def test_holm_counts_every_test_of_the_table_under_one_protocol(name):
-    table = TABLES[name][0](study())
+    table = table_of_study(name)
     assert table["p_value"].isna().any()
     for protocol in PROTOCOLS:
         rows = table[table["protocol"] == protocol].dropna(subset="p_value")
@@ -201,7 +202,7 @@ def test_holm_counts_every_test_of_the_table_under_one_protocol(name):
 
 @pytest.mark.slow
 def test_how_far_a_method_is_behind_the_best_is_paired_by_replicate():
-    table = accuracy(study())
+    table = table_of_study("accuracy")
     for place, rows in table.groupby(comparison.PLACE):
         runs = study().set_index(comparison.PLACE).sort_index().loc[[place]]
         by_method = {
@@ -296,7 +297,7 @@ def test_where_all_images_ran_once_the_largest_replicated_size_is_contrasted_too
 
 
 def test_transfer_is_compared_with_the_same_network_untrained():
-    table = gains(study()).query("reference == 'random-weights'")
+    table = table_of_study("gains").query("reference == 'random-weights'")
     assert set(zip(table["backbone"], table["method"], strict=True)) == {("vgg16", "transfer")}
 
 

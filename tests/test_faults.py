@@ -217,7 +217,7 @@ def test_a_second_snakemake_in_the_folder_is_refused_and_disturbs_nothing(
     first = Run(folder)
     try:
         deadline = time.monotonic() + 60
-        while "Execute" not in first.said() and time.monotonic() < deadline:
+        while not any(folder.glob(".snakemake/locks/*")) and time.monotonic() < deadline:
             time.sleep(0.1)
         second = make(folder)
         assert first.process.wait(120) == 0, first.said()
@@ -311,7 +311,7 @@ def on_a_small_disk(folder: Path, mount: Callable[..., Path]) -> Path:
     """Move a checkout's results to a disk of its own."""
     (folder / "results").rename(folder / "before")
     (folder / "results").mkdir()
-    mount(folder / "results", "-t", "tmpfs", "-o", "fraction=16m", "small")
+    mount(folder / "results", "-t", "tmpfs", "-o", "size=16m", "small")
     return copied(folder / "before", folder / "results")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from checkout import ROOT, copy_checkout, snakemake
+from checkout import ROOT, copy_checkout, jobs_of
 
 STUDY = {
     "results": "results/tiny",
@@ -43,12 +43,9 @@ def test_a_job_that_failed_may_take_more_memory_and_time(tmp_path: Path):
     checkout = copy_checkout(tmp_path)
     (checkout / "workflow" / "scripts" / "make_images.py").write_text(FAILS_TWICE)
     arguments = ["--cores", "1", "--retries", "2", "results/tiny/images/avatars.parquet"]
-    done = snakemake(checkout, *arguments, study=STUDY)
+    jobs, done = jobs_of(checkout, *arguments, study=STUDY)
     assert done.returncode == 0, done.stdout + done.stderr
-    asked = {
-        name: [int(value) for value in re.findall(rf"\b{name}=(\d+)", done.stdout + done.stderr)]
-        for name in ("mem_mb", "runtime")
-    }
-    for values in asked.values():
+    for name in ("mem_mb", "runtime"):
+        values = [job.resources[name] for job in jobs]
         assert values == [values[0], 2 * values[0], 3 * values[0]]
         assert values[0] > 0

@@ -92,7 +92,6 @@ def test_on_a_terminal_it_is_a_bar(monkeypatch):
     handler = progress.LogHandler(None, None)
     handler.expect({1: 1, 2: 1}, cores=1)
     handler.emit(record(LogEvent.JOB_FINISHED, job_id=1))
-    handler._bar.refresh()
     assert "1 of 2 jobs, " in screen.getvalue()
     assert "50%" in screen.getvalue()
     drawn = len(screen.getvalue())

@@ -153,6 +153,7 @@ def test_what_can_be_separated_is_learned_whole():
     assert (runs["train_loss"] < 0.05).all()
 
 
+@pytest.mark.slow
 def test_permuted_labels_bring_chance_and_true_ones_do_not():
     settings = SETTINGS | LONGER | {"network": NETWORK | {"units": [20], "activation": "elu"}}
     fractions = {"replicates": 5, "images": 150, "classes": 5, "validation": 800, "brightness": 60}
@@ -164,6 +165,7 @@ def test_permuted_labels_bring_chance_and_true_ones_do_not():
     assert (runs["validation_accuracy"] > 0.6).all()
 
 
+@pytest.mark.slow
 def test_permuted_labels_bring_augmentation_to_chance():
     settings = SETTINGS | LONGER | {"network": NETWORK | {"units": [20], "activation": "elu"}}
     fractions = {"replicates": 5, "images": 150, "classes": 5, "validation": 800, "brightness": 60}

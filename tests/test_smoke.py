@@ -11,7 +11,7 @@ import yaml
 
 import crates
 import reports
-from checkout import copy_checkout, snakemake, spies_on_tensorflow
+from checkout import copy_checkout, jobs_of, jobs_to_run, snakemake, spies_on_tensorflow
 
 STUDY = Path("workflow/studies/smoke.yaml")
 
@@ -168,8 +168,7 @@ def test_the_run_is_described_whole_so_that_it_can_be_cited(study: Path, results
     # The config, every default filled in, plans the same study: nothing is to be done.
     config = yaml.safe_load((results / "config.yaml").read_text())
     assert config["heads"]["batch_size"] == 50
-    again = snakemake(study, "--dry-run", study=(results / "config.yaml").relative_to(study))
-    assert "Nothing to be done" in again.stdout + again.stderr
+    assert jobs_to_run(study, study=(results / "config.yaml").relative_to(study)) == []
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -220,9 +219,9 @@ def test_a_run_of_the_grid_and_a_long_run_are_told_apart(results: Path):
 
 
 def test_a_second_run_has_nothing_to_do_and_does_not_import_tensorflow(study: Path):
-    again = run(study, "--cores", "2", PYTHONPATH=str(spies_on_tensorflow(study)))
-    assert again.returncode == 0, again.stderr
-    assert "Nothing to be done" in again.stderr + again.stdout
+    spies = str(spies_on_tensorflow(study))
+    started, again = jobs_of(study, "--cores", "2", study=STUDY, PYTHONPATH=spies)
+    assert (again.returncode, started) == (0, []), again.stderr
     assert not (study / "caught").exists()
 
 

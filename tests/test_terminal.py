@@ -1,14 +1,17 @@
 """Promises of what a user's terminal shows."""
 
 import io
-import signal
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from terminals import screen_of_40_columns
 from transfer_gain import terminal
 from transfer_gain.runtime import messages
+
+WORKFLOW = Path(__file__).parents[1] / "workflow"
 
 
 def test_long_lines_break_at_words_on_a_terminal(monkeypatch: pytest.MonkeyPatch):
@@ -32,15 +35,20 @@ def test_a_line_covers_the_bar_that_stands_there(monkeypatch: pytest.MonkeyPatch
     assert screen.getvalue() == "\r\x1b[Kfetching weights\n"
 
 
-def test_control_c_is_noted_and_does_what_it_did(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(messages, "_interrupted", False)
-    # In the background of a script it is ignored.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        messages.note_interruption()
-        assert not messages.interrupted()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-        assert messages.interrupted()
-    finally:
-        signal.signal(signal.SIGINT, before)
+# A process of its own, since what was noted stays so.
+INTERRUPTED = """
+import signal
+from transfer_gain.runtime import messages
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a script
+messages.note_interruption()
+before = messages.interrupted()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print(before, messages.interrupted())
+"""
+
+
+def test_control_c_is_noted_and_does_what_it_did():
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], cwd=WORKFLOW, capture_output=True)
+    assert (done.returncode, done.stdout) == (0, b"False True\n"), done.stderr

@@ -260,7 +260,7 @@ def extract(
 
     def progress() -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
         done = 0
-        for part, values in _ordered(features, _batches(images, rows, begin, end), threads):
+        for part, values in map_in_order(features, _batches(images, rows, begin, end), threads):
             done += len(part)
             if done % (BATCH * 32) == 0 or done == end - begin:
                 log.info("%d of %d images", done, end - begin)
@@ -323,8 +323,17 @@ def _batches(
             yield positions[batch : batch + BATCH], pixels[batch : batch + BATCH]
 
 
-def _ordered(function: Callable, items: Iterable, threads: int) -> Iterator:
-    """Map a function over items in threads, in order, with few items in flight."""
+def map_in_order(function: Callable, items: Iterable, threads: int) -> Iterator:
+    """Map a function over items in threads, in order, with few items in flight.
+
+    Args:
+        function: what is computed of an item.
+        items: taken one by one, at most 2 * `threads` + 1 ahead of the results.
+        threads: number of threads.
+
+    Yields:
+        The results, in the order of the items.
+    """
     with ThreadPoolExecutor(threads) as pool:
         pending: deque[Future] = deque()
         for item in items:
