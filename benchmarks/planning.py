@@ -32,7 +32,7 @@ def study(configurations: int) -> dict:
             "activations": ["elu"],
             "learning_rates": [round(1e-5 * (1 + number), 5) for number in range(rates)],
         },
-        "baseline": {"tuned_up_to": 0},
+        "baseline": {"max_tuned_fraction": 0},
     }
 
 

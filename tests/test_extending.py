@@ -106,9 +106,9 @@ def test_a_method_is_added_as_the_page_says(tmp_path: Path, tensorflow):
             "heads": {"layers": [[5]], "activations": ["elu"], "learning_rates": [0.01]}
             | {"batch_size": 10, "epochs": 1, "min_updates": 0},
             "long_runs": {"fractions": []},
-            "baseline": {"filters": 2, "units": [5], "tuned_up_to": 0},
-            "transfer_augmented": {"up_to": 0},
-            "linear_probe": {"up_to": 0},
+            "baseline": {"filters": 2, "units": [5], "max_tuned_fraction": 0},
+            "transfer_augmented": {"max_fraction": 0},
+            "linear_probe": {"max_fraction": 0},
         },
         timeout=600,
     )  # fmt: skip

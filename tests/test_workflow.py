@@ -52,7 +52,7 @@ WIDE = STUDY | {
         "avatars": {"source": "avatars", "transfer": False},
     },
     "backbones": STUDY["backbones"]
-    | {"random": {"architecture": "VGG16", "weights": "none", "up_to": 0.1}},
+    | {"random": {"architecture": "VGG16", "weights": "none", "max_fraction": 0.1}},
     "one_shot": {"target": "avatars", "backbone": "vgg16", "variants": ["prototypical"]},
 }
 

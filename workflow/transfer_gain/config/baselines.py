@@ -68,7 +68,7 @@ class Baseline(Network):
     has one convolutional layer.
     """
 
-    tuned_up_to: float = Field(
+    max_tuned_fraction: float = Field(
         default=0.01,
         ge=0,
         le=1,
@@ -76,7 +76,8 @@ class Baseline(Network):
         "without augmentation; above it, only `learning_rates`.",
     )
     learning_rates: SomeDistinct[Positive] = Field(
-        default=(0.001,), description="Learning rates of Adam at fractions above `tuned_up_to`."
+        default=(0.001,),
+        description="Learning rates of Adam at fractions above `max_tuned_fraction`.",
     )
 
     def check(self, study: Study) -> None:

@@ -210,7 +210,7 @@ class OneShot(Section):
         if "1" not in study.fraction_names(self.backbone):
             raise ConfigError(
                 f"one_shot.backbone: found '{self.backbone}', which not all images pass through, "
-                "allowed: a backbone with up_to: 1, and 1 as one of the study's fractions"
+                "allowed: a backbone with max_fraction: 1, and 1 as one of the study's fractions"
             )
 
     def _check_images(self, study: Study) -> None:
