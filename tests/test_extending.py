@@ -1,4 +1,4 @@
-"""docs/extending.md holds: its dataset, added as it says, is made; links lead somewhere."""
+"""docs/extending.md works: what it adds is made, and its scripts run."""
 
 import re
 import subprocess
@@ -16,8 +16,6 @@ from studies import accuracy, gains, study
 from transfer_gain.data import store
 from transfer_gain.methods.records import UnknownMethodError
 from transfer_gain.reporting import compare_2018, words
-
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
 
 
 def blocks(language: str) -> list[str]:
@@ -146,13 +144,6 @@ def test_features_are_read_as_the_page_says(tmp_path: Path):
         cwd=folder, check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
     assert said == f"{values[[0, 2]].tolist()} 3\n"
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page: Path):
-    for link in re.findall(r"\]\(([^)#]+)", page.read_text()):
-        if "://" not in link:
-            assert (page.parent / link).exists(), link
 
 
 def test_the_catalog_s_metadata_has_the_keys_that_the_catalog_reads():

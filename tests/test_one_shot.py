@@ -306,12 +306,15 @@ def test_every_row_stands_beside_the_strongest_control_of_its_replicate():
 
 def test_the_summary_says_in_words_whether_the_controls_are_beaten():
     table = few_shot_tables.summary(ROWS, PUBLISHED).set_index("method")
-    verdicts = table["verdict"]
-    assert "does not beat its controls: it is behind cosine" in verdicts["siamese"]
-    assert verdicts["siamese"].endswith("It cannot be told from chance.")
-    assert "beats the strongest control, cosine, by 0.107" in verdicts["whitening"]
-    assert "cannot be told from cosine" in verdicts["standardised"]
-    assert "is a control, the strongest one" in verdicts["cosine"]
+    conclusions = table["conclusion"]
+    assert (
+        "does not beat its controls: it is significantly worse than cosine"
+        in conclusions["siamese"]
+    )
+    assert conclusions["siamese"].endswith("It is not significantly different from chance.")
+    assert "beats the strongest control, cosine, by 0.107" in conclusions["whitening"]
+    assert "not significantly different from cosine" in conclusions["standardised"]
+    assert "is the strongest control" in conclusions["cosine"]
     assert table.loc["siamese", ["published_low", "published_high"]].tolist() == [0.4, 0.49]
     assert table["published_low"].notna().sum() == 1
     assert table.loc["whitening", "difference"] == pytest.approx(0.32 / 3)
@@ -319,7 +322,7 @@ def test_the_summary_says_in_words_whether_the_controls_are_beaten():
 
 def test_one_replicate_is_too_few_to_say():
     table = few_shot_tables.summary(ROWS[ROWS["replicate"] == 0], PUBLISHED).set_index("method")
-    assert "replicates are too few" in table.loc["whitening", "verdict"]
+    assert "replicates are too few" in table.loc["whitening", "conclusion"]
 
 
 def test_the_untrained_network_stands_in_the_table_once():

@@ -128,7 +128,7 @@ VERDICT_FIGURES = {
 VERDICT = {"tabulate_selected", *VERDICT_FIGURES} | {
     f"tabulate_comparison {table}" for table in ("accuracy", "gains", "hypotheses", "label_value")
 }
-REPORT = {"report_html", "describe_run"}
+REPORT = {"write_report", "describe_run"}
 ROWS = {"gather_rows runs", "gather_rows history", "tabulate_cost"} | VERDICT | REPORT
 FIGURES = {"plot_grid clothes vgg16", "plot_learning_rates clothes vgg16"}
 # Whatever depends on a selection is listed with it: what it will choose is not known beforehand.
