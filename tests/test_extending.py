@@ -54,23 +54,23 @@ def test_a_dataset_is_added_as_the_page_says(tmp_path: Path):
 
 @pytest.mark.slow
 def test_a_method_is_added_as_the_page_says(tmp_path: Path, tensorflow):
-    """k nearest neighbours: a module, a script, a rule and one record, and nothing else."""
+    """k nearest neighbors: a module, a script, a rule and one record, and nothing else."""
     import keras
 
     folder = copy_checkout(tmp_path)
     workflow = folder / "workflow"
     python = blocks("python")
     (module,) = (block for block in python if "KNeighborsClassifier" in block)
-    (script,) = (block for block in python if "nearest_neighbours.fit_files" in block)
-    (record,) = (block for block in python if 'name="nearest-neighbours"' in block)
+    (script,) = (block for block in python if "nearest_neighbors.fit_files" in block)
+    (record,) = (block for block in python if 'name="nearest-neighbors"' in block)
     (rule,) = blocks("snakemake")
-    (workflow / "transfer_gain/methods/nearest_neighbours.py").write_text(module)
-    (workflow / "scripts/fit_neighbours.py").write_text(script)
-    (workflow / "rules/neighbours.smk").write_text(rule)
+    (workflow / "transfer_gain/methods/nearest_neighbors.py").write_text(module)
+    (workflow / "scripts/fit_neighbors.py").write_text(script)
+    (workflow / "rules/neighbors.smk").write_text(rule)
     snakefile = folder / "Snakefile"
     included = 'include: "workflow/rules/heads.smk"\n'
     assert included in snakefile.read_text()
-    added = f'{included}include: "workflow/rules/neighbours.smk"\n'
+    added = f'{included}include: "workflow/rules/neighbors.smk"\n'
     snakefile.write_text(snakefile.read_text().replace(included, added))
     records = workflow / "transfer_gain/methods/records.py"
     last = "    # Used only as a reference"
@@ -113,14 +113,14 @@ def test_a_method_is_added_as_the_page_says(tmp_path: Path, tensorflow):
     assert done.returncode == 0, done.stdout + done.stderr
     tables = folder / "results/tables"
     for name in ("runs", "selected", "accuracy", "gains", "label_value", "cost"):
-        assert "nearest-neighbours" in set(pd.read_csv(tables / f"{name}.csv")["method"]), name
+        assert "nearest-neighbors" in set(pd.read_csv(tables / f"{name}.csv")["method"]), name
     cost = pd.read_csv(tables / "cost.csv")
-    assert cost.loc[cost["rule"] == "fit_neighbours", "seconds"].notna().all()
+    assert cost.loc[cost["rule"] == "fit_neighbors", "seconds"].notna().all()
     figures = folder / "results/figures"
     for name in ("learning_curves", "label_value", "cost"):
-        assert "nearest-neighbours" in (figures / f"{name}_avatars_held-out.svg").read_text(), name
+        assert "nearest-neighbors" in (figures / f"{name}_avatars_held-out.svg").read_text(), name
     report = (folder / "results/report.html").read_text()
-    assert "<dt>nearest-neighbours</dt>" in report
+    assert "<dt>nearest-neighbors</dt>" in report
     assert "The most common class among the nearest training images" in report
 
 

@@ -57,7 +57,7 @@ class Backbone(Named):
     max_fraction: Fraction = Field(
         default=1.0,
         description="Largest fraction at which heads are trained on this backbone. Below 1, only "
-        "the images that are drawn pass through the network.",
+        "the images in a sample pass through the network.",
     )
     fine_tune_from: str | None = Field(
         default=None,

@@ -64,8 +64,8 @@ class Baseline(Network):
     """A shallow network trained from scratch on the images.
 
     It has one convolution, max pooling and dense layers. Batch size, epochs, `min_updates` and `l2`
-    are those of `heads`. About its own baseline, the 2018 paper only says that it is shallow and
-    has one convolutional layer.
+    are those of `heads`. The 2018 paper says only that its own baseline is shallow and has one
+    convolutional layer.
     """
 
     max_tuned_fraction: float = Field(

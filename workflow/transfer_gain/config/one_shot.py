@@ -37,7 +37,7 @@ class OneShot(Section):
     all classes of the target. All tests draw from the validation images of the target.
     """
 
-    target: str = Field(description="Name of the dataset whose classes are recognised.")
+    target: str = Field(description="Name of the dataset whose classes are recognized.")
     related: str | None = Field(
         default=None,
         description="Name of the dataset that the second approach trains on; null for no second "
@@ -79,7 +79,7 @@ class OneShot(Section):
         default=5,
         ge=1,
         le=1000,
-        description="Trainings with different initialisations and pairs. Each is tested on tasks "
+        description="Trainings with different initializations and pairs. Each is tested on tasks "
         "of its own.",
     )
     tasks: int = Field(

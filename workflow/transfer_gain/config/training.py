@@ -39,7 +39,7 @@ class TrainingFraction(Section):
         ge=1,
         le=1000,
         description="Samples drawn at this fraction. Each is trained on from a different "
-        "initialisation. At fraction 1 all samples have the same images; only initialisation and "
+        "initialization. At fraction 1 all samples have the same images; only initialization and "
         "order differ.",
     )
 
