@@ -175,7 +175,7 @@ class Files:
                 self._add(entry.name, entry, depth=0)
         elif self.path.is_file():
             self._add_archive(self._opened.enter_context(self.path.open("rb")), "", depth=1)
-        elif self.path.exists():  # opening a pipe would wait for ever
+        elif self.path.exists():  # opening a pipe would block forever
             raise SourceError(f"{self._shown}: neither a file nor a folder")
         else:
             raise SourceError(f"{self._shown}: no such file or folder")
@@ -309,7 +309,7 @@ _COMPRESSED: dict[bytes, Callable[[IO[bytes]], Iterator[bytes]]] = {
 
 
 class _Headers:
-    """An archive's file for the module that lists it, which would hold any amount of headers."""
+    """An archive's file that limits the headers which the module that lists it reads."""
 
     def __init__(self, file: IO[bytes], left: float):
         self._file = file
@@ -383,7 +383,7 @@ def _list_tar(file: IO[bytes]) -> Iterator[_Entry]:
         raise ValueError(_NO_ARCHIVE) from None
     while member := archive.next():
         archive.members.clear()  # where tarfile would keep them all
-        if member.size < 0:  # would make tarfile read the same header for ever
+        if member.size < 0:  # would make tarfile read the same header forever
             raise ValueError("damaged: a member of negative size")
         if sum(map(len, archive.pax_headers.values())) > MAX_HEADERS:
             raise ValueError("its headers are too long")
