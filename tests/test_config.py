@@ -31,7 +31,7 @@ def test_config_yaml_is_the_default_study():
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     one_shot = config.pop("one_shot")
     assert load(config) == load({})
-    # One-shot learning is about datasets by name, and so of no study that does not say which.
+    # One-shot learning names its datasets, so only a study that names them has it.
     assert one_shot == {"target": "avatars", "related": "peeps", "backbone": "vgg16"}
     assert load({"one_shot": one_shot}).one_shot is not None
 
@@ -96,7 +96,7 @@ def test_free_identities_have_no_characters_to_hold_out():
 
 @pytest.fixture
 def with_images(tmp_path, monkeypatch):
-    """Work in a folder that has the images of the user."""
+    """Work in a folder that contains the user's images."""
     monkeypatch.chdir(tmp_path)
     for given_by_the_user in ("FERG_DB_256.zip", "jaffe.zip", "my-images"):
         Path(given_by_the_user).touch()
@@ -223,7 +223,7 @@ def other_form(value):
 
 
 def in_order(config):
-    """Return a config with names in one order, which is the user's own, and no part of a job."""
+    """Return a config with its names sorted: their order is the user's and affects no job."""
     return config | {
         key: dict(sorted(config[key].items())) for key in ("datasets", "backbones") if key in config
     }
@@ -360,14 +360,14 @@ REFUSED = {
     "class": (dataset(classes=["bag", "hat"]), "datasets.mine.classes[1]", "'hat'", "one of t-sh"),
     "activation": ({"heads": {"activations": ["gelu"]}}, "heads.activations[0]", "'gelu'", "elu"),
     "precision": ({"precision": "float16"}, "precision", "'float16'", "auto, float32, bfloat16"),
-    # Names that would not do as paths.
+    # Names that cannot be paths.
     "dataset name": ({"datasets": {"A b": {}}}, "datasets", "'A b'", NAME),
     "number as name": ({"datasets": {2018: {}}}, "datasets", "2018", "text"),
     "name with _": ({"backbones": {"a_b": {}}}, "backbones", "'a_b'", NAME),
     "name with newline": ({"backbones": {"a\n": {}}}, "backbones", r"'a\n'", NAME),
     "absolute": ({"results": "/tmp/results"}, "results", "'/tmp/results'", "relative path"),
     "elsewhere": ({"results": "results/../.."}, "results", "'results/../..'", "relative path"),
-    # Values twice.
+    # Duplicate values.
     "rate twice": (
         {"heads": {"learning_rates": [0.1, 0.10]}},
         RATES,
@@ -387,7 +387,7 @@ REFUSED = {
         "1 twice",
         "once",
     ),
-    # Values that do not fit each other.
+    # Values that contradict each other.
     "long runs elsewhere": (
         {"long_runs": {"fractions": [0.1, 0.5]}},
         "long_runs.fractions[1]",
@@ -555,7 +555,7 @@ def test_any_config_is_loaded_or_refused_in_one_line(config):
     except ConfigError as error:
         assert re.fullmatch(r"[^\n]+: found [^\n]+", str(error))
         return
-    # What is loaded makes names that the rules' wildcards match.
+    # Loaded names match the wildcards of the rules.
     for configuration in study.heads.configurations():
         assert re.fullmatch(r"[0-9-]+", configuration["layers"])
         assert re.fullmatch(r"[0-9.]+", configuration["learning_rate"])

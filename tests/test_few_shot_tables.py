@@ -1,4 +1,4 @@
-"""Promises of the tables of one-shot learning: what is said of a method follows from its runs."""
+"""Promises of the tables of one-shot learning: conclusions follow from the runs of a method."""
 
 import itertools
 
@@ -17,7 +17,7 @@ PUBLISHED = pd.DataFrame(
 
 
 def history(**ahead: list[float]) -> pd.DataFrame:
-    """Rows of one approach: each method is ahead of cosine, the strongest control, by these."""
+    """Rows of one approach: by how much each method exceeds cosine, the strongest control."""
     replicates = range(len(next(iter(ahead.values()))))
     easiness = np.random.default_rng(1).uniform(-0.05, 0.05, len(replicates))
     rows = []

@@ -133,7 +133,7 @@ def test_permuted_labels_are_at_chance_within_the_interval(method):
     features = draw.gamma(1, size=(80, 30)).astype(np.float32) + 3 * np.eye(30)[LABELS]
     shuffled = data(features.astype(np.float32), draw.permutation(LABELS), replicates=3)
     rows, few_shot = transforms.evaluate(method, shuffled)
-    # Tasks share images, so that they vary more than as many independent ones.
+    # Tasks share images, so their share varies more than that of independent tasks.
     assert rows["accuracy"].mean() == pytest.approx(1 / 7, abs=0.045)
     assert few_shot["accuracy"].mean() == pytest.approx(1 / 4, abs=0.06)
 
@@ -171,7 +171,7 @@ def test_the_study_names_every_variant_there_is():
 
 @pytest.fixture
 def features_file(tmp_path):
-    """Features of 4 classes, 12 training and 10 validation images each, that tell their row."""
+    """Features of 4 classes, 12 training and 10 validation images each; each identifies its row."""
     path = tmp_path / "features.parquet"
     index = pd.DataFrame(
         {

@@ -32,7 +32,7 @@ class Named(Section):
 
 
 def _tuple_of_list(value: Any) -> Any:
-    """Return a list as a tuple; anything else is returned as it is, and then refused."""
+    """Return a list as a tuple; anything else is returned unchanged and refused later."""
     return tuple(value) if isinstance(value, list) else value
 
 

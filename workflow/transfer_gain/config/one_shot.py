@@ -134,8 +134,8 @@ class OneShot(Section):
     compared_per_class: int = Field(
         default=60,
         ge=2,
-        description="Images per class from which the similarity of classes is measured; as many "
-        "as the smallest class has if that is fewer.",
+        description="Images per class for the similarity of classes; fewer if the smallest class "
+        "has fewer.",
     )
 
     @property

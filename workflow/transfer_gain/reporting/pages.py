@@ -113,7 +113,7 @@ def _one_shot_finding(summary: pd.DataFrame) -> str:
 def accuracy(tables: Tables) -> str:
     """Return the accuracy of every method, one row per dataset and fraction.
 
-    Bold are the most accurate method of a row and those that do not differ significantly from it.
+    The most accurate method of a row is bold, as are those not significantly different from it.
     """
     rows = _rows(tables["accuracy"])
     rows = rows[[not records.method(name).is_reference for name in rows["method"]]]
@@ -154,7 +154,7 @@ def gains(tables: Tables) -> str:
 def one_shot_accuracy(tables: Tables) -> str:
     """Return the one-shot accuracy of every method after its training, one row per method.
 
-    Bold are those that are significantly better than the strongest control.
+    Methods that are significantly better than the strongest control are bold.
     """
     rows = tables["one_shot_summary"]
     rows = rows.assign(

@@ -1,4 +1,4 @@
-"""The report's own data in full number: archives in the true layout, through the real rules."""
+"""The 2018 paper's data in full number: archives of the real layout, through the real rules."""
 
 import zipfile
 from itertools import product
