@@ -1,7 +1,7 @@
-"""VGG16's features of images of clothes: ours beside what else computes them.
+"""VGG16's features of images of clothes, compared with other ways to compute them.
 
-Each round passes another part of the images through every contestant, from the same uint8 pictures
-to float32 features. The peers' batch is 32 or 128, what is faster here; `predict` keeps its own.
+Each round passes another part of the images through every contestant, from the same uint8 images to
+float32 features. Peers use a batch of 32 or 128, whichever is faster here; `predict` has its own.
 """
 
 import argparse
@@ -20,9 +20,9 @@ from transfer_gain.data import store
 from transfer_gain.data.sources import vgg16_tensors
 
 SIDE = 64
-# Of blue, green and red in ImageNet, which VGG16's input lacks.
+# ImageNet's means of blue, green and red, which are subtracted from VGG16's input.
 MEANS = np.array([103.939, 116.779, 123.68], np.float32)
-# How far features may be from our float32 ones: the norm of the difference to theirs.
+# Accepted distance from our float32 features: norm of the difference, relative to their norm.
 TOLERANCE = {"float32": 1e-4, "bfloat16": 0.03}
 MATRIX = 4096
 
@@ -30,7 +30,7 @@ Run = Callable[[int], np.ndarray]
 
 
 def layers() -> Iterator[tuple[str, int, bool]]:
-    """Yield each convolution's name and its input's side, and whether it ends its block."""
+    """Yield each convolution's name, the side of its input, and whether it ends its block."""
     names = vgg16_tensors.LAYERS
     for name, following in zip(names, [*names[1:], "end"], strict=True):
         block = int(name[len("block")])
@@ -38,12 +38,12 @@ def layers() -> Iterator[tuple[str, int, bool]]:
 
 
 def gflop(weights: dict[str, np.ndarray]) -> float:
-    """Return the billions of additions and multiplications that an image takes."""
+    """Return the billions of additions and multiplications per image."""
     return sum(2 * weights[f"{name}/kernel"].size * side**2 for name, side, _ in layers()) / 1e9
 
 
 def preprocessed(images: np.ndarray) -> np.ndarray:
-    """Return gray images as VGG16 wants them, float32 (images, channels, height, width)."""
+    """Return gray images preprocessed for VGG16, float32 (images, channels, height, width)."""
     return np.repeat(images, 3, axis=3).transpose(0, 3, 1, 2) - MEANS[:, None, None]
 
 
@@ -76,7 +76,7 @@ def write_onnx(weights: dict[str, np.ndarray], path: Path) -> None:
 
 
 def ours(images: np.ndarray, weights: Path, precision: str, threads: int) -> Run:
-    """Prepare our extractor as `extract` uses it: batches of 32, as many threads as cores."""
+    """Prepare our extractor as `extract` uses it: batches of 32, one thread per core."""
     from transfer_gain.features import backbones
     from transfer_gain.training import devices
 
@@ -96,7 +96,7 @@ def ours(images: np.ndarray, weights: Path, precision: str, threads: int) -> Run
 
 
 def predict(images: np.ndarray, weights: Path, threads: int) -> Run:
-    """Prepare Keras as a user writes it: preprocess_input and model.predict."""
+    """Prepare Keras as a user would write it: preprocess_input and model.predict."""
     import keras
     import tensorflow as tf
 
@@ -127,7 +127,7 @@ def onnxruntime(images: np.ndarray, network: Path, threads: int) -> Run:
 
 
 def openvino(images: np.ndarray, network: Path, precision: str, threads: int) -> Run:
-    """Prepare OpenVINO for throughput: as many requests at a time as it finds best."""
+    """Prepare OpenVINO for throughput, with the number of parallel requests that it chooses."""
     import openvino
 
     settings = {
@@ -141,7 +141,7 @@ def openvino(images: np.ndarray, network: Path, precision: str, threads: int) ->
     requests = [compiled.create_infer_request() for _ in range(count)]
 
     def compute(images: np.ndarray, batch: int) -> np.ndarray:
-        # A request is asked for its features when it is that one's turn again.
+        # The features of a request are collected when the request is used again.
         parts, started = [], []
         for number, start in enumerate(range(0, len(images), batch)):
             if len(started) == len(requests):
@@ -155,7 +155,7 @@ def openvino(images: np.ndarray, network: Path, precision: str, threads: int) ->
 
 
 def features_of(request: object) -> np.ndarray:
-    """Wait for a request of OpenVINO's; return its features."""
+    """Wait for one of OpenVINO's requests and return its features."""
     request.wait()
     return request.get_output_tensor().data.copy()
 
@@ -193,7 +193,7 @@ def torch(images: np.ndarray, weights: Path, precision: str, compiled: bool, thr
 
 
 def with_better_batch(images: np.ndarray, compute: Callable[[np.ndarray], np.ndarray]) -> Run:
-    """Return a run that passes preprocessed images on, in the batch that is faster."""
+    """Return a function that passes preprocessed images on, with the faster batch size."""
 
     def in_batches(images: np.ndarray, batch: int) -> np.ndarray:
         parts = (images[start : start + batch] for start in range(0, len(images), batch))
@@ -203,7 +203,7 @@ def with_better_batch(images: np.ndarray, compute: Callable[[np.ndarray], np.nda
 
 
 def better_batch(images: np.ndarray, compute: Callable[[np.ndarray, int], np.ndarray]) -> Run:
-    """Return a run with the batch, of 32 and 128, that is faster after a warm-up."""
+    """Return a function with the faster batch size of 32 and 128, after a warm-up."""
     seconds = {}
     for batch in (32, 128):
         compute(images[0][:128], batch)
@@ -215,7 +215,7 @@ def better_batch(images: np.ndarray, compute: Callable[[np.ndarray, int], np.nda
 
 
 def product_by_torch(precision: str, threads: int) -> Callable[[int], Timed]:
-    """Prepare the product of two large matrices by PyTorch, for the peak at a precision."""
+    """Prepare PyTorch's product of two large matrices, to measure the peak at a precision."""
     import torch
 
     torch.set_num_threads(threads)
@@ -224,7 +224,7 @@ def product_by_torch(precision: str, threads: int) -> Callable[[int], Timed]:
 
 
 def product_by_tensorflow(precision: str, threads: int) -> Callable[[int], Timed]:
-    """Prepare the product of two large matrices by TensorFlow, for the peak at a precision."""
+    """Prepare TensorFlow's product of two large matrices, to measure the peak at a precision."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -234,7 +234,7 @@ def product_by_tensorflow(precision: str, threads: int) -> Callable[[int], Timed
 
 
 def timed(product: Callable[[], object]) -> Timed:
-    """Return the time of a product, the better of two."""
+    """Return the shorter time of two products."""
     seconds = []
     for _ in range(2):
         begun = time.perf_counter()
@@ -244,7 +244,7 @@ def timed(product: Callable[[], object]) -> Timed:
 
 
 def check(made: dict[str, np.ndarray | None]) -> None:
-    """Raise unless all features are ours in float32, within the tolerance of their precision."""
+    """Raise an error if features differ from ours in float32 by more than their tolerance."""
     expected = made["transfer-gain, float32"]
     for name, features in made.items():
         if features is None:
@@ -256,13 +256,13 @@ def check(made: dict[str, np.ndarray | None]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> str:
-    """Race; return the section of the README."""
+    """Run the contestants and return the section of the README."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=4096)
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
-    config, about = study.save(study.clothes(600, sizes=[1]), "features")
+    config, about = study.save(study.clothes(600, fractions=[1]), "features")
     file = about.paths.images.format(dataset="clothes")
     weights = CHECKOUT / about.paths.vgg16_weights
     study.snakemake(config, options.threads, file, about.paths.vgg16_weights)
@@ -306,7 +306,7 @@ def main(arguments: Sequence[str] | None = None) -> str:
 
 
 def describe(race: side_by_side.Race, options: argparse.Namespace, each: float) -> str:
-    """Return the section: images and GFLOP a second, share of the peak, ratios."""
+    """Return the section: images and GFLOP per second, share of the peak, ratios."""
     peaks = {}
     for name, seconds in race.seconds.items():
         if name.startswith("matrix product"):

@@ -1,7 +1,8 @@
-"""The report's sweep of heads on clothes, from stored features to `runs`: ours beside scripts.
+"""The 2018 paper's sweep of heads on clothes, from features to `runs`, compared with scripts.
 
-Ours is the workflow itself, Snakemake's start and a process a job included. A peer is one process
-with a loop over configurations, which reads the same features and writes one row per configuration.
+Our time is that of the workflow, including the start of Snakemake and one process per job. A peer
+is one process that loops over configurations. It reads the same features and writes one row per
+configuration.
 """
 
 import argparse
@@ -24,21 +25,21 @@ PEERS = {
     "PyTorch, a loop": "torch",
 }
 OURS, FIVE = "transfer-gain", "transfer-gain, five replicates"
-# How far the best accuracy of a size may be from ours.
+# Largest accepted difference of a fraction's best accuracy from ours.
 TOLERANCE = 0.05
 
 
 def made_by(about: Study, pattern: str) -> list[str]:
-    """Return the files of a pattern that a study has, for clothes on VGG16."""
+    """Return the paths that a pattern stands for in a study of clothes on VGG16."""
     return [
-        pattern.format(dataset="clothes", backbone="vgg16", size=size, **head, epochs=20)
-        for size in about.fraction_names()
+        pattern.format(dataset="clothes", backbone="vgg16", fraction=fraction, **head, epochs=20)
+        for fraction in about.fraction_names()
         for head in about.heads.configurations()
     ]
 
 
 def ours(config: Path, about: Study, threads: int) -> Callable[[int], Timed]:
-    """Prepare the workflow: all of the grid's runs, of which none is there."""
+    """Prepare the workflow: it makes all runs of the grid, none of which exists."""
     paths = about.paths
     runs = made_by(about, f"{paths.head}/runs.parquet")
     inputs = {
@@ -48,7 +49,8 @@ def ours(config: Path, about: Study, threads: int) -> Callable[[int], Timed]:
     }
 
     def run(number: int) -> Timed:
-        study.snakemake(config, threads, *sorted(inputs))  # another study may have had its samples
+        # Another study may have overwritten the samples.
+        study.snakemake(config, threads, *sorted(inputs))
         for file in runs:
             (CHECKOUT / file).unlink(missing_ok=True)
         begun = time.perf_counter()
@@ -62,7 +64,7 @@ def ours(config: Path, about: Study, threads: int) -> Callable[[int], Timed]:
 
 
 def peer(name: str, config: Path, threads: int) -> Callable[[int], pd.Series]:
-    """Prepare a peer: a script that trains all of the grid."""
+    """Prepare a peer: a script that trains the whole grid."""
     output = CHECKOUT / WORK / f"heads-{name}.csv"
     script = Path(__file__).with_name("heads_peers.py")
 
@@ -77,21 +79,21 @@ def peer(name: str, config: Path, threads: int) -> Callable[[int], pd.Series]:
 
 
 def main(arguments: Sequence[str] | None = None) -> str:
-    """Race; return the section of the README."""
+    """Run the contestants and return the section of the README."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--per-class", type=int, default=6000, help="training images")
+    parser.add_argument("--per-class", type=int, default=6000, help="training images per class")
     parser.add_argument(
-        "--sizes", type=float, nargs="+", default=[1, 0.1, 0.01, 0.001], help="with 1"
+        "--fractions", type=float, nargs="+", default=[1, 0.1, 0.01, 0.001], help="including 1"
     )
     parser.add_argument("--rates", type=float, nargs="+", default=[0.01, 0.001, 0.0001])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
     threads = options.threads
-    # The peers come after ours: they read its samples. All read the same features.
+    # The peers run after ours and read its samples. All read the same features.
     studies = {
         name: study.save(
-            study.clothes(options.per_class, replicates, options.sizes, options.rates),
+            study.clothes(options.per_class, replicates, options.fractions, options.rates),
             f"heads-{replicates}",
         )
         for name, replicates in ((FIVE, 5), (OURS, 1))
@@ -106,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> str:
     race = side_by_side.race(contestants, options.rounds, threads, warmups=0)
     best = pd.DataFrame(race.made)
     if len(off := best.columns[(best.sub(best[OURS], axis=0).abs() > TOLERANCE).any()]):
-        raise ValueError(f"{', '.join(off)}: another accuracy than ours\n{best}")
+        raise ValueError(f"{', '.join(off)}: accuracy differs from ours\n{best}")
     rows = [
         [
             name,
@@ -116,16 +118,16 @@ def main(arguments: Sequence[str] | None = None) -> str:
         ]
         for name, seconds in race.seconds.items()
     ]
-    jobs = len(made_by(studies[OURS][1], "{size}"))
+    jobs = len(made_by(studies[OURS][1], "{fraction}"))
     return (
-        f"{jobs} heads on VGG16's features of {7 * options.per_class:,} images, sizes "
-        f"{', '.join(map(str, sorted(options.sizes)))}, one replicate where not said otherwise, "
+        f"{jobs} heads on VGG16's features of {7 * options.per_class:,} images, fractions "
+        f"{', '.join(map(str, sorted(options.fractions)))}, one replicate unless stated otherwise, "
         f"learning rate{'s' * (len(options.rates) > 1)} {', '.join(map(str, options.rates))}, "
-        f"{options.rounds} round{'s' * (options.rounds > 1)}, {threads} threads. Ours is "
-        "scored six times a run on training and validation images, a peer once. scikit-learn "
-        "has no ELU: its ReLU instead.\n\n"
+        f"{options.rounds} round{'s' * (options.rounds > 1)}, {threads} threads. We "
+        "score a run six times on training and validation images, a peer once. scikit-learn "
+        "has no ELU, so it uses ReLU.\n\n"
         + side_by_side.table(
-            ["", "seconds", "time / ours", "best validation accuracy of each size"], rows
+            ["", "seconds", "time / ours", "best validation accuracy per fraction"], rows
         )
         + side_by_side.not_run(race.failed)
     )

@@ -16,7 +16,7 @@ Score = tuple[float, float]
 
 
 def by_keras(data: Replicates, threads: int) -> Callable[..., Score]:
-    """Return the training of a head by Keras' `fit`."""
+    """Return a function that trains a head with Keras' `fit`."""
     import keras
     import tensorflow as tf
 
@@ -42,7 +42,7 @@ def by_keras(data: Replicates, threads: int) -> Callable[..., Score]:
 
 
 def by_sklearn(data: Replicates, threads: int) -> Callable[..., Score]:
-    """Return the training of a head by scikit-learn's MLPClassifier."""
+    """Return a function that trains a head with scikit-learn's MLPClassifier."""
     from sklearn.neural_network import MLPClassifier
 
     train, validation = data.samples[0], data.validation
@@ -67,7 +67,7 @@ def by_sklearn(data: Replicates, threads: int) -> Callable[..., Score]:
 
 
 def by_torch(data: Replicates, threads: int) -> Callable[..., Score]:
-    """Return the training of a head by a loop in PyTorch."""
+    """Return a function that trains a head with a loop in PyTorch."""
     import torch
     from torch import nn
 
@@ -105,12 +105,12 @@ def by_torch(data: Replicates, threads: int) -> Callable[..., Score]:
 
 
 def main(name: str, config: str, output: str, threads: int) -> None:
-    """Train every head of a study on its first replicate; write a row each."""
+    """Train every head of a study on its first replicate and write one row per head."""
     about = load(yaml.safe_load(Path(config).read_text()))
     paths, heads, rows = about.paths, about.heads, []
     train = {"keras": by_keras, "sklearn": by_sklearn, "torch": by_torch}[name]
-    for size in about.fraction_names():
-        names = {"dataset": "clothes", "backbone": "vgg16", "fraction": size}
+    for fraction in about.fraction_names():
+        names = {"dataset": "clothes", "backbone": "vgg16", "fraction": fraction}
         files = [
             file.format(**names) for file in (paths.features, paths.samples, paths.validation_roles)
         ]
@@ -123,7 +123,7 @@ def main(name: str, config: str, output: str, threads: int) -> None:
             rate = float(head["learning_rate"])
             trained, validated = fit(layers, head["activation"], rate, heads.l2, epochs)
             scores = {"train_accuracy": trained, "validation_accuracy": validated}
-            rows.append({"fraction": size, **head, **scores})
+            rows.append({"fraction": fraction, **head, **scores})
     pd.DataFrame(rows).to_csv(output, index=False)
 
 

@@ -1,8 +1,8 @@
-"""How long Snakemake plans studies of more and more configurations: a dry run of each.
+"""How long Snakemake takes to plan studies with more and more configurations, by dry runs.
 
     python benchmarks/planning.py 1000 3000 10000
 
-Prints a table: configurations, jobs, seconds, seconds of the processor, most MB. Nothing is made.
+This prints a table: configurations, jobs, seconds, CPU seconds, peak memory in MB.
 """
 
 import os
@@ -20,7 +20,7 @@ FRACTIONS, LAYERS = (1, 0.5, 0.2, 0.1, 0.01), ([100], [100, 50])
 
 
 def study(configurations: int) -> dict:
-    """Return a study in which so many heads are trained: a multiple of 10."""
+    """Return a study that trains this number of heads, a multiple of 10."""
     rates = configurations // (len(FRACTIONS) * len(LAYERS))
     return {
         "results": "results/planning",
@@ -32,12 +32,12 @@ def study(configurations: int) -> dict:
             "activations": ["elu"],
             "learning_rates": [round(1e-5 * (1 + number), 5) for number in range(rates)],
         },
-        "baseline": {"tuned_up_to": 0},
+        "baseline": {"max_tuned_fraction": 0},
     }
 
 
 def plan(configurations: int, folder: str) -> tuple[int, float, float, float]:
-    """Return the jobs of a dry run, its seconds by the clock and of the processor, and its MB."""
+    """Return the number of jobs of a dry run, its seconds, its CPU seconds and its memory in MB."""
     config, said = Path(folder, "study.yaml"), Path(folder, "said.txt")
     config.write_text(yaml.safe_dump(study(configurations)))
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "rules"]
@@ -55,7 +55,7 @@ def plan(configurations: int, folder: str) -> tuple[int, float, float, float]:
 
 
 if __name__ == "__main__":
-    print("configurations    jobs  seconds  of the processor    MB")
+    print("configurations    jobs  seconds       CPU seconds    MB")
     with tempfile.TemporaryDirectory() as folder:
         for configurations in map(int, sys.argv[1:] or ("1000", "3000", "10000")):
             jobs, seconds, used, megabytes = plan(configurations, folder)

@@ -1,10 +1,10 @@
-"""Run all benchmarks, or those that are named, one after the other.
+"""Run all benchmarks, or the named ones, one after the other.
 
     python benchmarks/run.py [--quick] [--write] [NAME ...] [OPTION ...]
 
-Prints a section each; --write puts them into benchmarks/README.md, each with the machine, the
-versions and the date of its own run. --quick only shows that they work: much smaller, and never
-written. Any other option is one of the named benchmark's.
+Each benchmark prints a section. --write puts the sections into benchmarks/README.md, with machine,
+versions and date. --quick only shows that the benchmarks work: it is much smaller and never
+written. All other options go to the named benchmark.
 """
 
 import argparse
@@ -17,10 +17,10 @@ from pathlib import Path
 import side_by_side
 
 README = Path(__file__).with_name("README.md")
-# What each is called, and its arguments for --quick.
+# Title of each benchmark, and its arguments for --quick.
 BENCHMARKS = {
     "features": ("VGG16's features", "--images 256 --rounds 2"),
-    "heads": ("The sweep of heads", "--per-class 60 --sizes 1 --rates 0.001 --rounds 1"),
+    "heads": ("The sweep of heads", "--per-class 60 --fractions 1 --rates 0.001 --rounds 1"),
     "store": ("Features on disk", "--per-class 60 --encoded 420 --rounds 2"),
     "snakemake_overhead": ("What the workflow adds to Snakemake", "--rates 2 --rounds 2"),
     "scratch": ("Training from scratch with augmentation", "--images 420 --rounds 2"),
@@ -48,7 +48,7 @@ def with_section(text: str, name: str, section: str) -> str:
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Run the benchmarks that the command line names."""
     parser = argparse.ArgumentParser()
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--quick", action="store_true")
@@ -57,7 +57,9 @@ def main() -> None:
     if unknown := set(options.names) - set(BENCHMARKS):
         parser.error(f"found {min(unknown)}, expected {', '.join(BENCHMARKS)}")
     if own and (options.quick or not options.names):
-        parser.error(f"found {own[0]}, expected its benchmark named before it, and no --quick")
+        parser.error(
+            f"found {own[0]}, expected the name of its benchmark before it, and no --quick"
+        )
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     for name in options.names or BENCHMARKS:
         title, quick = BENCHMARKS[name]

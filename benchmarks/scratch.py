@@ -1,9 +1,9 @@
-"""The baseline trained from scratch with augmentation, an epoch: ours beside Keras and PyTorch.
+"""One epoch of the baseline with augmentation, compared with Keras and PyTorch.
 
-Each trains the same small network on the same images in batches of 50, newly changed in each batch:
-rotated, shifted, zoomed, sheared and mirrored. An epoch of ours is timed within a run as the
-workflow makes it, its random changes, which are drawn at once for all epochs, in proportion; what
-comes once a run (tracing, scoring) is left out for all.
+All train the same small network on the same images in batches of 50. Each batch is rotated,
+shifted, zoomed, sheared and mirrored at random. Our epoch is timed within a run of the workflow. It
+includes its share of drawing the random changes, which are drawn for all epochs at once. Work that
+is done once per run (tracing, scoring) is left out for all.
 """
 
 import argparse
@@ -22,7 +22,7 @@ BATCH = 50
 
 
 def ours(data: Replicates, settings: dict, threads: int) -> Callable[[int], Timed]:
-    """Prepare our training: of two epochs the second is timed, and half of the drawing."""
+    """Prepare our training: it times the second of two epochs, and half of the drawing."""
     from transfer_gain.data import augmentation
     from transfer_gain.methods import scratch
     from transfer_gain.training import devices, loop
@@ -62,7 +62,7 @@ def ours(data: Replicates, settings: dict, threads: int) -> Callable[[int], Time
 def keras_layers(
     data: Replicates, network: dict, ranges: dict, l2: float, in_pipeline: bool, threads: int
 ) -> Callable[[int], None]:
-    """Prepare Keras' random layers, in front of the network or in a tf.data pipeline."""
+    """Prepare Keras' random layers, before the network or in a tf.data pipeline."""
     import keras
     import tensorflow as tf
 
@@ -110,7 +110,7 @@ def keras_layers(
 def torch(
     data: Replicates, network: dict, ranges: dict, l2: float, threads: int
 ) -> Callable[[int], None]:
-    """Prepare PyTorch: affine_grid and grid_sample on a batch, as torchvision's transforms do."""
+    """Prepare PyTorch: affine_grid and grid_sample on a batch, as in torchvision's transforms."""
     import torch
     from torch import nn
 
@@ -154,13 +154,13 @@ def torch(
 
 
 def main(arguments: Sequence[str] | None = None) -> str:
-    """Race; return the section of the README."""
+    """Run the contestants and return the section of the README."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=4200, help="a multiple of 7")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=1, help="our jobs have one")
     options = parser.parse_args(arguments)
-    config, about = study.save(study.clothes(options.images // 7, sizes=[1]), "scratch")
+    config, about = study.save(study.clothes(options.images // 7, fractions=[1]), "scratch")
     paths, names = about.paths, {"dataset": "clothes", "fraction": "1"}
     files = [each.format(**names) for each in (paths.images, paths.samples, paths.validation_roles)]
     study.snakemake(config, options.threads, *files)
@@ -198,11 +198,11 @@ def main(arguments: Sequence[str] | None = None) -> str:
         for name, seconds in race.seconds.items()
     ]
     return (
-        f"An epoch of {data.samples.shape[1]:,} images of {data.features.shape[1]} × "
+        f"One epoch of {data.samples.shape[1]:,} images of {data.features.shape[1]} × "
         f"{data.features.shape[2]} pixels, batches of {BATCH}, {options.rounds} rounds, {threads} "
-        f"core{'s' * (threads > 1)}, of which ours uses one. PyTorch's is what torchvision's "
-        "affine transform is made of: torchvision itself changes an image at a time.\n\n"
-        + side_by_side.table(["", "seconds an epoch", "time / ours"], rows)
+        f"core{'s' * (threads > 1)}, of which ours uses one. PyTorch runs the operations of "
+        "torchvision's affine transform; torchvision itself changes one image at a time.\n\n"
+        + side_by_side.table(["", "seconds per epoch", "time / ours"], rows)
         + side_by_side.not_run(race.failed)
     )
 

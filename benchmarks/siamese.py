@@ -1,7 +1,7 @@
-"""The report's Siamese network, first approach: on stored features, and end to end through VGG16.
+"""The Siamese network, first approach: on stored features, and end to end through VGG16.
 
-The report passes every pair through VGG16, frozen, whenever it is trained on or compared. That is
-timed on some pairs, a training step and a comparison apart, and extrapolated.
+The 2018 paper passes every pair through the frozen VGG16 whenever it is trained on or compared.
+This is timed on a few pairs, separately for a training step and a comparison, and extrapolated.
 """
 
 import argparse
@@ -31,9 +31,9 @@ OURS = "transfer-gain, on stored features"
 
 
 def pool(rng: np.random.Generator) -> inputs.Data:
-    """Draw features and tasks as the first approach has them: 3 classes train, 4 others test.
+    """Draw features and tasks as in the first approach: 3 classes train, the 4 others test.
 
-    What is in the features changes no time.
+    The values of the features do not affect the time.
     """
     train, test = np.repeat(np.arange(3), PER_CLASS), np.repeat(np.arange(3, CLASSES), 300)
     tasks = Tasks(*draw_tasks(test, TASKS_2018, rng))
@@ -50,7 +50,7 @@ def pool(rng: np.random.Generator) -> inputs.Data:
 
 
 def ours(threads: int) -> Callable[[int], pd.DataFrame]:
-    """Prepare our training: 20 batches of 36 pairs, 320 tasks after each."""
+    """Prepare our training: 20 batches of 36 pairs, with 320 tasks after each."""
     from transfer_gain.few_shot import siamese_training
     from transfer_gain.training import devices
 
@@ -67,7 +67,7 @@ def ours(threads: int) -> Callable[[int], pd.DataFrame]:
 
 
 def end_to_end(weights: Path, pairs: int, training: bool, threads: int) -> Callable[[int], None]:
-    """Prepare Keras, images to probability: training steps or comparisons of so many pairs."""
+    """Prepare Keras from images to probability: training steps or comparisons of some pairs."""
     import keras
     import tensorflow as tf
 
@@ -94,7 +94,7 @@ def end_to_end(weights: Path, pairs: int, training: bool, threads: int) -> Calla
 
 
 def extraction(weights: Path, images: int, threads: int) -> Callable[[int], None]:
-    """Prepare our extraction of so many images' features, float32."""
+    """Prepare our extraction of the features of some images, float32."""
     import features
 
     pictures = np.random.default_rng(0).integers(0, 256, (1, images, SIDE, SIDE, 1), np.uint8)
@@ -103,7 +103,7 @@ def extraction(weights: Path, images: int, threads: int) -> Callable[[int], None
 
 
 def main(arguments: Sequence[str] | None = None) -> str:
-    """Race; return the section of the README."""
+    """Run the contestants and return the section of the README."""
     import study
 
     parser = argparse.ArgumentParser(description=__doc__)
@@ -112,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> str:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
     pairs, threads = options.pairs, options.threads
-    config, about = study.save(study.clothes(60, sizes=[1]), "siamese")
+    config, about = study.save(study.clothes(60, fractions=[1]), "siamese")
     study.snakemake(config, threads, about.paths.vgg16_weights)
     weights = side_by_side.CHECKOUT / about.paths.vgg16_weights
     contestants = [
@@ -145,8 +145,8 @@ def main(arguments: Sequence[str] | None = None) -> str:
         f"{EPOCHS} batches of {BATCH} pairs; {TASKS_2018} tasks of {CANDIDATES} pairs before and "
         f"after each: {trained:,} pairs trained on and {compared:,} compared, one replicate; "
         f"{options.rounds} rounds. Keras end to end is extrapolated from {pairs} pairs, "
-        f"{1000 * each:.1f} ms a comparison with {threads} threads; ours has one thread, and "
-        f"{threads} in the extraction. Features are drawn at random.\n\n"
+        f"{1000 * each:.1f} ms per comparison with {threads} threads; ours uses one thread, and "
+        f"{threads} for the extraction. Features are drawn at random.\n\n"
         + side_by_side.table(["", "seconds", "end to end / this"], rows)
         + f"\n\nEnd to end, extrapolated: {side_by_side.spread(whole, 0)} s."
         + side_by_side.not_run(race.failed)

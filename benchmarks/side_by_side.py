@@ -1,4 +1,4 @@
-"""Contestants side by side: each in a process of its own, in alternating rounds; their ratios."""
+"""Compare contestants, each in its own process, in alternating rounds; report their ratios."""
 
 import multiprocessing
 import os
@@ -16,20 +16,20 @@ from typing import Any, NamedTuple
 import psutil
 
 CHECKOUT = Path(__file__).parents[1]
-# Made by the benchmarks and kept, for the next time.
+# Files of the benchmarks, kept for the next time.
 WORK = Path("results/benchmarks")
 LIBRARIES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR")
 
 
 class Contestant(NamedTuple):
-    """Who takes part.
+    """A contestant.
 
     Attributes:
-        name: for the table.
-        prepare: a function of a module, called once in the contestant's own process with
-            `arguments`; it returns what one round is: a function that is given the round's number,
-            from 0 (a warm-up has that of a round, too), and returns what it made, or `Timed`.
-        arguments: of `prepare`.
+        name: name in the table.
+        prepare: a module's function, called once in the contestant's own process with `arguments`.
+            It returns the function that runs a round. That function takes the number of the round,
+            from 0 (a warm-up has the number of a round, too), and returns its result, or `Timed`.
+        arguments: arguments of `prepare`.
     """
 
     name: str
@@ -38,18 +38,18 @@ class Contestant(NamedTuple):
 
 
 class Timed(NamedTuple):
-    """What a round returns that took its own time: what it made, and seconds."""
+    """The result of a round that measured its own time, and its seconds."""
 
     made: Any
     seconds: float
 
 
 class Race(NamedTuple):
-    """What a race was like.
+    """The results of all rounds.
 
     Attributes:
-        seconds: of every round, by contestant, in order.
-        made: by each contestant in its first round.
+        seconds: seconds of every round in order, by contestant.
+        made: result of each contestant's first round.
         failed: contestants that could not take part, with the reason.
     """
 
@@ -65,19 +65,19 @@ def race(
     warmups: int = 1,
     check: Callable[[Mapping[str, Any]], None] = lambda made: None,
 ) -> Race:
-    """Let contestants run in turns: all run round 0, then all round 1, ...
+    """Run the contestants in turns: all run round 0, then all run round 1, ...
 
-    One runs at a time; the others wait, each in its own process, so that no library's threads,
-    memory or settings are another's.
+    One runs at a time while the others wait. Each has its own process, so that libraries do not
+    share threads, memory or settings.
 
     Args:
-        contestants: who takes part, in order.
-        rounds: that are timed.
-        threads: what environment variables tell the libraries, and, on Linux, cores that a
-            contestant may use; contestants see to the rest.
-        warmups: rounds before, not timed.
-        check: is given what each contestant made in its first round, before any is timed; it
-            raises where one did not do the work.
+        contestants: the contestants, in order.
+        rounds: number of timed rounds.
+        threads: number of threads, set in the libraries' environment variables, and on Linux also
+            the number of cores of a contestant. Contestants do the rest themselves.
+        warmups: number of rounds before, which are not timed.
+        check: function of each contestant's first result, called before any round is timed; it
+            raises an error if a result is wrong.
     """
     os.environ.update({f"{library}_NUM_THREADS": str(threads) for library in LIBRARIES})
     seconds, made, failed = {}, {}, {}
@@ -106,7 +106,7 @@ def race(
 
 @contextmanager
 def _started(contestants: Sequence[Contestant], cores: int) -> Iterator[dict[str, Connection]]:
-    """Start a process for each contestant; give the connections by name."""
+    """Start a process for each contestant; yield the connections by name."""
     context = multiprocessing.get_context("spawn")
     workers, processes = {}, []
     with _confined_to(cores):
@@ -126,7 +126,7 @@ def _started(contestants: Sequence[Contestant], cores: int) -> Iterator[dict[str
 
 @contextmanager
 def _confined_to(cores: int) -> Iterator[None]:
-    """Let what is started in the block have so many cores; on Linux, elsewhere all of them."""
+    """Limit processes started in the block to some cores; on Linux only."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -139,7 +139,7 @@ def _confined_to(cores: int) -> Iterator[None]:
 
 
 def _serve(contestant: Contestant, connection: Connection) -> None:
-    """Prepare, then run a round whenever asked, until the other end is closed."""
+    """Prepare, then run rounds on request until the other end is closed."""
     run = None
     while True:
         try:
@@ -154,7 +154,7 @@ def _serve(contestant: Contestant, connection: Connection) -> None:
             if isinstance(made, Timed):
                 made, took = made
             connection.send((made, took, None))
-        except Exception as error:  # a peer may fail in any way, and the others go on
+        except Exception as error:  # a peer may fail in any way; the others continue
             traceback.print_exc()
             connection.send((None, 0.0, f"{type(error).__name__}: {error}".splitlines()[0]))
             return
@@ -167,7 +167,7 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
 
 
 def ratio(peer: Sequence[float], ours: Sequence[float]) -> str:
-    """Return how many times as long a peer takes as we do: median and range over the rounds."""
+    """Return the ratio of a peer's time to ours: median and range over the rounds."""
     return spread([theirs / own for theirs, own in zip(peer, ours, strict=True)]) + " ×"
 
 
@@ -178,13 +178,13 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def not_run(failed: Mapping[str, str]) -> str:
-    """Return a line on those that could not take part, or nothing."""
+    """Return a line about contestants that could not take part, or nothing."""
     reasons = "; ".join(f"{name} ({reason})" for name, reason in failed.items())
     return f"\n\nNot run: {reasons}." if failed else ""
 
 
 def hardware() -> str:
-    """Return the machine in a line: processor, what it can, cores, memory, how busy it is."""
+    """Describe the machine in one line: processor, its features, cores, memory and load."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     about = dict(map(str.strip, line.split(":", 1)) for line in lines if ":" in line)
@@ -199,6 +199,6 @@ def hardware() -> str:
 
 
 def versions(*packages: str) -> str:
-    """Return packages with their versions, and Python's."""
+    """Return the versions of Python and of packages."""
     found = [f"{package} {version(package)}" for package in packages]
     return ", ".join([f"Python {platform.python_version()}", *found])

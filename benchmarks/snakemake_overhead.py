@@ -1,6 +1,6 @@
-"""What the workflow adds to Snakemake: planning, and finding that there is nothing to do.
+"""The overhead of the workflow over plain Snakemake: planning, and finding nothing to do.
 
-Beside a bare workflow: one rule of as many jobs, each made from the one before it or from nothing.
+It is compared with a bare workflow, one rule with the same number of jobs.
 """
 
 import argparse
@@ -36,13 +36,13 @@ RATES = 20
 
 
 def config(rates: int) -> dict:
-    """Return a study with so many learning rates, each a job at a size, activation and layers."""
+    """Return a study with this many learning rates; the job of a head has one of them."""
     learning_rates = [round(1e-5 * (1 + number), 5) for number in range(rates)]
     return study.clothes(6000, rates=learning_rates)
 
 
 def copied(folder: Path) -> Path:
-    """Copy the checkout's files into a folder, so that what runs here is left alone."""
+    """Copy the checkout into a folder, so that the checkout itself stays unchanged."""
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=CHECKOUT, check=True, capture_output=True, text=True
     ).stdout.split("\0")
@@ -53,10 +53,10 @@ def copied(folder: Path) -> Path:
 
 
 def snakemake(folder: Path, *arguments: str) -> str:
-    """Run Snakemake in a folder; return what it said.
+    """Run Snakemake in a folder and return its output.
 
     Raises:
-        RuntimeError: it failed; the message ends what it said.
+        RuntimeError: it failed; the message is the end of its output.
     """
     command = [sys.executable, "-m", "snakemake", *arguments, "--cores", "1"]
     settings = ["--configfile", "study.yaml"] if (folder / "study.yaml").exists() else []
@@ -71,13 +71,12 @@ def snakemake(folder: Path, *arguments: str) -> str:
 
 
 def jobs_of(folder: Path) -> int:
-    """Return how many jobs a folder's workflow plans."""
+    """Return the number of jobs that the workflow of a folder plans."""
     return int(re.search(r"^total +(\d+)", snakemake(folder, "--dry-run"), re.MULTILINE)[1])
 
 
 def make_all(folder: Path) -> None:
-    """Make every file empty, and have Snakemake note that it was made by the present rules."""
-    # Two hours ago, so that whatever Snakemake compares is older or of one time.
+    """Create every file empty, and have Snakemake record that the current rules made it."""
     lines = snakemake(folder, "--summary").splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("output_file\t"))
     for line in lines[start + 1 :]:
@@ -94,7 +93,7 @@ def running(folder: Path, *arguments: str) -> Callable[[int], str]:
 
 
 def check(made: dict[str, str]) -> None:
-    """Raise unless planning plans, and nothing is to do where all is made."""
+    """Raise an error if planning plans nothing, or if something remains to be done."""
     for name, said in made.items():
         nothing = "Nothing to be done" in said
         if nothing != name.endswith(NOTHING):
@@ -102,7 +101,7 @@ def check(made: dict[str, str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> str:
-    """Race; return the section of the README."""
+    """Run the contestants and return the section of the README."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rates", type=int, default=RATES, help="learning rates of the study")
     parser.add_argument("--rounds", type=int, default=7)
@@ -134,8 +133,8 @@ def main(arguments: Sequence[str] | None = None) -> str:
         own, bare = (race.seconds[f"{name}, {state}"] for name, _ in list(folders)[::2])
         rows.append([state, *map(side_by_side.spread, (own, bare)), side_by_side.ratio(own, bare)])
     return (
-        f"A study of {jobs:,} jobs, beside a bare workflow of one rule with as many; "
-        f"{options.rounds} rounds, from the command to its end.\n\n"
+        f"A study of {jobs:,} jobs, compared with a bare workflow of one rule and as many jobs; "
+        f"{options.rounds} rounds, measured from start to end of the command.\n\n"
         + side_by_side.table(["", "ours, s", "bare, s", "ours / bare"], rows)
     )
 

@@ -1,4 +1,4 @@
-"""Features on disk: reading a 1 % sample's rows, and the encodings that could hold all of them."""
+"""Features on disk: reading the rows of a 1 % sample, and possible encodings of all rows."""
 
 import argparse
 import time
@@ -24,13 +24,13 @@ OURS = "transfer-gain, read_arrays"
 
 
 class Encoding(NamedTuple):
-    """How features may lie on disk.
+    """An encoding of features on disk.
 
     Attributes:
-        kind: of a number.
-        zstd: Zstandard's level; 0 for none, None for an array that is mapped.
+        kind: data type of a number.
+        zstd: level of Zstandard; 0 for no compression, None for a memory-mapped array.
         split: whether the first bytes of all numbers of a row group come first, then the second.
-        frames: whether every row is compressed by itself, and not a row group.
+        frames: whether each row is compressed separately instead of a row group.
     """
 
     kind: str
@@ -42,7 +42,7 @@ class Encoding(NamedTuple):
         packed = (
             "mapped array" if self.zstd is None else f"zstd {self.zstd}" if self.zstd else "as is"
         )
-        how = ", byte-stream split" * self.split + ", each row by itself" * self.frames
+        how = ", byte-stream split" * self.split + ", each row separately" * self.frames
         return f"{self.kind}, {packed}{how}"
 
 
@@ -60,12 +60,12 @@ def ours(file: Path, rows: np.ndarray) -> Callable[[int], np.ndarray]:
 
 
 def ours_whole(file: Path, rows: np.ndarray) -> Callable[[int], np.ndarray]:
-    """Prepare our reading of all rows, of which some are kept."""
+    """Prepare our reading of all rows, some of which are kept."""
     return lambda number: store.read_arrays(file)[rows]
 
 
 def whole(file: Path, rows: np.ndarray) -> Callable[[int], np.ndarray]:
-    """Prepare the reading of a whole Parquet file, of which some rows are kept."""
+    """Prepare reading a whole Parquet file, some rows of which are kept."""
 
     def run(number: int) -> np.ndarray:
         column = pq.read_table(file)["features"].combine_chunks()
@@ -75,7 +75,7 @@ def whole(file: Path, rows: np.ndarray) -> Callable[[int], np.ndarray]:
 
 
 def filtered(file: Path, names: Sequence[str]) -> Callable[[int], np.ndarray]:
-    """Prepare the reading by pandas of the rows of some images."""
+    """Prepare reading the rows of some images with pandas."""
 
     def run(number: int) -> np.ndarray:
         table = pd.read_parquet(file, filters=[("image_id", "in", list(names))])
@@ -86,12 +86,12 @@ def filtered(file: Path, names: Sequence[str]) -> Callable[[int], np.ndarray]:
 
 
 def mapped(file: Path, rows: np.ndarray) -> Callable[[int], np.ndarray]:
-    """Prepare the reading of some rows of an array on disk."""
+    """Prepare reading some rows of an array on disk."""
     return lambda number: np.load(file, mmap_mode="r")[rows]
 
 
 def encode(values: np.ndarray, encoding: Encoding, file: Path) -> float:
-    """Write features in an encoding, in row groups as ours; return the seconds that it took."""
+    """Write features in an encoding, with our row groups; return the seconds."""
     begun = time.perf_counter()
     numbers = values.astype(KINDS[encoding.kind])
     if encoding.zstd is None:
@@ -120,7 +120,7 @@ def encode(values: np.ndarray, encoding: Encoding, file: Path) -> float:
 
 
 def decoding(encoding: Encoding, file: Path, width: int) -> Callable[[int], np.ndarray]:
-    """Prepare the reading of all rows in an encoding, back to float32."""
+    """Prepare reading all rows of an encoding as float32."""
     kind = np.dtype(KINDS[encoding.kind])
     decompressor = zstandard.ZstdDecompressor()
 
@@ -153,28 +153,28 @@ def _groups(values: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def check(made: dict[str, np.ndarray]) -> None:
-    """Raise unless all have read the same."""
+    """Raise an error if contestants have read different rows."""
     for name, values in made.items():
         if not np.array_equal(values, made[OURS]):
-            raise ValueError(f"{name}: other rows than ours")
+            raise ValueError(f"{name}: rows differ from ours")
 
 
 def check_decoded(made: dict[str, np.ndarray], expected: np.ndarray) -> None:
-    """Raise unless every encoding gives back the first column, as precisely as it can."""
+    """Raise an error if an encoding does not return the first column within its precision."""
     for name, values in made.items():
         if not np.allclose(values, expected, rtol=1e-2, atol=1e-6):
-            raise ValueError(f"{name}: other features than were written")
+            raise ValueError(f"{name}: features differ from those written")
 
 
 def main(arguments: Sequence[str] | None = None) -> str:
-    """Race; return the section of the README."""
+    """Run the contestants and return the section of the README."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--per-class", type=int, default=6000, help="training images")
+    parser.add_argument("--per-class", type=int, default=6000, help="training images per class")
     parser.add_argument("--encoded", type=int, default=8192, help="rows that each encoding holds")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
-    config, about = study.save(study.clothes(options.per_class, sizes=[1, 0.01]), "store")
+    config, about = study.save(study.clothes(options.per_class, fractions=[1, 0.01]), "store")
     names = {"dataset": "clothes", "backbone": "vgg16", "fraction": "0.01"}
     wanted = [about.paths.features.format(**names), about.paths.samples.format(**names)]
     study.snakemake(config, options.threads, *wanted)
@@ -185,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> str:
     values = store.read_arrays(features)
     array = CHECKOUT / WORK / "features.npy"
     np.save(array, values)
-    # As a user would write it: compressed by row groups.
+    # As a user would write it: each row group is compressed.
     usual = CHECKOUT / WORK / "usual.parquet"
     table = pa.table({"image_id": index["image_id"], "features": [row.tobytes() for row in values]})
     kinds = pa.schema([("image_id", pa.string()), ("features", pa.binary(values[0].nbytes))])
@@ -194,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> str:
         Contestant(OURS, ours, (features, rows)),
         Contestant("the same, all rows, then the sample's", ours_whole, (features, rows)),
         Contestant("pyarrow, all of a usual Parquet file, then the sample's", whole, (usual, rows)),
-        Contestant("pandas, its rows by a filter on image_id", filtered, (usual, images)),
+        Contestant("pandas, the sample's rows by a filter on image_id", filtered, (usual, images)),
         Contestant("an uncompressed array, memory-mapped", mapped, (array, rows)),
     ]
     sample = side_by_side.race(contestants, options.rounds, options.threads, check=check)
@@ -214,8 +214,8 @@ def main(arguments: Sequence[str] | None = None) -> str:
     sizes = {str(encoding): file.stat().st_size / len(some) for encoding, file in files.items()}
     groups = len(np.unique(rows // store.ROWS_IN_GROUP))
     return (
-        f"A 1 % sample, {len(rows)} of {len(values):,} rows of VGG16's features, which lie in "
-        f"{groups} row groups; {options.rounds} rounds, the file in the system's cache.\n\n"
+        f"A 1 % sample, {len(rows)} of {len(values):,} rows of VGG16's features, in "
+        f"{groups} row groups; {options.rounds} rounds, with the file in the system's cache.\n\n"
         + side_by_side.table(
             ["", "milliseconds", "time / ours"],
             [
@@ -229,10 +229,10 @@ def main(arguments: Sequence[str] | None = None) -> str:
         )
         + side_by_side.not_run(sample.failed)
         + f"\n\nEncodings of {len(some):,} rows, {np.mean(some == 0):.0%} of them zeros, computed "
-        f"in {store.read_metadata(features)['precision']}; time to float32 of all rows. The "
-        f"workflow's is {WORKFLOWS}.\n\n"
+        f"in {store.read_metadata(features)['precision']}; time to read all rows as float32. The "
+        f"workflow uses {WORKFLOWS}.\n\n"
         + side_by_side.table(
-            ["", "bytes a row", "read, µs a row", "written, µs a row"],
+            ["", "bytes per row", "read, µs per row", "written, µs per row"],
             [
                 [
                     name,

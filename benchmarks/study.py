@@ -1,4 +1,4 @@
-"""Small studies that benchmarks run, and files that the workflow makes for them."""
+"""Small studies for the benchmarks, and the files that the workflow makes for them."""
 
 import os
 import subprocess
@@ -17,15 +17,15 @@ from transfer_gain.config.study import Study
 def clothes(
     per_class: int,
     replicates: int = 1,
-    sizes: Iterable[float] = (1, 0.1, 0.01, 0.001),
+    fractions: Iterable[float] = (1, 0.1, 0.01, 0.001),
     rates: Sequence[float] = (0.01, 0.001, 0.0001),
 ) -> dict[str, Any]:
     """Return the config of the 2018 paper's sweep on clothes.
 
     Args:
-        per_class: training images; a sixth as many validate.
-        replicates: of every size.
-        sizes: fractions of the training images.
+        per_class: training images per class; a sixth as many are for validation.
+        replicates: number of replicates at each fraction.
+        fractions: fractions of the training images.
         rates: learning rates of the heads.
     """
     config = yaml.safe_load((CHECKOUT / "config.yaml").read_text())
@@ -34,14 +34,14 @@ def clothes(
         "results": str(WORK / f"clothes-{per_class}"),
         "datasets": {"clothes": config["datasets"]["clothes"] | dataset},
         "backbones": {"vgg16": config["backbones"]["vgg16"]},
-        "fractions": [{"fraction": size, "replicates": replicates} for size in sizes],
+        "fractions": [{"fraction": each, "replicates": replicates} for each in fractions],
         "heads": config["heads"] | {"learning_rates": list(rates)},
         **{key: config[key] for key in ("baseline", "augmentation")},
     }
 
 
 def save(config: Mapping[str, Any], name: str) -> tuple[Path, Study]:
-    """Write a config under a name; return its file and what it says."""
+    """Write a config to a file of this name; return the file and the study."""
     path = CHECKOUT / WORK / f"{name}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(dict(config)))
@@ -49,10 +49,10 @@ def save(config: Mapping[str, Any], name: str) -> tuple[Path, Study]:
 
 
 def snakemake(config: Path, cores: int, *arguments: str, **environment: str) -> None:
-    """Run the workflow in the project's own environment, for its own files.
+    """Run the workflow in the project's own environment.
 
     Raises:
-        RuntimeError: it failed; the message ends what it said.
+        RuntimeError: it failed; the message is the end of its output.
     """
     command = [sys.executable, "-m", "snakemake", *arguments, "--cores", str(cores)]
     done = subprocess.run(
@@ -67,5 +67,5 @@ def snakemake(config: Path, cores: int, *arguments: str, **environment: str) -> 
 
 
 def network(about: Study) -> dict[str, Any]:
-    """Return the shape of a study's baseline, as `cnn.train` takes it."""
+    """Return the shape of a study's baseline, as `scratch.train` takes it."""
     return about.scratch_network("baseline").settings()

@@ -1,4 +1,4 @@
-"""What holds of every RO-Crate that describes a run."""
+"""Properties of every RO-Crate that describes a run."""
 
 import hashlib
 import json

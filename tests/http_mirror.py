@@ -1,4 +1,4 @@
-"""A mirror on this machine, which answers each path as a test wants."""
+"""A mirror on this machine, which answers each path as a test specifies."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ class Server:
         return replace(original, downloads=downloads)
 
     def hang(self, handler: BaseHTTPRequestHandler) -> None:
-        """Accept the request and never say anything."""
+        """Accept the request and never answer."""
         self.asked.set()
         self.over.wait(30)
 
@@ -41,12 +41,12 @@ class Server:
         self.hang(handler)
 
     def die(self, handler: BaseHTTPRequestHandler) -> None:
-        """Promise more than is sent and close the connection."""
+        """Announce more than is sent and close the connection."""
         start(handler, 2_000)
         handler.wfile.write(bytes(1_000))
 
     def trickle(self, handler: BaseHTTPRequestHandler) -> None:
-        """Never be silent for long, and never get far."""
+        """Keep sending, but very slowly."""
         start(handler, 1_000_000)
         while not self.over.wait(0.02):
             handler.wfile.write(bytes(100))

@@ -1,4 +1,4 @@
-"""A folder of pictures, as a user may have one."""
+"""A folder of pictures such as a user may have."""
 
 from pathlib import Path
 

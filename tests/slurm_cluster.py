@@ -1,4 +1,4 @@
-"""A Slurm cluster of two nodes on one machine, one with what it takes for a GPU."""
+"""A Slurm cluster of two nodes on one machine, one with a device that stands for a GPU."""
 
 import os
 import secrets
@@ -15,7 +15,7 @@ PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scance
 
 
 def reason_not_to_start() -> str | None:
-    """Return why no cluster can be started on this machine, None if one can."""
+    """Return why no cluster can be started on this machine, or None if one can."""
     missing = [name for name in PROGRAMS if not shutil.which(name)]
     if missing:
         return f"needs Debian's slurmctld, slurmd, slurm-client and munge: no {missing[0]}"
@@ -28,7 +28,7 @@ def reason_not_to_start() -> str | None:
 
 @contextmanager
 def cluster(folder: Path) -> Iterator[None]:
-    """Run a cluster as long as the block does.
+    """Run a cluster for the duration of the block.
 
     Args:
         folder: an empty folder for its state and logs.
@@ -46,7 +46,7 @@ def cluster(folder: Path) -> Iterator[None]:
     munged = ["munged", "--foreground", "--force", f"--key-file={key}", f"--socket={socket}"]
     munged += [f"--{file}-file={folder}/munged.{file}" for file in ("pid", "log", "seed")]
     with ExitStack() as started:
-        # Jobs are not told of another place, and do not find it by themselves.
+        # Jobs are not told of another place and would not find it.
         for name in ("slurm.conf", "gres.conf"):
             link = CONFIGURATION / name
             link.symlink_to(folder / name)
@@ -65,7 +65,7 @@ def cluster(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _service(command: list[str], folder: Path) -> Iterator[None]:
-    """Run a service as long as the block does, and no longer than this process."""
+    """Run a service for the duration of the block, at most as long as this process."""
     command = ["setpriv", "--pdeathsig", "TERM", *command]
     with (folder / "services.log").open("a") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)

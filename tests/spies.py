@@ -1,4 +1,4 @@
-"""What listens to the training loop while it works."""
+"""Records the arguments of the training loop."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A terminal of a known width, in the place of standard output and error."""
+"""A terminal of a known width in place of standard output and error."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""Promises of the answer: sentences that follow from the tables, with no number of their own."""
+"""Promises of the answer: sentences that follow from the tables, without other numbers."""
 
 import re
 from itertools import product
@@ -32,13 +32,13 @@ def two_methods(gains: dict[float, list[float]], scratch: float = 0.5) -> dict[s
 
 
 def numbers_in(sentence: str) -> set[str]:
-    """Return the numbers of a sentence, but for those in names."""
+    """Return the numbers of a sentence, except those in names."""
     sentence = re.sub(r"\bvgg16\b|\bH[12]\b|p < 0\.001|2018 paper", "", sentence)
     return {found.replace(",", "") for found in re.findall(r"\d[\d,]*(?:\.\d+)?", sentence)}
 
 
 def shown(value: float) -> set[str]:
-    """Return every way in which a sentence may write a number of a table."""
+    """Return every way in which a sentence may write a number from a table."""
     if not np.isfinite(value):
         return set()
     fraction = abs(value)

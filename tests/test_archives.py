@@ -17,7 +17,7 @@ TREE = {"b/x.png": b"bx" * 400, "a/y.png": b"", "a/c/z.PNG": bytes(range(256)), 
 
 
 def contents(files: Files) -> dict[str, bytes]:
-    # Backwards, as a sampler may: no order is promised to the reader.
+    # Backwards, as a sampler may read them.
     return {path: files.read(path) for path in reversed(files.paths)}
 
 
@@ -74,7 +74,7 @@ def test_archives_within_an_archive_are_entered(kind, inner, tmp_path):
 
 
 def test_archives_in_a_folder_are_left_alone(tmp_path):
-    # Beside the unpacked files they would give every image twice.
+    # Beside the unpacked files, they would add every image twice.
     folder = make_folder(tmp_path / "data", {"b/x.png": b"bx", "data.zip": zip_bytes(TREE)})
     assert Files(folder).paths == ("b/x.png", "data.zip")
 

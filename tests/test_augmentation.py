@@ -1,4 +1,4 @@
-"""Promises of augmentation: the changes that the config allows, drawn by seed, anew each time."""
+"""Promises of augmentation: changes that the config allows, drawn by seed for every batch."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_draws_lie_within_the_ranges_and_fill_them(rotation, shift, zoom, shear,
     ranges = {"rotation": rotation, "shift": shift, "zoom": zoom, "shear": shear, "flip": flip}
     maps = draw(500, **ranges).astype(float)
     assert maps.shape == (500, 2, 3)
-    # Mirrored, scaled and rotated is the first column; the second is sheared besides.
+    # The first column is mirrored, scaled and rotated; the second is also sheared.
     linear = maps[:, :, :2]
     mirror = np.sign(np.linalg.det(linear))
     first = linear[:, :, 0] * np.stack([mirror, np.ones(500)], axis=1)
@@ -148,7 +148,9 @@ def test_training_with_ranges_of_zero_is_the_baseline_bit_for_bit():
 
 
 @pytest.mark.slow
-def test_every_image_of_every_epoch_and_replicate_is_changed_anew(monkeypatch: pytest.MonkeyPatch):
+def test_each_image_of_each_epoch_and_replicate_is_changed_differently(
+    monkeypatch: pytest.MonkeyPatch,
+):
     data, spy = make_pictures(), Spy(monkeypatch)
     one = scratch.train(data, **SETTINGS, ranges=SOME)
     (changed,) = spy.changed

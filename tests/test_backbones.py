@@ -66,7 +66,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def features(images: Path, vgg16_weights_file: Path, tensorflow) -> Path:
-    """The report's features of `images`."""
+    """The 2018 paper's features of `images`."""
     path = images.with_name("features.parquet")
     backbones.extract(images, vgg16_weights_file, path, **VGG16)
     return path
@@ -81,7 +81,7 @@ def relative(found: np.ndarray, expected: np.ndarray) -> float:
 
 @pytest.fixture
 def hand_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """VGG16 whose block 1 passes blue, green and red on as channels 0, 1, 2, plus 1, 2 and 3."""
+    """VGG16 whose block 1 outputs blue + 1, green + 2 and red + 3 as channels 0, 1 and 2."""
     tensors, channels = {}, 3
     for layer in vgg16_tensors.LAYERS:
         units = 64 * 2 ** (min(int(layer[5]), 4) - 1)
@@ -270,7 +270,7 @@ def test_layers_and_input_sizes_have_their_widths(
 
 
 def out_of_memory_above(images: int, compute=lambda pixels: pixels.astype(np.float32)):
-    """Return an extractor for which memory suffices for so many images; it notes how many came."""
+    """Return an extractor with memory for a number of images; it records how many it was given."""
     came = []
 
     def limited(pixels: np.ndarray) -> np.ndarray:
@@ -375,7 +375,7 @@ def test_copies_are_features_of_changed_training_images_of_the_samples_alone(tmp
         changed = augmentation.apply(pixels[[row] * 3], maps)
         rows = slice(3 * start, 3 * start + 3)
         np.testing.assert_allclose(found[rows], compute(changed), rtol=1e-5, atol=1e-3)
-    # An image has the same copies in whatever sample it is.
+    # An image has the same copies in every sample.
     ids, alone = extracted("one", samples=samples[1:], copies=copies)
     assert ids == [f"image {row}" for row in (16, 30) for _ in range(3)]
     np.testing.assert_allclose(alone, found[6:], rtol=1e-5, atol=1e-4)

@@ -1,4 +1,4 @@
-"""The benchmarks' own arithmetic; what they measure is measured by `make bench`."""
+"""The arithmetic of the benchmarks; `make bench` does the measuring."""
 
 import sys
 import time

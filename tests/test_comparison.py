@@ -1,4 +1,4 @@
-"""Promises of the verdict's tables: every method's rows, right numbers, and words that follow."""
+"""Promises of the comparison's tables: rows of every method, right numbers, fitting words."""
 
 import numpy as np
 import pandas as pd
@@ -192,7 +192,7 @@ def test_holm_counts_every_test_of_the_table_under_one_protocol(name):
     for protocol in PROTOCOLS:
         rows = table[table["protocol"] == protocol].dropna(subset="p_value")
         smallest = rows.loc[rows["p_value"].idxmin()]
-        # Of a hypothesis both sides are tests.
+        # Both sides of a hypothesis are tests.
         tests = len(rows) * (2 if name == "hypotheses" else 1)
         assert smallest["p_holm"] == pytest.approx(min(smallest["p_value"] * tests, 1))
 
@@ -252,7 +252,7 @@ def test_h2_is_a_contrast_and_a_slope():
     )
     assert contrast["statistic"] == "gain at 0.01 less gain at 1"
     assert contrast["p_value"] == pytest.approx(expected.pvalue)
-    # Over two fractions the slope is the same test, by the two decades between them.
+    # Over two fractions the slope is the same test, divided by the two decades between them.
     assert slope["statistic"] == "slope of gain per tenfold fraction, 0.01 to 1"
     assert slope["p_value"] == pytest.approx(expected.pvalue)
     assert slope["estimate"] == pytest.approx(-contrast["estimate"] / 2)
@@ -328,7 +328,7 @@ def test_hypotheses_are_not_of_controls(controls):
     assert set(table["backbone"]) == {"vgg16", "vgg16-random"} - set(controls)
 
 
-# --- what accuracy costs
+# --- the cost of accuracy
 
 
 TIMES = [  # rule, dataset, backbone, fraction, method, protocol, seconds; one control ends at 1 %
@@ -401,13 +401,13 @@ def test_copies_are_compared_with_as_many_updates_on_the_images_alone():
     assert "transfer-extended" not in {*table["method"]}  # a reference alone
 
 
-# --- what a label is worth
+# --- the value of a label
 
 
 BASELINE = {0.001: [0.4, 0.42], 0.01: [0.6, 0.62], 0.1: [0.8, 0.82], 1.0: [0.91]}
 
 
-def worth(
+def value_of(
     fraction: float, accuracies: list[float], baseline: dict[float, list[float]] = BASELINE
 ) -> pd.Series:
     parts = [runs(SCRATCH[0], fraction, values) for fraction, values in baseline.items()]
@@ -415,10 +415,10 @@ def worth(
     return only(comparison.label_value(selected, 1), method="transfer")
 
 
-def test_equal_runs_give_no_interval_of_a_label_s_worth():
-    assert np.isnan(worth(0.01, [0.7, 0.7])[["ci_low", "ci_high"]].astype(float)).all()
+def test_equal_runs_give_no_interval_of_a_label_s_value():
+    assert np.isnan(value_of(0.01, [0.7, 0.7])[["ci_low", "ci_high"]].astype(float)).all()
     equal = {fraction: [values[0]] * 2 for fraction, values in BASELINE.items()}
-    assert np.isnan(worth(0.01, [0.7, 0.72], equal)[["ci_low", "ci_high"]].astype(float)).all()
+    assert np.isnan(value_of(0.01, [0.7, 0.72], equal)[["ci_low", "ci_high"]].astype(float)).all()
 
 
 ESTIMATE = ["baseline_labels_for_same_accuracy", "relation", "multiplier"]
@@ -436,7 +436,7 @@ ESTIMATE = ["baseline_labels_for_same_accuracy", "relation", "multiplier"]
     ],
 )
 def test_labels_of_a_known_curve(fraction, accuracy, labels, relation):
-    row = worth(fraction, [accuracy - 0.01, accuracy + 0.01])
+    row = value_of(fraction, [accuracy - 0.01, accuracy + 0.01])
     assert row["baseline_labels_for_same_accuracy"] == pytest.approx(labels)
     assert row["relation"] == relation
     assert row["multiplier"] == pytest.approx(labels / LABELS[fraction])
@@ -445,21 +445,21 @@ def test_labels_of_a_known_curve(fraction, accuracy, labels, relation):
 
 def test_a_curve_that_falls_is_read_as_the_nearest_one_that_does_not():
     falling = {**BASELINE, 0.01: [0.8, 0.82], 0.1: [0.6, 0.62]}  # 0.71 at both
-    row = worth(0.001, [0.71, 0.71], falling)
+    row = value_of(0.001, [0.71, 0.71], falling)
     assert row["baseline_labels_for_same_accuracy"] == pytest.approx(60)
 
 
 def test_one_run_has_no_interval_and_the_curves_last_single_point_opens_it():
-    assert worth(0.01, [0.61])[["ci_low", "ci_high"]].isna().all()
+    assert value_of(0.01, [0.61])[["ci_low", "ci_high"]].isna().all()
     several = {
         fraction: np.linspace(-0.01, 0.01, 5) + np.mean(BASELINE[fraction]) for fraction in BASELINE
     }
-    within = worth(0.01, [0.69, 0.70, 0.71, 0.70, 0.70], several)
+    within = value_of(0.01, [0.69, 0.70, 0.71, 0.70, 0.70], several)
     assert 60 < within["ci_low"] < within["baseline_labels_for_same_accuracy"] < within["ci_high"]
     assert within["ci_high"] < 600
-    # 6,000 labels were tried once: nothing bounds what lies beyond 600.
+    # 6,000 labels were tried once, so nothing bounds the curve beyond 600.
     last_once = {**several, 1.0: [0.91]}
-    beyond = worth(0.01, [0.85, 0.86, 0.85, 0.86, 0.86], last_once)
+    beyond = value_of(0.01, [0.85, 0.86, 0.85, 0.86, 0.86], last_once)
     assert 600 < beyond["baseline_labels_for_same_accuracy"] < 6000
     assert beyond[["ci_low", "ci_high"]].tolist() == [600, np.inf]
 
@@ -468,7 +468,7 @@ def test_a_size_that_was_run_once_may_lie_anywhere_between_its_neighbours():
     several = {
         fraction: np.linspace(-0.01, 0.01, 5) + np.mean(BASELINE[fraction]) for fraction in BASELINE
     }
-    row = worth(0.01, [0.69, 0.70, 0.71, 0.70, 0.70], {**several, 0.1: [0.81]})
+    row = value_of(0.01, [0.69, 0.70, 0.71, 0.70, 0.70], {**several, 0.1: [0.81]})
     assert row["baseline_labels_for_same_accuracy"] == pytest.approx(60 * 10 ** (0.09 / 0.2))
     # The curve rises from 0.61 at 60 to 0.91 at 600, or only after 600.
     assert 60 < row["ci_low"] < 60 * 10 ** (0.09 / 0.3) < 600

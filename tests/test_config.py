@@ -21,7 +21,7 @@ def test_config_yaml_is_the_default_study():
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     one_shot = config.pop("one_shot")
     assert load(config) == load({})
-    # One-shot learning is about datasets by name, and so of no study that does not say which.
+    # One-shot learning names its datasets, so only a study that names them has it.
     assert one_shot == {"target": "avatars", "related": "peeps", "backbone": "vgg16"}
     assert load({"one_shot": one_shot}).one_shot is not None
 
@@ -86,7 +86,7 @@ def test_free_identities_have_no_characters_to_hold_out():
 
 @pytest.fixture
 def with_images(tmp_path, monkeypatch):
-    """Work in a folder that has the images of the user."""
+    """Work in a folder that contains the user's images."""
     monkeypatch.chdir(tmp_path)
     for given_by_the_user in ("FERG_DB_256.zip", "jaffe.zip", "my-images"):
         Path(given_by_the_user).touch()
@@ -149,7 +149,7 @@ def test_every_source_is_one_of_the_study_s_models():
 
 
 def test_the_study_of_2018_is_recognised(with_images):
-    study = load(yaml.safe_load((ROOT / "workflow/studies/report.yaml").read_text()))
+    study = load(yaml.safe_load((ROOT / "workflow/studies/paper-2018.yaml").read_text()))
     assert [dataset.matches_2018 for dataset in study.datasets.values()] == [True, True, False]
     assert study.backbones["vgg16"].matches_2018
     study = load({"datasets": {"mine": {"source": "fashion-mnist", "image_size": 32}}})
@@ -213,7 +213,7 @@ def other_form(value):
 
 
 def in_order(config):
-    """Return a config with names in one order, which is the user's own, and no part of a job."""
+    """Return a config with its names sorted: their order is the user's and affects no job."""
     return config | {
         key: dict(sorted(config[key].items())) for key in ("datasets", "backbones") if key in config
     }
@@ -229,16 +229,18 @@ def as_decimals(value, like):
 
 
 WHOLE = {  # a whole number wherever any number is allowed
-    "backbones": {"mine": {"architecture": "VGG16", "up_to": 1, "fine_tune_from": "block5_conv1"}},
+    "backbones": {
+        "mine": {"architecture": "VGG16", "max_fraction": 1, "fine_tune_from": "block5_conv1"}
+    },
     "fractions": [{"fraction": 1, "replicates": 2}],
     "heads": {"learning_rates": [1, 2], "l2": 0},
     "long_runs": {"fractions": [1]},
-    "baseline": {"tuned_up_to": 1, "learning_rates": [1]},
+    "baseline": {"max_tuned_fraction": 1, "learning_rates": [1]},
     "baseline_2018": {"fractions": [1], "learning_rate": 1},
     "augmentation": {"rotation": 10, "shift": 0, "zoom": 0, "shear": 5},
-    "transfer_augmented": {"up_to": 1},
-    "linear_probe": {"up_to": 0, "l2": [1, 10]},
-    "fine_tuning": {"up_to": 1, "learning_rate": 1},
+    "transfer_augmented": {"max_fraction": 1},
+    "linear_probe": {"max_fraction": 0, "l2": [1, 10]},
+    "fine_tuning": {"max_fraction": 1, "learning_rate": 1},
 }
 
 
@@ -276,7 +278,7 @@ def test_any_config_is_loaded_or_refused_in_one_line(config):
     except ConfigError as error:
         assert re.fullmatch(r"[^\n]+: found [^\n]+", str(error))
         return
-    # What is loaded makes names that the rules' wildcards match.
+    # Loaded names match the wildcards of the rules.
     for configuration in study.heads.configurations():
         assert re.fullmatch(r"[0-9-]+", configuration["layers"])
         assert re.fullmatch(r"[0-9.]+", configuration["learning_rate"])

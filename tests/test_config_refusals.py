@@ -90,14 +90,14 @@ REFUSED = {
     "class": (dataset(classes=["bag", "hat"]), "datasets.mine.classes[1]", "'hat'", "one of t-sh"),
     "activation": ({"heads": {"activations": ["gelu"]}}, "heads.activations[0]", "'gelu'", "elu"),
     "precision": ({"precision": "float16"}, "precision", "'float16'", "auto, float32, bfloat16"),
-    # Names that would not do as paths.
+    # Names that cannot be paths.
     "dataset name": ({"datasets": {"A b": {}}}, "datasets", "'A b'", NAME),
     "number as name": ({"datasets": {2018: {}}}, "datasets", "2018", "text"),
     "name with _": ({"backbones": {"a_b": {}}}, "backbones", "'a_b'", NAME),
     "name with newline": ({"backbones": {"a\n": {}}}, "backbones", r"'a\n'", NAME),
     "absolute": ({"results": "/tmp/results"}, "results", "'/tmp/results'", "relative path"),
     "elsewhere": ({"results": "results/../.."}, "results", "'results/../..'", "relative path"),
-    # Values twice.
+    # Duplicate values.
     "rate twice": (
         {"heads": {"learning_rates": [0.1, 0.10]}},
         RATES,
@@ -117,7 +117,7 @@ REFUSED = {
         "1 twice",
         "once",
     ),
-    # Values that do not fit each other.
+    # Values that contradict each other.
     "long runs elsewhere": (
         {"long_runs": {"fractions": [0.1, 0.5]}},
         "long_runs.fractions[1]",
@@ -161,16 +161,16 @@ REFUSED = {
         one_shot(backbone="vgg16-random"),
         "one_shot.backbone",
         "'vgg16-random'",
-        "up_to: 1",
+        "max_fraction: 1",
     ),
     "fractions of the control alone": (
         {
             "backbones": {
-                "vgg16": {"architecture": "VGG16", "up_to": 0.0001},
+                "vgg16": {"architecture": "VGG16", "max_fraction": 0.0001},
                 "untrained": {"architecture": "VGG16", "weights": "none"},
             }
         },
-        "backbones.vgg16.up_to",
+        "backbones.vgg16.max_fraction",
         "0.0001",
         "at least 0.001",
     ),
@@ -222,6 +222,11 @@ OLD_NAMES = {
         "'report_like.sizes', allowed: 'fractions', 'long_runs.fractions', 'baseline_2018', "
         "'baseline_2018.fractions'",
     ),
+    "of backbones": (
+        {"backbones": {"a": {"up_to": 1}, "b": {"max_fraction": 1}}, "linear_probe": {"up_to": 1}},
+        "backbones.a.up_to: found the old names 'backbones.a.up_to', 'linear_probe.up_to', "
+        "allowed: 'backbones.a.max_fraction', 'linear_probe.max_fraction'",
+    ),
     "half": (
         {"baseline_2018": {"sizes": [1]}},
         "baseline_2018.sizes: found the old name 'baseline_2018.sizes', allowed: "
@@ -240,7 +245,7 @@ def test_new_names_are_keys_of_the_config():
     for new in RENAMED.values():
         holder = config
         for key in new.split("."):
-            holder = holder[key]
+            holder = holder[next(iter(holder)) if key == "*" else key]
 
 
 def test_a_long_value_is_cut_short():

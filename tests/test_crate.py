@@ -1,4 +1,4 @@
-"""Promises of the RO-Crate: sound JSON-LD, files as it says, and all that a run was made from."""
+"""Promises of the RO-Crate: valid JSON-LD, the right files, and all that a run was made from."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Promises of the drawn faces: same bytes anywhere, balanced, and only the expression tells."""
+"""Promises of the drawn faces: same bytes anywhere, balanced, classes differ in expression only."""
 
 import hashlib
 import json

@@ -46,8 +46,8 @@ STUDY = {
     "long_runs": {"fractions": []},
     "baseline": {"filters": 2, "units": [5]},
     "baseline_2018": {"fractions": []},
-    "transfer_augmented": {"up_to": 0},
-    "linear_probe": {"up_to": 1, "l2": [0.1]},
+    "transfer_augmented": {"max_fraction": 0},
+    "linear_probe": {"max_fraction": 1, "l2": [0.1]},
 }
 OF_RUN = "mine/random-auto/fraction=1"
 HEAD = f"heads/{OF_RUN}/layers=5/activation=elu/learning_rate=0.01/epochs=2"

@@ -1,4 +1,4 @@
-"""Promises of the tables of one-shot learning: what is said of a method follows from its runs."""
+"""Promises of the tables of one-shot learning: conclusions follow from the runs of a method."""
 
 import itertools
 
@@ -17,7 +17,7 @@ PUBLISHED = pd.DataFrame(
 
 
 def history(**ahead: list[float]) -> pd.DataFrame:
-    """Rows of one approach: each method is ahead of cosine, the strongest control, by these."""
+    """Rows of one approach: by how much each method exceeds cosine, the strongest control."""
     replicates = range(len(next(iter(ahead.values()))))
     easiness = np.random.default_rng(1).uniform(-0.05, 0.05, len(replicates))
     rows = []
@@ -53,16 +53,16 @@ def unseen(table: pd.DataFrame) -> pd.DataFrame:
     "ahead, said",
     [
         (AHEAD, "siamese beats the strongest control, cosine, by 0.100."),
-        ([-each for each in AHEAD], "it is behind cosine, untrained, by 0.100"),
-        (LEVEL, "siamese does not beat its controls: it cannot be told from cosine."),
-        ([0.1], "siamese is 0.100 above the strongest control, cosine; replicates are too few"),
+        ([-each for each in AHEAD], "it is significantly worse than cosine, by 0.100"),
+        (LEVEL, "does not beat its controls: it is not significantly different from cosine."),
+        ([0.1], "siamese is 0.100 above the strongest control, cosine; the replicates are too"),
     ],
 )
-def test_the_verdict_is_that_of_the_paired_difference(ahead, said):
+def test_the_conclusion_is_that_of_the_paired_difference(ahead, said):
     rows = unseen(few_shot_tables.summary(history(siamese=ahead), PUBLISHED))
-    assert said in rows.loc[SIAMESE, "verdict"]
+    assert said in rows.loc[SIAMESE, "conclusion"]
     assert rows.loc[SIAMESE, "difference"] == pytest.approx(np.mean(ahead))
-    assert "the strongest one" in rows.loc["cosine", "verdict"]
+    assert "is the strongest control" in rows.loc["cosine", "conclusion"]
 
 
 def test_no_interval_of_an_accuracy_goes_beyond_one():

@@ -1,4 +1,4 @@
-"""Promises of fine-tuning: the last layers learn along with the head, and nothing else does."""
+"""Promises of fine-tuning: the last layers are trained with the head, and nothing else is."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ UPPER = 7  # parameters' arrays of the part that is trained: two layers' and a n
 
 
 def backbone() -> keras.Model:
-    """A small backbone with a connection that passes `second` by and none that passes `upper`."""
+    """A small backbone with a connection that bypasses `second` and none that bypasses `upper`."""
     keras.utils.set_random_seed(1)
     penalty = {"kernel_regularizer": keras.regularizers.L2(L2)}
     inputs = keras.Input((6, 6, 3), name="images")
@@ -145,7 +145,7 @@ def test_every_replicate_begins_with_the_pretrained_weights_and_its_own_head():
     assert runs["replicate"].tolist() == [0, 1]
     assert runs["seed"].tolist() == [run_seed(2018, "toy", "0.1", number) for number in range(2)]
     assert set(history["replicate"]) == {0, 1}
-    # Whatever was trained before it, down to the last digit.
+    # To the last digit, whatever was trained before.
     other = data._replace(samples=np.stack([data.samples[1], data.samples[1]]))
     beside, _ = fine_tuning.train(other, upper, start, **SETTINGS, **NAMES)
     pd.testing.assert_frame_equal(runs.iloc[1:], beside.iloc[1:], check_exact=True)

@@ -1,4 +1,4 @@
-"""Promises of the heads: the report's networks, trained as Keras would, and reported honestly."""
+"""Promises of the heads: the 2018 paper's networks, trained as by Keras, reported honestly."""
 
 from pathlib import Path
 

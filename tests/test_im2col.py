@@ -1,4 +1,4 @@
-"""Promises of the convolution with pooling: TensorFlow's own, at any fraction of its windows."""
+"""Promises of the convolution with pooling: equal to TensorFlow's, for any window size."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def ours(images, kernel, stride, pooling):
     return im2col.convolve_and_pool(patches, kernel, pooling**2)
 
 
-# The default study's own windows and those of baseline-2018.
+# The windows of the default baseline and of baseline-2018.
 @example(sides=(64, 64), channels=1, kernel=5, stride=2, pooling=4)
 @example(sides=(64, 64), channels=1, kernel=5, stride=2, pooling=8)
 @example(sides=(3, 5), channels=3, kernel=7, stride=1, pooling=1)
@@ -65,6 +65,6 @@ def test_places_that_see_the_same_share_the_gradient_of_one():
         pooled = ours(images, weights, 1, 2)
     inner = pooled.numpy().reshape(6, 6)[1:-1, 1:-1]
     np.testing.assert_array_equal(inner, 9)
-    # Each of 36 windows gives its one gradient to what it sees: 9 times 1, or fewer at a rim where
-    # the best place is an inner one all the same.
+    # Each of 36 windows gives its gradient to the pixels that it sees: 9 times 1, or fewer at the
+    # edge if the best place is an inner one.
     np.testing.assert_allclose(tape.gradient(pooled, weights).numpy(), 36)

@@ -20,13 +20,13 @@ LOSSES = ["train_loss", "validation_loss", "selection_loss"]
 
 
 def make_data(replicates: int = 2, **changed) -> Replicates:
-    """Clouds that overlap."""
+    """Overlapping clouds."""
     usual = {"images": 40, "width": 5, "validation": 60, "distance": 0.7, "scale": 3}
     return clouds(replicates, **usual | changed)
 
 
 def optimum(data: Replicates, sample: np.ndarray, l2: float) -> tuple[list[float], float]:
-    """Minimise the loss as it is stated, a kernel a class: losses and validation accuracy there."""
+    """Minimize the documented loss, one kernel per class; return losses and validation accuracy."""
     scale = np.sqrt((data.features[sample].astype(float) ** 2).mean())
     inputs, width = data.features / scale, data.features.shape[1]
 

@@ -1,4 +1,4 @@
-"""Promises of the training loop: schedule, initialisation and Adam as it is written."""
+"""Promises of the training loop: schedule, initialization, and Adam as published."""
 
 import math
 
@@ -36,7 +36,7 @@ def test_a_run_is_evaluated_at_its_end_at_the_landmark_and_not_often(epochs, lan
     assert schedule[-1] == epochs
     assert min(landmark, epochs) in schedule
     assert len(schedule) <= evaluations + 1
-    # Evenly: no stretch without an evaluation is longer than the even one, rounded.
+    # Evenly: no gap between evaluations is longer than the even one, rounded.
     assert max(np.diff([0, *schedule])) <= math.ceil(epochs / evaluations) + 1
 
 

@@ -134,7 +134,7 @@ def test_permuted_labels_are_at_chance_within_the_interval(method):
     features = draw.gamma(1, size=(80, 30)).astype(np.float32) + 3 * np.eye(30)[LABELS]
     shuffled = data(features.astype(np.float32), draw.permutation(LABELS), replicates=3)
     rows, few_shot = transforms.evaluate(method, shuffled)
-    # Tasks share images, so that they vary more than as many independent ones.
+    # Tasks share images, so their share varies more than that of independent tasks.
     assert rows["accuracy"].mean() == pytest.approx(1 / 7, abs=0.045)
     assert few_shot["accuracy"].mean() == pytest.approx(1 / 4, abs=0.06)
 
@@ -172,7 +172,7 @@ def test_the_study_names_every_variant_there_is():
 
 @pytest.fixture
 def features_file(tmp_path):
-    """Features of 4 classes, 12 training and 10 validation images each, that tell their row."""
+    """Features of 4 classes, 12 training and 10 validation images each; each identifies its row."""
     path = tmp_path / "features.parquet"
     index = pd.DataFrame(
         {
@@ -307,12 +307,15 @@ def test_every_row_stands_beside_the_strongest_control_of_its_replicate():
 
 def test_the_summary_says_in_words_whether_the_controls_are_beaten():
     table = few_shot_tables.summary(ROWS, PUBLISHED).set_index("method")
-    verdicts = table["verdict"]
-    assert "does not beat its controls: it is behind cosine" in verdicts["siamese"]
-    assert verdicts["siamese"].endswith("It cannot be told from chance.")
-    assert "beats the strongest control, cosine, by 0.107" in verdicts["whitening"]
-    assert "cannot be told from cosine" in verdicts["standardised"]
-    assert "is a control, the strongest one" in verdicts["cosine"]
+    conclusions = table["conclusion"]
+    assert (
+        "does not beat its controls: it is significantly worse than cosine"
+        in conclusions["siamese"]
+    )
+    assert conclusions["siamese"].endswith("It is not significantly different from chance.")
+    assert "beats the strongest control, cosine, by 0.107" in conclusions["whitening"]
+    assert "not significantly different from cosine" in conclusions["standardised"]
+    assert "is the strongest control" in conclusions["cosine"]
     assert table.loc["siamese", ["published_low", "published_high"]].tolist() == [0.4, 0.49]
     assert table["published_low"].notna().sum() == 1
     assert table.loc["whitening", "difference"] == pytest.approx(0.32 / 3)
@@ -320,7 +323,7 @@ def test_the_summary_says_in_words_whether_the_controls_are_beaten():
 
 def test_one_replicate_is_too_few_to_say():
     table = few_shot_tables.summary(ROWS[ROWS["replicate"] == 0], PUBLISHED).set_index("method")
-    assert "replicates are too few" in table.loc["whitening", "verdict"]
+    assert "replicates are too few" in table.loc["whitening", "conclusion"]
 
 
 def test_the_untrained_network_stands_in_the_table_once():

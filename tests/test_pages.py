@@ -1,14 +1,17 @@
-"""README.md and docs/ print the numbers of docs/results/, which a finished study left there."""
+"""Pages print the numbers of docs/results/, which a finished study left there; links work."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from checkout import ROOT, copy_checkout, snakemake
 from transfer_gain.reporting import pages
 
 COMMAND = "python -m transfer_gain.reporting.pages"
+MARKDOWN = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
 
 
 @pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.name)
@@ -46,3 +49,31 @@ def test_the_tables_of_a_study_are_kept_with_what_made_them(tmp_path: Path):
     pages.keep(study / "tables", results)
     for file in pages.RESULTS.iterdir():
         assert (results / file.name).read_bytes() == file.read_bytes(), file.name
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {
+        re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings
+    }
+
+
+@pytest.mark.parametrize("page", MARKDOWN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_links_of_a_page_lead_somewhere(page: Path):
+    links = re.findall(r"\]\(([^)\s]+)\)", page.read_text())
+    for link in links:
+        if "://" not in link:
+            path, _, anchor = link.partition("#")
+            target = page.parent / path if path else page
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
+
+
+def test_the_graph_of_the_rules_shows_those_of_the_study_with_every_method(tmp_path: Path):
+    study = ROOT / "workflow/studies/smoke.yaml"
+    done = snakemake(copy_checkout(tmp_path), "--rulegraph", "--forceall", study=study)
+    rules = re.findall(r'label = "(\w+)"', done.stdout)
+    drawn = re.findall(r"<text[^>]*>(\w+)</text>", (ROOT / "docs/images/rulegraph.svg").read_text())
+    assert rules
+    assert sorted(drawn) == sorted(rules), "draw it again, see CONTRIBUTING.md"

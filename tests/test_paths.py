@@ -1,4 +1,4 @@
-"""Files lie where they can be told apart, and numbers in their names are exact."""
+"""Different files have different paths, and numbers in their names are exact."""
 
 import re
 from pathlib import Path

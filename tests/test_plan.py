@@ -1,4 +1,4 @@
-"""Promises of what is said before a run: right counts, a time that grows with the work."""
+"""Promises of the plan: right counts, and a time that grows with the work."""
 
 import pytest
 

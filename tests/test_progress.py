@@ -1,4 +1,4 @@
-"""Promises of what make shows of a run: how far it is, the time left, which job failed and why."""
+"""Promises of the progress that make shows: jobs done, time left, which job failed and why."""
 
 import logging
 import re
@@ -34,7 +34,7 @@ def test_a_finished_job_is_a_line_with_how_far_it_is_and_the_time_left(
     handler, capsys, monkeypatch
 ):
     start(handler, 1, "train_head", dataset="clothes", size="0.1")
-    # As fast as was planned: 100 seconds of one core in 50 seconds on two.
+    # As fast as planned: 100 seconds of one core in 50 seconds on two.
     monkeypatch.setattr(progress.time, "monotonic", lambda: 50)
     handler.emit(record(LogEvent.JOB_FINISHED, job_id=1))
     line = capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Promises of the report: one file, nothing from elsewhere, readable by all, on any screen."""
+"""Promises of the report: one self-contained file, accessible, on any screen."""
 
 import base64
 import re

@@ -29,7 +29,7 @@ WIDE = STUDY | {
         "avatars": {"source": "avatars", "transfer": False},
     },
     "backbones": STUDY["backbones"]
-    | {"random": {"architecture": "VGG16", "weights": "none", "up_to": 0.1}},
+    | {"random": {"architecture": "VGG16", "weights": "none", "max_fraction": 0.1}},
     "one_shot": {"target": "avatars", "backbone": "vgg16", "variants": ["prototypical"]},
 }
 
@@ -56,7 +56,7 @@ VERDICT_FIGURES = {
 VERDICT = {"tabulate_selected", *VERDICT_FIGURES} | {
     f"tabulate_comparison {table}" for table in ("accuracy", "gains", "hypotheses", "label_value")
 }
-REPORT = {"report_html", "describe_run"}
+REPORT = {"write_report", "describe_run"}
 ROWS = {"gather_rows runs", "gather_rows history", "tabulate_cost"} | VERDICT | REPORT
 FIGURES = {"plot_grid clothes vgg16", "plot_learning_rates clothes vgg16"}
 # Whatever depends on a selection is listed with it: what it will choose is not known beforehand.
@@ -245,7 +245,7 @@ def test_a_change_of_a_larger_study_computes_as_little(change, expected, made_wi
     assert planned(made_wide, study=WIDE | change) == expected
 
 
-def test_the_number_of_shards_is_no_reason_to_extract_anew(made, tmp_path):
+def test_the_number_of_shards_is_no_reason_to_extract_again(made, tmp_path):
     checkout = shutil.copytree(made, tmp_path / "checkout")
 
     def shards(count: int) -> tuple[str, ...]:

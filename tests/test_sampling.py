@@ -318,7 +318,7 @@ def test_replicates_datasets_and_seeds_draw_different_samples():
 def test_every_image_is_as_likely_as_another():
     index = make_index([20])
     samples = draw_samples(index, 0.25, "clothes", 500, 2018)
-    # Of 500 samples an image is in 125, standard deviation 9.7; five of those either way.
+    # An image is in 125 of 500 samples, standard deviation 9.7; five of them either way.
     assert samples["image_id"].value_counts().between(76, 174).all()
     assert samples["image_id"].nunique() == 20
 
@@ -347,14 +347,14 @@ def test_roles_hold_every_validation_image_once_and_half_of_each_class(per_class
         assert selection.get(label, 0) == count // 2
 
 
-def test_roles_are_drawn_anew_by_dataset_and_seed():
+def test_roles_depend_on_dataset_and_seed():
     index = make_index([1], [40])
-    halves = [
+    roles = [
         tuple(validation_roles(index, dataset, seed)["role"])
         for dataset, seed in (("clothes", 1), ("clothes", 1), ("clothes", 2), ("avatars", 1))
     ]
-    assert halves[0] == halves[1]
-    assert len(set(halves)) == 3
+    assert roles[0] == roles[1]
+    assert len(set(roles)) == 3
 
 
 # --- batches
@@ -376,7 +376,7 @@ def test_every_image_is_seen_once_an_epoch(images, batch_size, epochs):
         assert (last[last < 0] == -1).all()
 
 
-def test_epochs_are_shuffled_anew():
+def test_every_epoch_is_shuffled_differently():
     batches = shuffled_batches(50, 50, 4, np.random.default_rng(0))
     assert len({tuple(epoch) for epoch in batches}) == 4
 
@@ -386,7 +386,7 @@ def test_epochs_are_shuffled_anew():
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
-    """Features, samples and halves of a small dataset; features tell which image they are of."""
+    """Features, samples and roles of a small dataset; each feature identifies its image."""
     paths = {
         name: tmp_path / f"{name}.parquet" for name in ("features", "samples", "validation_roles")
     }
@@ -454,7 +454,7 @@ def test_an_unknown_image_is_refused_by_name(files: dict[str, Path], file: str):
 
 
 def write_copies(files: dict[str, Path], images: list[str], copies: int) -> Path:
-    """Write features of copies that tell which copy of which image they are, images mixed."""
+    """Write features of copies, in mixed order; each feature identifies its image and copy."""
     index = store.read_index(files["features"])
     rows = index[index["image_id"].isin(images)].sample(frac=1, random_state=3)
     rows = rows.loc[rows.index.repeat(copies)]
@@ -480,7 +480,7 @@ def test_every_image_of_a_sample_comes_with_its_own_copies(files: dict[str, Path
             assert (data.features[copies, 1] == of_image).all()
             assert sorted(data.features[copies, 0]) == [0, 1, 2]
             assert (data.labels[copies] == index["label"][of_image]).all()
-    # Validation stays as it is: no copy is ever scored there.
+    # Validation stays unchanged: no copy is ever scored.
     np.testing.assert_array_equal(data.features[data.validation], plain.features[plain.validation])
     np.testing.assert_array_equal(data.labels[data.validation], plain.labels[plain.validation])
     np.testing.assert_array_equal(data.selection, plain.selection)

@@ -1,4 +1,4 @@
-"""Promises of the baseline: the config's network, trained as Keras would, for any replicate."""
+"""Promises of the baseline: the config's network, trained as by Keras, for any replicate."""
 
 import math
 from pathlib import Path
@@ -139,7 +139,7 @@ def test_a_replicate_trained_alone_is_the_one_trained_beside_others():
             np.testing.assert_allclose(one[replicate], other[0], rtol=1e-3, atol=1e-5)
         rows = together.runs.iloc[replicate : replicate + 1].reset_index(drop=True)
         pd.testing.assert_frame_equal(rows, alone.runs, rtol=1e-4)
-    # Each has its own images, beginning and seed.
+    # Each has its own images, initialization and seed.
     assert together.runs["train_loss"].nunique() == together.runs["seed"].nunique() == 3
 
 

@@ -1,4 +1,4 @@
-"""Promises of the selection: one rule, and a report on images that did not select."""
+"""Promises of the selection: one rule, and scores on images that did not select."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -99,7 +99,7 @@ def test_what_is_compared_has_the_accuracy_that_its_protocol_reports():
     grid = grid.assign(run="grid", train_loss=0.1, levelled_off=True, updates=1000)
     ahead = {"validation_accuracy": 1.01, "selection_accuracy": 1.01, "test_accuracy": 0.2}
     behind = {"validation_accuracy": 1.03, "selection_accuracy": 0.9, "test_accuracy": 0.3}
-    set_head(grid, HEADS[5], **ahead)  # selected by the one half
+    set_head(grid, HEADS[5], **ahead)  # selected by one half
     set_head(grid, HEADS[7], **behind)  # selected by all validation images
     refit = grid.iloc[:2].assign(run="refit", method="transfer-augmented")
     refits = pd.concat(

@@ -80,7 +80,7 @@ def test_it_is_symmetric_bit_for_bit(siamese, network):
     assert np.ptp(there) > 0
 
 
-# Blocks are of 64 images: a part of one, several, and those after which one image is left.
+# Blocks have 64 images: part of one, several, and several with one image left over.
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "units"), [(1, 64), (30, 64), (150, 64), (65, 4096), (129, 4096)]
@@ -102,7 +102,7 @@ def data(features: np.ndarray, labels: np.ndarray, replicates: int = 2) -> input
 
 
 def clustered(noise: int = 5) -> np.ndarray:
-    """Return features of four classes that overlap but a little; the same ones for other noise."""
+    """Return features of four slightly overlapping classes; `noise` is the seed of the noise."""
     centres = 2.5 * np.random.default_rng(5).random((4, 20))
     rng = np.random.default_rng(noise)
     return np.maximum(centres[LABELS] + rng.normal(0, 0.4, (48, 20)), 0).astype(np.float32)
@@ -137,7 +137,7 @@ def test_training_learns_and_says_what_it_was_before(siamese_training):
 
 @pytest.fixture
 def losses(siamese_training, monkeypatch) -> list[float]:
-    """The loss of each training's first batch, all parameters being 0.5; none is gone through."""
+    """The loss of each training's first batch, with all parameters 0.5; nothing is trained."""
     seen = []
 
     def fit(parameters, loss, batches, *_):
@@ -180,7 +180,7 @@ def test_near_the_identity_has_a_penalty_of_its_own(metric_learning, losses, mon
 
 
 def of_labels_that_mean_nothing(seed: int) -> inputs.Data:
-    """Return one replicate that is tested on other images than it is trained on."""
+    """Return one replicate that is tested on images that it was not trained on."""
     rng = np.random.default_rng(seed)
     learned, others = (
         data(clustered(noise), rng.permutation(LABELS), replicates=1) for noise in (5, 6)

@@ -41,8 +41,8 @@ STUDY = {
         "min_updates": 40,
     },
     "long_runs": {"fractions": [0.5], "epochs": 5},
-    "transfer_augmented": {"up_to": 0.5, "copies": 1},
-    "linear_probe": {"up_to": 1},
+    "transfer_augmented": {"max_fraction": 0.5, "copies": 1},
+    "linear_probe": {"max_fraction": 1},
 }
 # What fits the nodes, and a status asked for so often as would be impolite on a cluster of others.
 NODES = ["--cores", "2", "--resources", "mem_mb=8000"]

@@ -147,7 +147,7 @@ def test_the_report_says_of_one_shot_learning_whether_it_beats_its_controls(resu
     summary = pd.read_csv(results / "tables" / "one_shot_summary.csv")
     siamese = summary.query("method == 'siamese' and classes == 'unseen'")
     assert len(siamese) == 4
-    assert all(escape(verdict) in html for verdict in siamese["verdict"])
+    assert all(escape(sentence) in html for sentence in siamese["conclusion"])
 
 
 def test_the_run_is_described_whole_so_that_it_can_be_cited(study: Path, results: Path):

@@ -1,4 +1,4 @@
-"""Promises of intervals, gains, tests and labels' worth: known answers, and how often they err."""
+"""Promises of intervals, gains, tests and the value of labels: known answers and error rates."""
 
 import numpy as np
 import pytest
@@ -86,7 +86,7 @@ def test_the_slope_is_the_least_squares_line_through_means_however_many_replicat
     ]
     slope = statistics.contrast(groups, statistics.slope_weights(fractions))
     assert slope.estimate == pytest.approx(np.polyfit(fractions, gains, 1)[0])
-    # Over two fractions it is their contrast, by the distance between them.
+    # Over two fractions it is their contrast, divided by the distance between them.
     line = statistics.contrast(groups[1:4:2], statistics.slope_weights([-2, 0]))
     welch = statistics.contrast(groups[1:4:2], [-1, 1])
     assert line[:3] == pytest.approx(np.array(welch[:3]) / 2)
@@ -178,7 +178,7 @@ def test_a_reference_that_is_never_right_has_no_ratio():
     assert statistics.paired_gain([0.0, 0.0], [0.5, 0.6]).relative_gain == 0
 
 
-# --- what intervals and tests do in many studies
+# --- intervals and tests in many studies
 
 
 def studies(replicates: int, gain: float) -> tuple[np.ndarray, np.ndarray]:
@@ -201,7 +201,7 @@ def test_intervals_of_both_gains_cover_known_gains(replicates):
 
 
 def test_intervals_cover_known_gains_of_accuracies_that_are_counts():
-    """As they are: images right of 450, each as often as the run's own true accuracy says."""
+    """Real accuracies: correct images out of 450, binomial with the true accuracy of the run."""
     rng = np.random.default_rng(2018)
     runs = np.stack(studies(5, 0.2))
     accuracies = rng.binomial(450, runs) / 450
@@ -299,7 +299,7 @@ def test_a_verdict_follows_from_the_numbers(most, p_value, p_reversed, replicate
     assert statistics.verdict(most, p_value, p_reversed, replicates) == words
 
 
-# --- the worth of a label
+# --- the value of a label
 
 
 @given(st.lists(st.lists(st.floats(0, 1), min_size=4, max_size=4), min_size=1, max_size=5))

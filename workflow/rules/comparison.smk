@@ -2,12 +2,12 @@
 # value of a label.
 
 
-rule gains:
+rule comparison:
     """The comparison of methods: accuracy, gains, hypotheses and the value of a label."""
     input:
         [
             paths.table(name) + ending
-            for name in ["selected", *VERDICT]
+            for name in ["selected", *COMPARISON]
             for ending in (".csv", ".parquet")
         ],
 
@@ -41,7 +41,7 @@ rule tabulate_comparison:
         paths.log(paths.table("{table}")),
         paths.benchmark(paths.table("{table}")),
     wildcard_constraints:
-        table="|".join(VERDICT),
+        table="|".join(COMPARISON),
     conda:
         "../../envs/environment.yaml"
     params:

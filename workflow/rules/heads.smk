@@ -34,7 +34,7 @@ rule train_head:
             "learning_rate": float(wildcards.learning_rate),
             "epochs": int(wildcards.epochs),
         },
-        names={"method": "transfer", "run": "grid", "protocol": "both"},
+        names={"method": records.TRANSFER, "run": "grid", "protocol": "both"},
     script:
         "../scripts/train_head.py"
 
@@ -85,7 +85,7 @@ rule train_selected_head:
             "min_updates": 0,
             "evaluate_every_epoch": True,
         },
-        names={"method": "transfer", "run": "long"},
+        names={"method": records.TRANSFER, "run": "long"},
     script:
         "../scripts/train_head.py"
 
@@ -98,7 +98,7 @@ rule refit_head:
         validation_roles=paths.validation_roles,
         selection=paths.selection,
         copies=lambda wildcards: (
-            paths.copies if wildcards.method == "transfer-augmented" else []
+            paths.copies if wildcards.method == TRANSFER_AUGMENTED else []
         ),
     output:
         runs=f"{paths.refit}/runs.parquet",
@@ -107,7 +107,7 @@ rule refit_head:
         paths.log(paths.refit),
         paths.benchmark(paths.refit),
     wildcard_constraints:
-        method="transfer-augmented|transfer-extended",
+        method="|".join(records.trained_by("refit_head")),
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -121,7 +121,7 @@ rule refit_head:
         settings=HEAD_SETTINGS | {"epochs": study.heads.epochs},
         updates_of_copies=lambda wildcards: (
             study.transfer_augmented.copies
-            if wildcards.method == "transfer-extended"
+            if wildcards.method == TRANSFER_EXTENDED
             else 0
         ),
         names={"run": "refit"},
@@ -144,7 +144,7 @@ rule fine_tune:
         paths.log(paths.refit),
         paths.benchmark(paths.refit),
     wildcard_constraints:
-        method="fine-tuning",
+        method="|".join(records.trained_by("fine_tune")),
     conda:
         "../../envs/environment.yaml"
     resources:

@@ -58,7 +58,7 @@ rule train_siamese:
         paths.log(paths.siamese),
         paths.benchmark(paths.siamese),
     wildcard_constraints:
-        epoch_unit="batch|pass",
+        epoch_unit="|".join(EPOCH_UNITS),
     conda:
         "../../envs/environment.yaml"
     resources:

@@ -43,7 +43,7 @@ rule digest_inputs:
         "../scripts/digest_inputs.py"
 
 
-rule report_html:
+rule write_report:
     """The report as one HTML file, and the answer as text."""
     input:
         tables=[f"{paths.table(name)}.parquet" for name in REPORTED],

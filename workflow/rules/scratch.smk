@@ -28,11 +28,9 @@ rule train_from_scratch:
             "learning_rate": float(wildcards.learning_rate),
             "epochs": int(wildcards.epochs),
         }
-        | ({"min_updates": 0} if wildcards.method == "baseline-2018" else {}),
+        | ({"min_updates": 0} if wildcards.method == BASELINE_2018 else {}),
         ranges=lambda wildcards: (
-            study.augmentation.settings()
-            if wildcards.method == "augmentation"
-            else None
+            study.augmentation.settings() if wildcards.method == AUGMENTATION else None
         ),
     script:
         "../scripts/train_from_scratch.py"

@@ -11,10 +11,10 @@ PUBLISHED_BACKBONES = [
     name for name, backbone in study.backbones.items() if backbone.matches_2018
 ]
 ONE_SHOT_TABLES = ["one_shot", "few_shot", "one_shot_summary", "similarity"]
-VERDICT = ["accuracy", "gains", "hypotheses", "label_value"]
+COMPARISON = ["accuracy", "gains", "hypotheses", "label_value"]
 TABLES = [
     *["fractions", "skipped", "runs", "history", "best_heads", "selected", "cost"],
-    *VERDICT,
+    *COMPARISON,
 ]
 TABLES += ONE_SHOT_TABLES if study.one_shot else []
 

@@ -31,7 +31,7 @@ class LogHandler(LogHandlerBase):
     writes_to_stream = True
     writes_to_file = False
     has_filter = True
-    has_formatter = False  # Snakemake's own, for what is passed on as it is
+    has_formatter = False  # Snakemake's own handler, for messages that are passed on unchanged
     needs_rulegraph = False
 
     def __post_init__(self) -> None:
@@ -41,8 +41,8 @@ class LogHandler(LogHandlerBase):
         """Begin to count.
 
         Args:
-            seconds: of one core that each job will take, roughly, by its number.
-            cores: that the run may use.
+            seconds: rough time of each job on one core, by its number.
+            cores: number of cores that the run may use.
         """
         self._seconds, self._cores = dict(seconds), cores
         self._names: dict[int, str] = {}
@@ -61,7 +61,7 @@ class LogHandler(LogHandlerBase):
             threading.Thread(target=self._tick, args=(self._bar, self._ended), daemon=True).start()
 
     def emit(self, record: LogRecord) -> None:
-        """Show what Snakemake logs, or leave it out."""
+        """Show a message of Snakemake, or leave it out."""
         event = getattr(record, "event", None)
         if event == LogEvent.JOB_INFO:
             self._names[record.jobid] = " ".join([record.rule_name, *record.wildcards.values()])
@@ -115,7 +115,7 @@ class LogHandler(LogHandlerBase):
     def _failure(self, record: LogRecord) -> str:
         """Return which job failed, where its log is, and the last lines of the log."""
         lines = [f"{self._names.get(record.jobid, record.rule_name)} failed."]
-        for path in map(Path, list(record.log)[:1]):  # behind it is what the job cost
+        for path in map(Path, list(record.log)[:1]):  # the second file is the job's cost
             ends = path.read_text(errors="replace").splitlines() if path.exists() else []
             how = "ends:" if ends else "is empty."
             lines += [

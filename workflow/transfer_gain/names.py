@@ -6,15 +6,15 @@ SAME_IMAGES = "same-images"
 HELD_OUT = "held-out"
 PROTOCOLS = (SAME_IMAGES, HELD_OUT)
 
-# What the column `backbone` holds where a network is trained from scratch.
+# The value of the column `backbone` for networks trained from scratch.
 FROM_SCRATCH = "none"
 
-# What a backbone's `weights` are called, other than a file.
+# Values of a backbone's `weights` that are not paths.
 IMAGENET = "imagenet"
 RANDOM_WEIGHTS = "none"
 
 # Methods that train a network from scratch: the baseline, the baseline with augmentation, and a
-# weaker baseline, such as the 2018 paper describes.
+# weaker baseline, as the 2018 paper describes.
 BASELINE = "baseline"
 AUGMENTATION = "augmentation"
 BASELINE_2018 = "baseline-2018"

@@ -12,7 +12,7 @@ _UNPRINTABLE = re.compile(
 
 
 def printable(text: object) -> str:
-    r"""Return a text on one line that any terminal and UTF-8 file takes as it is meant.
+    r"""Return a text on one line that is safe for any terminal and UTF-8 file.
 
     A byte of a file's name that is not UTF-8 is shown as that byte.
 

@@ -10,8 +10,8 @@ def seed_sequence(study_seed: int, *names: str | int) -> np.random.SeedSequence:
 
     Args:
         study_seed: the study's seed, ≥ 0.
-        names: what the draw is for, from the general to the particular: dataset, size, replicate,
-            purpose.
+        names: what the draw is for, from the general to the particular: dataset, fraction,
+            replicate, purpose.
     """
     text = "\x1f".join(map(str, names)).encode()
     words = np.frombuffer(hashlib.sha256(text).digest(), "<u4")

@@ -54,10 +54,10 @@ class Backbone(Named):
         le=1024,
         description="Side in pixels to which images are resized before they enter the network.",
     )
-    up_to: Fraction = Field(
+    max_fraction: Fraction = Field(
         default=1.0,
         description="Largest fraction at which heads are trained on this backbone. Below 1, only "
-        "the images that are drawn pass through the network.",
+        "the images in a sample pass through the network.",
     )
     fine_tune_from: str | None = Field(
         default=None,
@@ -124,9 +124,10 @@ def check_backbones(study: Study) -> None:
             "least one with other weights"
         )
     smallest = min(fraction.fraction for fraction in study.fractions)
-    largest = max(trained, key=lambda backbone: backbone.up_to)
-    if largest.up_to < smallest:
+    largest = max(trained, key=lambda backbone: backbone.max_fraction)
+    if largest.max_fraction < smallest:
         raise ConfigError(
-            f"backbones.{largest.name}.up_to: found {format_number(largest.up_to)}, which leaves "
-            f"no fraction with a trained backbone, allowed: at least {format_number(smallest)}"
+            f"backbones.{largest.name}.max_fraction: found {format_number(largest.max_fraction)}, "
+            f"which leaves no fraction with a trained backbone, allowed: at least "
+            f"{format_number(smallest)}"
         )

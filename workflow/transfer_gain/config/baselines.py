@@ -64,11 +64,11 @@ class Baseline(Network):
     """A shallow network trained from scratch on the images.
 
     It has one convolution, max pooling and dense layers. Batch size, epochs, `min_updates` and `l2`
-    are those of `heads`. About its own baseline, the 2018 paper only says that it is shallow and
-    has one convolutional layer.
+    are those of `heads`. The 2018 paper says only that its own baseline is shallow and has one
+    convolutional layer.
     """
 
-    tuned_up_to: float = Field(
+    max_tuned_fraction: float = Field(
         default=0.01,
         ge=0,
         le=1,
@@ -76,7 +76,8 @@ class Baseline(Network):
         "without augmentation; above it, only `learning_rates`.",
     )
     learning_rates: SomeDistinct[Positive] = Field(
-        default=(0.001,), description="Learning rates of Adam at fractions above `tuned_up_to`."
+        default=(0.001,),
+        description="Learning rates of Adam at fractions above `max_tuned_fraction`.",
     )
 
     def check(self, study: Study) -> None:

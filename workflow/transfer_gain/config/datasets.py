@@ -85,7 +85,7 @@ class Dataset(Named):
 
     @property
     def class_count(self) -> int | None:
-        """Return the number of classes; None if only the user's images tell."""
+        """Return the number of classes; None if only the user's images show it."""
         return EXPRESSIONS
 
     @property
@@ -94,12 +94,12 @@ class Dataset(Named):
         return False
 
     def _has_counts(self, training: int, validation: int) -> bool:
-        """Tell whether there are so many images per class, of the size in the 2018 paper."""
+        """Tell whether images per class and image size are those of the 2018 paper."""
         found = (self.training_per_class, self.validation_per_class, self.image_size)
         return found == (training, validation, 64)
 
     def check(self, study: Study) -> None:
-        """Refuse images that do not exist, that results would lie among, or that are too few."""
+        """Refuse images that do not exist, are too few, or would hold the results."""
         path = self.options.get("path")
         if path is not None:
             self._check_path(path, study.results)
@@ -112,7 +112,7 @@ class Dataset(Named):
 
     def _check_path(self, path: str, results: str) -> None:
         """Refuse a path that leads nowhere, and results among the images."""
-        # Opening a pipe would wait for ever.
+        # Opening a pipe would block forever.
         if not (is_file(path) or Path(path).is_dir()):
             what = (type(self).model_fields["path"].description or "").rstrip(".")
             there = "neither a file nor a folder" if os.path.lexists(path) else "nothing"

@@ -47,7 +47,7 @@ def one_line(error: ValidationError) -> str:
 def _most_telling(problems: list[ErrorDetails]) -> ErrorDetails:
     """Return the first problem, or an unknown key beside or above it.
 
-    A misspelt key causes two problems: it is unknown, and the key that is meant may be missing.
+    A misspelled key causes two problems: it is unknown, and the key that is meant may be missing.
     """
     first = problems[0]
     unknown = [

@@ -32,7 +32,7 @@ class Named(Section):
 
 
 def _tuple_of_list(value: Any) -> Any:
-    """Return a list as a tuple; anything else is returned as it is, and then refused."""
+    """Return a list as a tuple; anything else is returned unchanged and refused later."""
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -79,7 +79,7 @@ L2 = Annotated[
         ge=0, description="Weight of the L2 penalty: the sum of squared kernels times this weight."
     ),
 ]
-UpTo = Annotated[
+MaxFraction = Annotated[
     float,
     Field(ge=0, le=1, description="Largest fraction at which this is done; 0 for none."),
 ]

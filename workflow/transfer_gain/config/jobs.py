@@ -83,17 +83,17 @@ def refits(study: "Study", method: str) -> list[Job]:
         | {"protocol": protocol}
         for dataset, backbone in product(transfer_datasets(study), trained_backbones(study))
         if method != FINE_TUNING or study.backbones[backbone].fine_tune_from
-        for fraction in study.fraction_names(backbone, study.refits_up_to()[method])
+        for fraction in study.fraction_names(backbone, study.max_refit_fractions()[method])
         for protocol in PROTOCOLS
     ]
 
 
-def on_features(study: "Study", up_to: float = 1) -> list[Job]:
+def on_features(study: "Study", max_fraction: float = 1) -> list[Job]:
     """Return the places, up to a fraction, where a method is fitted to trained features."""
     return [
         {"dataset": dataset, "backbone": backbone, "fraction": fraction}
         for dataset, backbone in product(transfer_datasets(study), trained_backbones(study))
-        for fraction in study.fraction_names(backbone, up_to)
+        for fraction in study.fraction_names(backbone, max_fraction)
     ]
 
 

@@ -93,7 +93,7 @@ def _validated(config: Mapping[str, Any]) -> Study:
 
 
 def _check_extent(config: Mapping[str, Any]) -> None:
-    """Refuse a config that is endless once its aliases are followed, before anything does."""
+    """Refuse a config that its aliases make endless, before anything follows them."""
     waiting: list[tuple[Any, int]] = [(config, 0)]
     values = characters = 0
     while waiting:

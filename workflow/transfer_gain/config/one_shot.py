@@ -37,7 +37,7 @@ class OneShot(Section):
     all classes of the target. All tests draw from the validation images of the target.
     """
 
-    target: str = Field(description="Name of the dataset whose classes are recognised.")
+    target: str = Field(description="Name of the dataset whose classes are recognized.")
     related: str | None = Field(
         default=None,
         description="Name of the dataset that the second approach trains on; null for no second "
@@ -79,7 +79,7 @@ class OneShot(Section):
         default=5,
         ge=1,
         le=1000,
-        description="Trainings with different initialisations and pairs. Each is tested on tasks "
+        description="Trainings with different initializations and pairs. Each is tested on tasks "
         "of its own.",
     )
     tasks: int = Field(
@@ -134,8 +134,8 @@ class OneShot(Section):
     compared_per_class: int = Field(
         default=60,
         ge=2,
-        description="Images per class from which the similarity of classes is measured; as many "
-        "as the smallest class has if that is fewer.",
+        description="Images per class for the similarity of classes; fewer if the smallest class "
+        "has fewer.",
     )
 
     @property
@@ -210,7 +210,7 @@ class OneShot(Section):
         if "1" not in study.fraction_names(self.backbone):
             raise ConfigError(
                 f"one_shot.backbone: found '{self.backbone}', which not all images pass through, "
-                "allowed: a backbone with up_to: 1, and 1 as one of the study's fractions"
+                "allowed: a backbone with max_fraction: 1, and 1 as one of the study's fractions"
             )
 
     def _check_images(self, study: Study) -> None:

@@ -1,4 +1,4 @@
-"""Where the files of a study lie, and how numbers are written in their names."""
+"""The paths of a study's files, and how numbers are written in them."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,10 +15,10 @@ def format_number(value: float) -> str:
 
 @dataclass(frozen=True)
 class Paths:
-    """Where everything lies; braces are Snakemake wildcards.
+    """The paths of all files; braces are Snakemake wildcards.
 
-    A path holds the settings by which variants of one file differ. What else a file depends on is
-    in its rule's `params`.
+    A path names the settings in which variants of a file differ. Everything else that a file
+    depends on is in the `params` of its rule.
     """
 
     results: str

@@ -19,17 +19,17 @@ COMMAND = "PYTHONPATH=workflow .venv/bin/python -m transfer_gain.config.referenc
 _TITLE = f"""\
 # Configuration
 
-<!-- Generated from workflow/transfer_gain/config/; do not edit. To write it again:
+<!-- Generated from workflow/transfer_gain/config/; do not edit. Regenerate it:
 {COMMAND}
 -->
 
 A study is one YAML file. Snakemake reads `config.yaml`, unless `--configfile` names another file,
 which then replaces it: nothing of `config.yaml` is mixed in. Keys that are left out have their
-defaults. Unknown keys and impossible values are refused before any job starts. There are small
-complete studies in `workflow/studies/`.
+defaults. Unknown keys and impossible values are refused before any job starts. `workflow/studies/`
+has small, complete studies.
 
-Editors with a YAML language server complete and check keys, if the first line of the file gives the
-path of `workflow/schemas/config.schema.json`, as it does in those studies.
+Editors with a YAML language server complete and check keys if the first line of the file names
+`workflow/schemas/config.schema.json`, as in those studies.
 """
 
 _EXAMPLE = """\
@@ -144,7 +144,7 @@ def _value(node: Schema) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes numbers as people do: 1 and 0.00001, where YAML has 1.0 and 1.0e-05."""
+    """Writes numbers as people do: 1 and 0.00001, not 1.0 and 1.0e-05."""
 
 
 _Dumper.add_representer(

@@ -41,7 +41,7 @@ def _default_datasets() -> dict[str, AnyDataset]:
 
 def _default_backbones() -> dict[str, Backbone]:
     vgg16 = Backbone(architecture="VGG16", fine_tune_from="block5_conv1")
-    random = Backbone(architecture="VGG16", weights=names.RANDOM_WEIGHTS, up_to=0.01)
+    random = Backbone(architecture="VGG16", weights=names.RANDOM_WEIGHTS, max_fraction=0.01)
     return {"vgg16": vgg16, "vgg16-random": random}
 
 
@@ -136,12 +136,14 @@ class Study(Section):
             if format_number(entry.fraction) == fraction
         )
 
-    def fraction_names(self, backbone: str | None = None, up_to: float = 1) -> list[str]:
+    def fraction_names(self, backbone: str | None = None, max_fraction: float = 1) -> list[str]:
         """Return the names of the study's fractions, or of a backbone's, up to a limit."""
         if backbone:
-            up_to = min(up_to, self.backbones[backbone].up_to)
+            max_fraction = min(max_fraction, self.backbones[backbone].max_fraction)
         return [
-            format_number(entry.fraction) for entry in self.fractions if entry.fraction <= up_to
+            format_number(entry.fraction)
+            for entry in self.fractions
+            if entry.fraction <= max_fraction
         ]
 
     def controls(self) -> dict[str, list[str]]:
@@ -174,19 +176,19 @@ class Study(Section):
         baseline = self.baseline_2018 if method == names.BASELINE_2018 else self.baseline
         return baseline.network
 
-    def refits_up_to(self) -> dict[str, float]:
+    def max_refit_fractions(self) -> dict[str, float]:
         """Return the methods that train a selected head again, each with its largest fraction."""
         return {
-            names.TRANSFER_EXTENDED: self.transfer_augmented.up_to,
-            names.TRANSFER_AUGMENTED: self.transfer_augmented.up_to,
-            names.FINE_TUNING: self.fine_tuning.up_to,
+            names.TRANSFER_EXTENDED: self.transfer_augmented.max_fraction,
+            names.TRANSFER_AUGMENTED: self.transfer_augmented.max_fraction,
+            names.FINE_TUNING: self.fine_tuning.max_fraction,
         }
 
     def learning_rates(self, method: str, fraction: str) -> list[str]:
         """Return the names of the learning rates that a network trained from scratch tries."""
         if method == names.BASELINE_2018:
             return [format_number(self.baseline_2018.learning_rate)]
-        tuned = float(fraction) <= self.baseline.tuned_up_to
+        tuned = float(fraction) <= self.baseline.max_tuned_fraction
         rates = self.heads.learning_rates if tuned else self.baseline.learning_rates
         return [format_number(rate) for rate in rates]
 

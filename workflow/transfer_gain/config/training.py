@@ -15,11 +15,11 @@ from transfer_gain.config.fields import (
     Count,
     Distinct,
     Fraction,
+    MaxFraction,
     Positive,
     Section,
     Some,
     SomeDistinct,
-    UpTo,
 )
 from transfer_gain.config.paths import format_number
 
@@ -39,7 +39,7 @@ class TrainingFraction(Section):
         ge=1,
         le=1000,
         description="Samples drawn at this fraction. Each is trained on from a different "
-        "initialisation. At fraction 1 all samples have the same images; only initialisation and "
+        "initialization. At fraction 1 all samples have the same images; only initialization and "
         "order differ.",
     )
 
@@ -177,7 +177,7 @@ class TransferAugmented(Section):
     Backbones with random weights are left out.
     """
 
-    up_to: UpTo = 0.01
+    max_fraction: MaxFraction = 0.01
     copies: int = Field(
         default=5, ge=1, le=100, description="Augmented copies of each training image."
     )
@@ -189,7 +189,7 @@ class LinearProbe(Section):
     Backbones with random weights are left out.
     """
 
-    up_to: UpTo = 0.1
+    max_fraction: MaxFraction = 0.1
     l2: SomeDistinct[Positive] = Field(
         default=(1.0, 0.1, 0.01, 0.001),
         description="Weights of the L2 penalty to choose from, defined as in `heads`.",
@@ -203,7 +203,7 @@ class FineTuning(Section):
     without a GPU. Backbones with random weights are left out.
     """
 
-    up_to: UpTo = 0.0
+    max_fraction: MaxFraction = 0.0
     learning_rate: Positive = Field(
         default=0.00001, description="Learning rate of Adam, for backbone and head."
     )
@@ -214,8 +214,9 @@ class FineTuning(Section):
 
     def check(self, study: Study) -> None:
         """Refuse fine-tuning of no backbone."""
-        if self.up_to and not any(backbone.fine_tune_from for backbone in study.backbones.values()):
+        backbones = study.backbones.values()
+        if self.max_fraction and not any(backbone.fine_tune_from for backbone in backbones):
             raise ConfigError(
-                f"fine_tuning.up_to: found {format_number(self.up_to)}, allowed: 0 if no backbone "
-                "has fine_tune_from"
+                f"fine_tuning.max_fraction: found {format_number(self.max_fraction)}, allowed: 0 "
+                "if no backbone has fine_tune_from"
             )

@@ -430,6 +430,6 @@ def _tests(gains: dict[float, np.ndarray], small: float, large: float) -> Iterat
 
 
 def _resampled(values: Sequence[float], seed: int, dataset: str, labels: int) -> np.ndarray:
-    """Return bootstrap means of the replicates at one size, with the same draws for all methods."""
+    """Return bootstrap means of one fraction's replicates, with the same draws for all methods."""
     rng = seeds.generator(seed, dataset, int(labels), "label value")
     return statistics.resampled_means(values, DRAWS, rng)

@@ -50,7 +50,7 @@ SUMMARY = [
     ],
     *["epochs", "accuracy", "ci_low", "ci_high", "replicates", "chance", "control"],
     *["control_accuracy", "difference", "difference_low", "difference_high"],
-    *["p_value", "p_holm", "verdict"],
+    *["p_value", "p_holm", "conclusion"],
     *["published_epochs", "published_low", "published_high", "accuracy_at_published"],
 ]
 
@@ -178,7 +178,7 @@ def summary(history: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     ]
     table = pd.DataFrame(table)
     table["p_holm"] = _corrected(table)
-    table["verdict"] = [verdict(row) for _, row in table.iterrows()]
+    table["conclusion"] = [conclusion(row) for _, row in table.iterrows()]
     theirs = published.loc[published.groupby(["approach", "batch"])["epochs"].idxmax()]
     theirs = theirs.rename(columns={end: f"published_{end}" for end in ("epochs", "low", "high")})
     theirs = theirs.assign(method=SIAMESE, epoch_unit=EPOCH_IS_BATCH, classes=UNSEEN)
@@ -213,7 +213,7 @@ def _corrected(table: pd.DataFrame) -> np.ndarray:
     return holm(table["p_value"].where(~table["method"].isin(CONTROLS)))
 
 
-def verdict(row: pd.Series) -> str:
+def conclusion(row: pd.Series) -> str:
     """Say in a sentence how a method compares with the strongest control and with chance.
 
     Args:
@@ -221,20 +221,22 @@ def verdict(row: pd.Series) -> str:
     """
     name, control = row["method"], row["control"]
     if name in CONTROLS:
-        strongest = ", the strongest one" if name == control else ""
-        return f"{name} is a control{strongest}: nothing is trained."
+        kind = "the strongest control" if name == control else "a control"
+        return f"{name} is {kind}. It needs no training."
     gap = f"by {abs(row['difference']):.3f}"
     if np.isnan(row["p_holm"]):
         side = "above" if row["difference"] > 0 else "below"
         said = (
-            f"{name} is {gap[3:]} {side} the strongest control, {control}; replicates are too few"
+            f"{name} is {gap[3:]} {side} the strongest control, {control}; the replicates are too"
         )
-        return f"{said}, or too much alike, to say more."
+        return f"{said} few, or too similar, for a test."
     if row["p_holm"] >= SIGNIFICANT:
-        said = f"{name} does not beat its controls: it cannot be told from {control}"
+        said = (
+            f"{name} does not beat its controls: it is not significantly different from {control}"
+        )
     elif row["difference"] > 0:
         said = f"{name} beats the strongest control, {control}, {gap}"
     else:
-        said = f"{name} does not beat its controls: it is behind {control}, untrained, {gap}"
+        said = f"{name} does not beat its controls: it is significantly worse than {control}, {gap}"
     at_chance = row["ci_low"] <= row["chance"] <= row["ci_high"]
-    return f"{said}. It cannot be told from chance." if at_chance else f"{said}."
+    return f"{said}. It is not significantly different from chance." if at_chance else f"{said}."

@@ -65,7 +65,7 @@ def select_runs(runs: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         runs: rows of all methods. Configurations are selected from the grid. Refits (run "refit")
-            train a configuration that was already selected, from as many as the plain head. Long
+            train a configuration that was selected before, from as many as the plain head. Long
             runs are left out.
         labels: columns dataset, fraction, training_per_class.
 

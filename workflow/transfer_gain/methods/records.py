@@ -157,7 +157,7 @@ config.augmentation.zoom | cell }}, sheared up to
         is_reference=True,
         description="""\
 The selected head, trained on the images alone for as many updates as transfer-augmented (fractions
-up to {{ config.transfer_augmented.up_to | cell }}).""",
+up to {{ config.transfer_augmented.max_fraction | cell }}).""",
     ),
     Method(
         name=TRANSFER_AUGMENTED,
@@ -174,7 +174,7 @@ up to {{ config.transfer_augmented.up_to | cell }}).""",
         description="""\
 The selected head, trained on {{ config.transfer_augmented.copies }} augmented copies of each image
 as
-well (fractions up to {{ config.transfer_augmented.up_to | cell }}).""",
+well (fractions up to {{ config.transfer_augmented.max_fraction | cell }}).""",
     ),
     Method(
         name=FINE_TUNING,
@@ -192,8 +192,8 @@ The selected head, with the last layers of its backbone trained along
 ({% for name, backbone in config.backbones.items() if backbone.fine_tune_from %}{{ name }} from
 {{ backbone.fine_tune_from }} on{{ ", " if not loop.last }}{% endfor %}), for {{
 config.fine_tuning.epochs }}
-epochs or {{ config.fine_tuning.min_updates }} updates (fractions up to {{ config.fine_tuning.up_to
-| cell }}).""",
+epochs or {{ config.fine_tuning.min_updates }} updates (fractions up to {{
+config.fine_tuning.max_fraction | cell }}).""",
     ),
     Method(
         name="linear-probe",
@@ -201,13 +201,13 @@ epochs or {{ config.fine_tuning.min_updates }} updates (fractions up to {{ confi
         position=3,
         color=4,
         marker="d",
-        jobs=lambda study: jobs.on_features(study, study.linear_probe.up_to),
+        jobs=lambda study: jobs.on_features(study, study.linear_probe.max_fraction),
         folder=lambda paths: paths.probe,
         writes=("runs",),
         rule="fit_probes",
         cost=(1, 200),
         description="""\
-Logistic regression on the same features (fractions up to {{ config.linear_probe.up_to | cell
+Logistic regression on the same features (fractions up to {{ config.linear_probe.max_fraction | cell
 }}).""",
     ),
     # Used only as a reference: transfer from the same network with random weights.
@@ -234,3 +234,8 @@ def method(name: str) -> Method:
     if name not in BY_NAME:
         raise UnknownMethodError(f"method: found {name!r}, expected one of {', '.join(BY_NAME)}")
     return BY_NAME[name]
+
+
+def trained_by(rule: str) -> list[str]:
+    """Return the names of the methods that a rule trains, in the order of the records."""
+    return [method.name for method in METHODS if method.rule == rule]

@@ -171,7 +171,7 @@ def still_learning(tables: Tables) -> list[str]:
 
 
 def beside_the_report(tables: Tables) -> list[str]:
-    """Say where our training from scratch beats the one that the 2018 paper measures gains from."""
+    """Say where our training from scratch beats the 2018 paper's, its reference for gains."""
     rows = tables["accuracy"]
     rows = rows[(rows["method"] == BASELINE) & (rows["mean"] > rows["published"] + RELEVANT)]
     return [

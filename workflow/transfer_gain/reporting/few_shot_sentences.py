@@ -10,7 +10,7 @@ from transfer_gain.reporting import words
 def sentences(table: pd.DataFrame) -> list[str]:
     """Return one sentence per training of the Siamese network and one on the best variant.
 
-    The verdicts are about classes unseen in training.
+    They are about classes unseen in training.
 
     Args:
         table: the table that `few_shot_tables.summary` returns.
@@ -31,7 +31,7 @@ def sentences(table: pd.DataFrame) -> list[str]:
         text += f" (chance {words.accuracy(row['chance'])}"
         if (place := tuple(row[["approach", *few_shot_tables.METHOD]])) in seen.index:
             text += f"; {words.accuracy(seen[place])} on the training classes"
-        text += f"). {_reworded(row['verdict'])}"
+        text += f"). {row['conclusion']}"
         if pd.notna(row["published_low"]):
             text += (
                 f" After {row['published_epochs']:.0f} epochs it solves "
@@ -41,8 +41,3 @@ def sentences(table: pd.DataFrame) -> list[str]:
             )
         said.append(text)
     return said
-
-
-def _reworded(verdict: str) -> str:
-    """Return a verdict of the table in the terms of the report's other sentences."""
-    return verdict.replace("cannot be told from", "is not significantly different from")

@@ -76,7 +76,7 @@ def fill(page: str, tables: Tables) -> str:
 
 
 def findings(tables: Tables) -> str:
-    """Return a list: the gain and the worth of a label on each dataset, and one-shot accuracy."""
+    """Return a list: the gain and the value of a label on each dataset, and one-shot accuracy."""
     lines = []
     for dataset in tables["accuracy"]["dataset"].unique():
         named = {"dataset": dataset, "backbone": answer.strongest_backbone(tables, dataset)}
@@ -111,9 +111,9 @@ def _one_shot_finding(summary: pd.DataFrame) -> str:
 
 
 def accuracy(tables: Tables) -> str:
-    """Return the accuracy of every method, a row per dataset and fraction.
+    """Return the accuracy of every method, one row per dataset and fraction.
 
-    Bold are the most accurate method of a row and those that do not differ significantly from it.
+    The most accurate method of a row is bold, as are those not significantly different from it.
     """
     rows = _rows(tables["accuracy"])
     rows = rows[[not records.method(name).is_reference for name in rows["method"]]]
@@ -130,7 +130,7 @@ def accuracy(tables: Tables) -> str:
 
 
 def gains(tables: Tables) -> str:
-    """Return the absolute gain of transfer over each reference, a row per dataset and fraction."""
+    """Return the gain of transfer over each reference, one row per dataset and fraction."""
     rows = _rows(tables["gains"])
     of_transfer = rows["method"] == TRANSFER
     of_copies = (rows["method"] == TRANSFER_AUGMENTED) & (rows["reference"] == TRANSFER_EXTENDED)
@@ -152,9 +152,9 @@ def gains(tables: Tables) -> str:
 
 
 def one_shot_accuracy(tables: Tables) -> str:
-    """Return the one-shot accuracy of every method after its training, a row per method.
+    """Return the one-shot accuracy of every method after its training, one row per method.
 
-    Bold are those that are significantly better than the strongest control.
+    Methods that are significantly better than the strongest control are bold.
     """
     rows = tables["one_shot_summary"]
     rows = rows.assign(
@@ -229,7 +229,7 @@ def _mean(mean: float, low: float, high: float) -> str:
 
 
 def _by_fraction(rows: pd.DataFrame, tables: Tables) -> str:
-    """Return a table with a row per dataset and fraction, from rows as `_cells` takes them."""
+    """Return a table with one row per dataset and fraction, from rows as `_cells` takes them."""
     place = ["dataset", "fraction"]
     known = _rows(tables["accuracy"]).groupby(place, sort=False)[["labels", "replicates"]].max()
     cells = _cells(rows, place)

@@ -22,7 +22,7 @@ LARGE = 400  # a table with more rows is linked instead of embedded
 class ReportItem(NamedTuple):
     """A file of the study: a figure (SVG) or a table, and how it was made."""
 
-    name: str  # such as "gains" or "gains_clothes_report"
+    name: str  # such as "gains" or "gains_clothes_held-out"
     kind: str  # the same without wildcards: "gains"
     path: str  # relative to the report
     rule: str
@@ -279,8 +279,8 @@ def _figure(figure: ReportItem, rows: Mapping[str, pd.DataFrame]) -> dict[str, A
     name = ", ".join([figure.kind.replace("_", " "), *figure.wildcards.values()])
     description = alt_text.describe(figure.kind, figure.wildcards, rows)
     svg = inline_svg(figure.content, figure.name, name, description or figure.caption)
-    by_report = figure.wildcards.get("protocol") == SAME_IMAGES
-    return {"made": figure, "name": name, "svg": svg, "by_report": by_report}
+    same_images = figure.wildcards.get("protocol") == SAME_IMAGES
+    return {"made": figure, "name": name, "svg": svg, "same_images": same_images}
 
 
 def _table(table: ReportItem) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def make_importable() -> None:
 
 @functools.cache
 def digests_behind(*entries: Path) -> dict[str, str]:
-    """Return "path digest" for every file behind some entries (see `files_behind`), each by a name.
+    """Return "path digest" by name for every file behind some entries (see `files_behind`).
 
     As parameters of a job they say which code made its files: Snakemake reruns the job when a file
     changes, and shows the lines that differ as its reason. Paths are relative to the folder of the

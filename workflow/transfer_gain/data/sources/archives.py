@@ -114,7 +114,7 @@ class Files:
                 self._add(entry.name, entry, depth=0)
         elif self.path.is_file():
             self._add_archive(self._opened.enter_context(self.path.open("rb")), "", depth=1)
-        elif self.path.exists():  # opening a pipe would wait for ever
+        elif self.path.exists():  # opening a pipe would block forever
             raise SourceError(f"{self._shown}: neither a file nor a folder")
         else:
             raise SourceError(f"{self._shown}: no such file or folder")

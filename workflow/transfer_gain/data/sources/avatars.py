@@ -1,4 +1,4 @@
-"""Drawn faces of six characters, or of everyone: stands in for FERG-DB."""
+"""Drawn faces of six characters, or of new people: stand in for FERG-DB."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where images and weights come from: a module per dataset or weight file, and `fetch`."""
+"""Where images and weights come from: one module per dataset or weight file, and `fetch`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

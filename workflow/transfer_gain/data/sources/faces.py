@@ -172,7 +172,7 @@ class _Faces:
 
 
 class Avatars(_Faces):
-    """Faces in the style `avataaars`: of six fixed characters, or each of its own person.
+    """Faces in the style `avataaars`: of six fixed characters, or one new person per image.
 
     The items' groups are the characters, or persons.
 
@@ -215,7 +215,7 @@ class Avatars(_Faces):
 
 
 class Peeps(_Faces):
-    """Faces in the style `open-peeps`, each of its own person.
+    """Faces in the style `open-peeps`, one new person per image.
 
     Args:
         images_per_class: how many images of each expression.

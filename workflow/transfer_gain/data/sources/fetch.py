@@ -23,7 +23,7 @@ from transfer_gain.data.sources.base import SourceError
 from transfer_gain.terminal import say
 
 log = logging.getLogger(__name__)
-pooch.get_logger().setLevel(logging.WARNING)  # our own lines say as much
+pooch.get_logger().setLevel(logging.WARNING)  # our own log lines say the same
 
 SLOWEST_BYTES_PER_S = 20_000
 LARGEST_DOWNLOAD = 100_000_000
@@ -237,7 +237,7 @@ def _download_with_apt(address: str, output_file: str, pooch: None, *, timeout: 
             apt += ["-o", f"Dir::State::Lists={folder}/lists", "-o", f"Dir::Cache={folder}/cache"]
             try:
                 _run([*apt, "-o", "APT::Update::Error-Mode=any", "update"], folder, timeout)
-            except ChildProcessError as error:  # of another source, maybe
+            except ChildProcessError as error:  # possibly those of another source
                 log.warning("package lists: %s", error)
             _run([*apt, *download], folder, timeout)
         (package,) = Path(folder).glob("*.deb")

@@ -1,4 +1,4 @@
-"""Drawn faces, each of its own person: stand in for JAFFE."""
+"""Drawn faces, one new person per image: stand in for JAFFE."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -29,7 +29,7 @@ _TILE_WIDTH, _TILE_HEIGHT = 322, 323  # tags of TIFF
 
 
 def pixel_budget(path: Path | str) -> Budget:
-    """Return `MAX_PIXELS` for `decode_picture` to take from; `path` is named where they end."""
+    """Return a budget of `MAX_PIXELS` for `decode_picture`; its error names `path`."""
     limit = f"more than the limit of {MAX_PIXELS:,} pixels in all images"
     return Budget(MAX_PIXELS, f"{printable(path)}: {limit}")
 
@@ -83,7 +83,7 @@ def _to_8_bits(image: Image.Image) -> np.ndarray:
         # Pillow has 16-bit gray as mode I in some formats; other values have no known range.
         if image.mode == "F" or pixels.min() < 0 or pixels.max() > 65535:
             raise ValueError(f"{pixels.dtype} pixels, expected 8 or 16 bits")
-        if 0 < pixels.max() < 4096:  # of a camera of 12 bits, say: it would be all but black
+        if 0 < pixels.max() < 4096:  # such as 12 bits of a camera, which would look almost black
             raise ValueError(
                 f"{pixels.dtype} pixels of at most {pixels.max()}, expected up to 65535; "
                 "scale them to 8 bits"

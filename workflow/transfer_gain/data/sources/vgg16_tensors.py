@@ -47,7 +47,7 @@ def load(path: Path, digest: str = DIGEST) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as stored:
             weights = dict(stored)
-    except Exception as error:  # zipfile and numpy have many words for a corrupt file
+    except Exception as error:  # zipfile and numpy raise many types for a corrupt file
         raise SourceError(f"{path} cannot be read as VGG16 weights: {error}") from error
     found = weights_digest(weights)
     if found != digest:

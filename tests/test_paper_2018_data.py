@@ -1,4 +1,4 @@
-"""The report's own data in full number: archives in the true layout, through the real rules."""
+"""The 2018 paper's data in full number: archives of the real layout, through the real rules."""
 
 import zipfile
 from itertools import product
@@ -41,7 +41,7 @@ def write_jaffe(path: Path) -> None:
 
 def test_the_archives_give_tables_1_and_2_row_for_row(tmp_path: Path):
     folder = copy_checkout(tmp_path)
-    study = yaml.safe_load((ROOT / "workflow/studies/report.yaml").read_text())
+    study = yaml.safe_load((ROOT / "workflow/studies/paper-2018.yaml").read_text())
     del study["datasets"]["clothes"]
     write_ferg(folder / study["datasets"]["expressions"]["path"])
     write_jaffe(folder / study["datasets"]["japanese"]["path"])
