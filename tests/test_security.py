@@ -31,7 +31,7 @@ import pytest
 import yaml
 from PIL import EpsImagePlugin, Image
 
-from containers import encode, make, make_folder, noise, png, tar_bytes, zip_bytes
+from containers import encode, make, make_folder, noise, opened, png, tar_bytes, zip_bytes
 from transfer_gain.config.errors import ConfigError
 from transfer_gain.config.loading import load as load_config
 from transfer_gain.data import store
@@ -39,7 +39,6 @@ from transfer_gain.data.sources import archives, fashion_mnist, fetch, vgg16_wei
 from transfer_gain.data.sources.archives import Files, UnreadableError
 from transfer_gain.data.sources.base import SourceError
 from transfer_gain.data.sources.fetch import extract_debian
-from transfer_gain.data.sources.folder import Folder
 from transfer_gain.data.sources.jaffe import Jaffe
 from transfer_gain.data.sources.pictures import decode_picture
 from transfer_gain.data.sources.vgg16_tensors import FILE, load, weights_digest
@@ -212,7 +211,7 @@ def test_no_image_starts_a_program(started: Path, tmp_path: Path):
     path = make_folder(
         tmp_path / "mine", tree | {"a/a.png": png(noise(1)), "b/b.png": png(noise(2))}
     )
-    mine = Folder(path, on_bad_image="skip")
+    mine = opened(path, on_bad_image="skip")
     assert {"a.png", "b.png"} <= {Path(item.image_id).name for item in mine.items}
     for content in HOSTILE.values():
         with suppress(SourceError):
@@ -250,14 +249,14 @@ def test_all_images_together_have_a_limit_of_pixels(tmp_path: Path, monkeypatch)
     tree = {f"{name}/{n}.png": png(noise(n + 9 * (name > "a"))) for name in "ab" for n in range(3)}
     cut = {"a/cut.png": tree["a/0.png"][:-30]}  # costs as much as a whole one
     path = make_folder(tmp_path / "mine", tree | cut)
-    monkeypatch.setattr("transfer_gain.data.sources.pictures.MAX_PIXELS", 7 * 30)
-    Folder(path, on_bad_image="skip")
-    monkeypatch.setattr("transfer_gain.data.sources.pictures.MAX_PIXELS", 7 * 30 - 1)
-    with pytest.raises(SourceError, match=r"mine: more than the limit of 209 pixels in all"):
-        Folder(path, on_bad_image="skip")
+    monkeypatch.setattr("transfer_gain.data.sources.pictures.MAX_PIXELS", 7 * 36)
+    opened(path, on_bad_image="skip")
+    monkeypatch.setattr("transfer_gain.data.sources.pictures.MAX_PIXELS", 7 * 36 - 1)
+    with pytest.raises(SourceError, match=r"mine: more than the limit of 251 pixels in all"):
+        opened(path, on_bad_image="skip")
     faces = {f"KA.{code}.39.tiff": png(noise(0)) for code in ("AN1", "HA1")}
     faces = Jaffe(make_folder(tmp_path / "faces", faces))
-    monkeypatch.setattr(faces, "_pixels", archives.Budget(59, "too many"))
+    monkeypatch.setattr(faces, "_pixels", archives.Budget(71, "too many"))
     faces.read(faces.items[0])
     with pytest.raises(SourceError, match="too many"):
         faces.read(faces.items[1])
@@ -385,9 +384,9 @@ def test_no_descriptor_is_left_open(kind: str, tmp_path: Path):
         assert open_descriptors() > before
         assert files.read("in.zip/a/x.png") == TREE["a/x.png"]
     assert open_descriptors() == before
-    Folder(make(kind, tmp_path / "mine", {"in.zip": zip_bytes(TREE)})).close()
+    opened(make(kind, tmp_path / "mine", {"in.zip": zip_bytes(TREE)})).close()
     assert open_descriptors() == before
-    for read in (Files, Folder, Jaffe):
+    for read in (Files, opened, Jaffe):
         for wrong in (bad, *([path] if read is Jaffe else [])):
             with pytest.raises(SourceError) as error:
                 read(wrong)
@@ -556,10 +555,10 @@ def test_names_from_outside_are_printed_on_one_line_without_what_steers_a_termin
     }
     path = make_folder(tmp_path / name, tree)
     with pytest.raises(SourceError) as error:
-        Folder(path)
+        opened(path)
     messages = [str(error.value)]
     assert len(messages[0].split("\n")) == 1 + messages[0].count("\n  ")
-    messages += [text for row in Folder(path, on_bad_image="skip").skipped for text in row]
+    messages += [text for row in opened(path, on_bad_image="skip").skipped for text in row]
     make_folder(tmp_path / "other", {f"{name}.zip": b"PK", "x.tar": b"x"})
     for wrong in (tmp_path / "other" / f"{name}.zip", tmp_path / f"{name}-"):
         messages.append(refusal(wrong))
@@ -579,8 +578,8 @@ def test_names_from_outside_are_printed_on_one_line_without_what_steers_a_termin
 def test_an_image_whose_name_no_table_can_hold_is_named(tmp_path: Path):
     path = make_folder(tmp_path / "mine", TREE | {f"a/{UNDECODABLE}": png(noise(5))})
     with pytest.raises(SourceError, match=r"a/k\\xe4se\.png: a name that is not UTF-8; rename it"):
-        Folder(path)
-    mine = Folder(path, on_bad_image="skip")
+        opened(path)
+    mine = opened(path, on_bad_image="skip")
     assert mine.skipped == [("a/k\\xe4se.png", "a name that is not UTF-8; rename it")]
     assert [item.image_id for item in mine.items] == list(TREE)
 

@@ -3,9 +3,7 @@
 import logging
 import re
 import sys
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import pandas as pd
 
 from transfer_gain.data import augmentation, store
 from transfer_gain.data.sources import vgg16_tensors
+from transfer_gain.processes import in_threads
 from transfer_gain.seeds import generator
 from transfer_gain.training import devices
 from transfer_gain.training.devices import tf
@@ -260,7 +259,7 @@ def extract(
 
     def progress() -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
         done = 0
-        for part, values in _ordered(features, _batches(images, rows, begin, end), threads):
+        for part, values in in_threads(features, _batches(images, rows, begin, end), threads):
             done += len(part)
             if done % (BATCH * 32) == 0 or done == end - begin:
                 log.info("%d of %d images", done, end - begin)
@@ -321,18 +320,6 @@ def _batches(
         pixels = store.read_arrays(images, rows[positions])
         for batch in range(0, len(positions), BATCH):
             yield positions[batch : batch + BATCH], pixels[batch : batch + BATCH]
-
-
-def _ordered(function: Callable, items: Iterable, threads: int) -> Iterator:
-    """Map a function over items in threads, in order, with few items in flight."""
-    with ThreadPoolExecutor(threads) as pool:
-        pending: deque[Future] = deque()
-        for item in items:
-            pending.append(pool.submit(function, item))
-            if len(pending) > 2 * threads:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
 
 
 def fetch_weights(architecture: str, output: Path | str) -> None:
