@@ -10,17 +10,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from posixpath import dirname, splitext
 from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
 
 from transfer_gain.data.fitting import Fit, fit, white_of
+from transfer_gain.data.sources import layouts
 from transfer_gain.data.sources.archives import Budget, Files, UnreadableError
 from transfer_gain.data.sources.base import Item, SourceError
-from transfer_gain.data.sources.layouts import EXPECTED, Place, find_classes
-from transfer_gain.data.sources.pictures import EXTENSIONS, decode_picture, pixel_budget
+from transfer_gain.data.sources.layouts import Place, Problem
+from transfer_gain.data.sources.pictures import decode_picture, pixel_budget
 from transfer_gain.printable import printable
 from transfer_gain.processes import in_threads
 
@@ -29,8 +29,6 @@ _SHOWN = 10
 # picture along a side. No pixel then differs by more than 3 of 255.
 _ENOUGH = 2
 _REPORTED = 100  # images between two lines of the log
-
-_Problem = tuple[str, str]  # path and reason
 
 log = logging.getLogger(__name__)
 
@@ -97,32 +95,27 @@ class Folder:
         return self._pictures[self._root + item.image_id]
 
     def _list(self, files: Files, on_bad_image: str, threads: int) -> None:
-        self._root, places = find_classes(files.folders)
-        images = [path for path in files.paths if dirname(path) in places]
-        bad = [(link, "a link; put the file itself here") for link in files.links]
-        bad += [
-            (path, "an image that is not directly in a class folder")
-            for path in files.paths
-            if dirname(path) not in places and splitext(path)[1].lower() in EXTENSIONS
-        ]
-        bad += self._pictures.decode(files, images, threads)
-        kept, conflicts, duplicates = _pick_copies(self._pictures.copies(), places)
+        arranged = layouts.by_folders(files)
+        self._root = arranged.root
+        bad = [*arranged.problems]
+        bad += self._pictures.decode(files, list(arranged.places), threads)
+        kept, conflicts, duplicates = _pick_copies(self._pictures.copies(), arranged.places)
         bad += conflicts
-        given = {place.split for place in places.values()} - {None}
-        parts = {"training", "validation"} if given else {None}
-        every = {Place(part, place.class_name) for part in parts for place in places.values()}
-        empty = sorted(every - set(kept.values()))
+        empty = sorted(arranged.expected - set(kept.values()))
         bad += [(name, f"a class without {split or 'any'} images") for split, name in empty]
         if bad and on_bad_image == "error":
             raise SourceError(_report(files.path, sorted(bad), self._how if conflicts else None))
         self.skipped = [
             (printable(name), printable(reason)) for name, reason in sorted(bad + duplicates)
         ]
-        classes = {place.class_name for place in every} - {place.class_name for place in empty}
+        classes = {place.class_name for place in arranged.expected}
+        classes -= {place.class_name for place in empty}
         self.classes = tuple(sorted(classes))
         if len(self.classes) < 2:
             found = list(self.classes)
-            raise SourceError(f"{printable(files.path)}: classes with images: {found}; {EXPECTED}")
+            raise SourceError(
+                f"{printable(files.path)}: classes with images: {found}; {layouts.EXPECTED}"
+            )
         self.items = [
             Item(path.removeprefix(self._root), self.classes.index(name), split)
             for path, (split, name) in sorted(kept.items(), key=lambda pair: (pair[1][0], pair[0]))
@@ -154,7 +147,7 @@ class _Pictures:
         """Return the paths of the pictures, grouped by identical pixels."""
         return list(self._of_digest.values())
 
-    def decode(self, files: Files, paths: Sequence[str], threads: int) -> list[_Problem]:
+    def decode(self, files: Files, paths: Sequence[str], threads: int) -> list[Problem]:
         """Decode pictures and keep those that are fine; return the problems of the others."""
         bad, wide = [], {}
         decode = partial(_decode, how=self._how, pixels=pixel_budget(files.path))
@@ -246,22 +239,21 @@ def _check_name(path: str) -> None:
 
 
 def _pick_copies(
-    copies: list[list[str]], places: dict[str, Place]
-) -> tuple[dict[str, Place], list[_Problem], list[_Problem]]:
-    """Return the path to keep of each picture, conflicting files and harmless duplicates."""
+    copies: list[list[str]], places: Mapping[str, Place]
+) -> tuple[dict[str, Place], list[Problem], list[Problem]]:
+    """Return the place of one path of each picture, conflicting files and harmless duplicates."""
     kept: dict[str, Place] = {}
     conflicts, duplicates = [], []
     for paths in copies:
-        first, *others = sorted(paths, key=lambda path: (places[dirname(path)], path))
-        place = places[dirname(first)]
-        strange = [p for p in others if places[dirname(p)].class_name != place.class_name]
+        first, *others = sorted(paths, key=lambda path: (places[path], path))
+        strange = [p for p in others if places[p].class_name != places[first].class_name]
         if strange:
             conflicts.append((first, f"identical to {strange[0]}, of another class"))
             conflicts += [(p, f"identical to {first}; not all of one class") for p in others]
             continue
-        kept[first] = place
+        kept[first] = places[first]
         for other in others:
-            if places[dirname(other)].split == place.split:
+            if places[other].split == places[first].split:
                 duplicates.append((other, f"identical to {first}"))
             else:
                 reason = f"identical to {first}, on the other side of the split"
@@ -269,8 +261,8 @@ def _pick_copies(
     return kept, conflicts, duplicates
 
 
-def _report(path: Path | str, bad: list[_Problem], compared: Fit | None) -> str:
-    advice = f"({EXPECTED}; `on_bad_image: skip` leaves out what is bad"
+def _report(path: Path | str, bad: list[Problem], compared: Fit | None) -> str:
+    advice = f"({layouts.EXPECTED}; `on_bad_image: skip` leaves out what is bad"
     if compared:
         advice += f"; pictures are compared in {compared.channels} at {compared.size} pixels"
     advice += ")"
