@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from transfer_gain.data.fitting import Fit
 from transfer_gain.data.sources.archives import Files
 from transfer_gain.data.sources.base import SourceError
+from transfer_gain.data.sources.folder import Folder
 
 Tree = Mapping[str, bytes]
 
@@ -28,8 +30,13 @@ def encode(image: Image.Image, kind: str, **options) -> bytes:
     return file.getvalue()
 
 
-def noise(seed: int, shape: tuple[int, ...] = (6, 5, 3)) -> np.ndarray:
+def noise(seed: int, shape: tuple[int, ...] = (6, 6, 3)) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def opened(path: Path, how: Fit = Fit(6, "rgb"), **options) -> Folder:  # noqa: B008
+    """Open a user's folder; the default shape keeps the pixels of `noise` as they are."""
+    return Folder(path, how, **options)
 
 
 def zip_bytes(tree: Tree) -> bytes:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from toys import picture_rows
+from transfer_gain import processes
 from transfer_gain.config import backbones as backbone_config
 from transfer_gain.data import augmentation, store
 from transfer_gain.data.sources import vgg16_tensors
@@ -464,7 +465,7 @@ def test_batches_come_back_in_order_with_few_in_flight():
             taken.append(item)
             yield item
 
-    for done, result in enumerate(backbones.map_in_order(lambda item: item * item, items(), 3)):
+    for done, result in enumerate(processes.map_in_order(lambda item: item * item, items(), 3)):
         assert result == done * done
         assert len(taken) - done <= 2 * 3 + 1
     assert done == 49

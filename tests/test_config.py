@@ -133,7 +133,7 @@ def test_images_are_made_from_name_common_settings_and_options():
     clothes, avatars, _ = load({}).datasets.values()
     assert list(clothes.settings()) == [
         *("name", "source", "training_per_class", "validation_per_class", "image_size"),
-        *("transfer", "options"),
+        *("channels", "resize", "background", "transfer", "options"),
     ]
     assert clothes.settings()["name"] == "clothes"
     assert list(clothes.settings()["options"]) == ["classes"]

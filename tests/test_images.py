@@ -1,11 +1,11 @@
-"""Promises of the images: gray, of one size, the same bytes from any number of processes."""
+"""Promises of the images: the same bytes from any number of processes."""
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from transfer_gain.data import images
+from transfer_gain.data.fitting import Fit
 from transfer_gain.data.sources.peeps import Peeps
 
 
@@ -23,15 +23,9 @@ def test_any_number_of_processes_writes_the_same_bytes(
             dataset="peeps",
             training_per_class=7,
             validation_per_class=2,
-            image_size=32,
+            how=Fit(32),
             study_seed=1,
             processes=processes,
         )
         written.append(file.read_bytes())
     assert written[0] == written[1]
-
-
-def test_colours_become_their_luma():
-    picture = np.uint8([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 255]]])
-    assert images.to_gray(picture, 2)[:, :, 0].tolist() == [[76, 150], [29, 255]]
-    assert (images.to_gray(picture[:1, :1], 5) == 76).all()

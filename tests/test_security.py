@@ -17,11 +17,10 @@ import numpy as np
 import pytest
 import yaml
 
-from containers import TWO_IMAGES, make_folder, noise, png, refusal
+from containers import TWO_IMAGES, make_folder, noise, opened, png, refusal
 from transfer_gain.config.errors import ConfigError
 from transfer_gain.config.loading import load as load_config
 from transfer_gain.data.sources.base import SourceError
-from transfer_gain.data.sources.folder import Folder
 from transfer_gain.data.sources.jaffe import Jaffe
 from transfer_gain.data.sources.pictures import decode_picture
 from transfer_gain.data.sources.vgg16_tensors import load
@@ -184,10 +183,10 @@ def test_names_from_outside_are_printed_on_one_line_without_what_steers_a_termin
     }
     path = make_folder(tmp_path / name, tree)
     with pytest.raises(SourceError) as error:
-        Folder(path)
+        opened(path)
     messages = [str(error.value)]
     assert len(messages[0].split("\n")) == 1 + messages[0].count("\n  ")
-    messages += [text for row in Folder(path, on_bad_image="skip").skipped for text in row]
+    messages += [text for row in opened(path, on_bad_image="skip").skipped for text in row]
     make_folder(tmp_path / "other", {f"{name}.zip": b"PK", "x.tar": b"x"})
     for wrong in (tmp_path / "other" / f"{name}.zip", tmp_path / f"{name}-"):
         messages.append(refusal(wrong))
@@ -207,8 +206,8 @@ def test_names_from_outside_are_printed_on_one_line_without_what_steers_a_termin
 def test_an_image_whose_name_no_table_can_hold_is_named(tmp_path: Path):
     path = make_folder(tmp_path / "mine", TWO_IMAGES | {f"a/{UNDECODABLE}": png(noise(5))})
     with pytest.raises(SourceError, match=r"a/k\\xe4se\.png: a name that is not UTF-8; rename it"):
-        Folder(path)
-    mine = Folder(path, on_bad_image="skip")
+        opened(path)
+    mine = opened(path, on_bad_image="skip")
     assert mine.skipped == [("a/k\\xe4se.png", "a name that is not UTF-8; rename it")]
     assert [item.image_id for item in mine.items] == list(TWO_IMAGES)
 

@@ -19,12 +19,11 @@ import numpy as np
 import onnx
 import pytest
 
-from containers import TWO_IMAGES, make, noise, png, refusal, tar_bytes, zip_bytes
+from containers import TWO_IMAGES, make, noise, opened, png, refusal, tar_bytes, zip_bytes
 from transfer_gain.data.sources import archives, fashion_mnist, fetch, limits, vgg16_weights
 from transfer_gain.data.sources.archives import Files
 from transfer_gain.data.sources.base import SourceError
 from transfer_gain.data.sources.fetch import extract_debian
-from transfer_gain.data.sources.folder import Folder
 from transfer_gain.data.sources.jaffe import Jaffe
 from transfer_gain.data.sources.limits import UnreadableError
 from transfer_gain.data.sources.vgg16_tensors import FILE, load, weights_digest
@@ -140,9 +139,9 @@ def test_no_descriptor_is_left_open(kind: str, tmp_path: Path):
         assert open_descriptors() > before
         assert files.read("in.zip/a/x.png") == TWO_IMAGES["a/x.png"]
     assert open_descriptors() == before
-    Folder(make(kind, tmp_path / "mine", {"in.zip": zip_bytes(TWO_IMAGES)})).close()
+    opened(make(kind, tmp_path / "mine", {"in.zip": zip_bytes(TWO_IMAGES)})).close()
     assert open_descriptors() == before
-    for read in (Files, Folder, Jaffe):
+    for read in (Files, opened, Jaffe):
         for wrong in (bad, *([path] if read is Jaffe else [])):
             with pytest.raises(SourceError) as error:
                 read(wrong)

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import EpsImagePlugin, Image
 
-from containers import encode, make_folder, noise, png
+from containers import encode, make_folder, noise, opened, png
 from transfer_gain.data.sources.base import SourceError
-from transfer_gain.data.sources.folder import Folder
 from transfer_gain.data.sources.jaffe import Jaffe
 from transfer_gain.data.sources.limits import UnreadableError
 from transfer_gain.data.sources.pictures import decode_picture
@@ -105,7 +104,7 @@ def test_no_image_starts_a_program(started: Path, tmp_path: Path):
     path = make_folder(
         tmp_path / "mine", tree | {"a/a.png": png(noise(1)), "b/b.png": png(noise(2))}
     )
-    mine = Folder(path, on_bad_image="skip")
+    mine = opened(path, on_bad_image="skip")
     assert {"a.png", "b.png"} <= {Path(item.image_id).name for item in mine.items}
     for content in HOSTILE.values():
         with suppress(SourceError):
@@ -143,14 +142,14 @@ def test_all_images_together_have_a_limit_of_pixels(tmp_path: Path, monkeypatch)
     tree = {f"{name}/{n}.png": png(noise(n + 9 * (name > "a"))) for name in "ab" for n in range(3)}
     cut = {"a/cut.png": tree["a/0.png"][:-30]}  # costs as much as a whole one
     path = make_folder(tmp_path / "mine", tree | cut)
-    monkeypatch.setattr("transfer_gain.data.sources.pictures.MAX_PIXELS", 7 * 30)
-    Folder(path, on_bad_image="skip")
-    monkeypatch.setattr("transfer_gain.data.sources.pictures.MAX_PIXELS", 7 * 30 - 1)
-    with pytest.raises(SourceError, match=r"mine: more than the limit of 209 pixels in all"):
-        Folder(path, on_bad_image="skip")
+    monkeypatch.setattr("transfer_gain.data.sources.pictures.MAX_PIXELS", 7 * 36)
+    opened(path, on_bad_image="skip")
+    monkeypatch.setattr("transfer_gain.data.sources.pictures.MAX_PIXELS", 7 * 36 - 1)
+    with pytest.raises(SourceError, match=r"mine: more than the limit of 251 pixels in all"):
+        opened(path, on_bad_image="skip")
     faces = {f"KA.{code}.39.tiff": png(noise(0)) for code in ("AN1", "HA1")}
-    monkeypatch.setattr("transfer_gain.data.sources.pictures.MAX_PIXELS", 2 * 30 - 1)
+    monkeypatch.setattr("transfer_gain.data.sources.pictures.MAX_PIXELS", 2 * 36 - 1)
     faces = Jaffe(make_folder(tmp_path / "faces", faces))
     faces.read(faces.items[0])
-    with pytest.raises(SourceError, match=r"faces: more than the limit of 59 pixels in all"):
+    with pytest.raises(SourceError, match=r"faces: more than the limit of 71 pixels in all"):
         faces.read(faces.items[1])

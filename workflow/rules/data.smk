@@ -45,11 +45,11 @@ rule make_images:
         paths.benchmark(paths.images),
     conda:
         "../../envs/environment.yaml"
-    # Drawing a face takes milliseconds; other images are only read.
+    # Drawing a face or decoding a photograph takes milliseconds; other images are only read.
     threads:
         lambda wildcards: (
             cores_for(wildcards.dataset)
-            if study.datasets[wildcards.dataset].source in ("avatars", "peeps")
+            if study.datasets[wildcards.dataset].source in ("avatars", "peeps", "folder")
             else 1
         )
     resources:

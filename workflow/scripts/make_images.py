@@ -2,11 +2,16 @@ from transfer_gain.runtime import job
 
 with job.monitored(*snakemake.log):
     from transfer_gain.data import images
+    from transfer_gain.data.fitting import Fit
     from transfer_gain.data.sources.base import open_source
 
     settings = snakemake.params.settings
     with open_source(
-        settings["source"], snakemake.input.files, settings, snakemake.params.seed
+        settings["source"],
+        snakemake.input.files,
+        settings,
+        snakemake.params.seed,
+        snakemake.threads,
     ) as source:
         images.write_images(
             source,
@@ -14,7 +19,7 @@ with job.monitored(*snakemake.log):
             dataset=settings["name"],
             training_per_class=settings["training_per_class"],
             validation_per_class=settings["validation_per_class"],
-            image_size=settings["image_size"],
+            how=Fit.of(settings),
             study_seed=snakemake.params.seed,
             by_group=settings["options"].get("validation") == "by-character",
             processes=snakemake.threads,

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from transfer_gain.config.errors import ConfigError
 from transfer_gain.config.fields import (
@@ -51,6 +51,31 @@ Transfer = Annotated[
         "comparison with other datasets and for one-shot learning."
     ),
 ]
+Channels = Annotated[
+    Literal["gray", "rgb"],
+    Field(
+        description="Whether all methods see gray images, as in the 2018 paper, or colors. Gray "
+        "files are repeated in three channels."
+    ),
+]
+Resize = Annotated[
+    Literal["stretch", "pad", "crop"],
+    Field(
+        description="How an image becomes a square. `stretch` ignores its proportions, as the 2018 "
+        "paper did; `pad` keeps them and fills the rest with the background; `crop` keeps them and "
+        "cuts the longer side."
+    ),
+]
+Background = Annotated[
+    str,
+    Field(
+        pattern="^#[0-9a-fA-F]{6}$",
+        title="a color code such as '#808080'",
+        description="Color behind transparent pixels and beside padded images, as a color code; "
+        "`'#000000'` is black.",
+    ),
+    AfterValidator(str.lower),
+]
 ByCharacter = Annotated[
     Literal["by-image", "by-character"],
     Field(
@@ -70,6 +95,9 @@ class Dataset(Named):
     image_size: int = Field(
         default=64, ge=8, le=1024, description="Side in pixels to which every image is resized."
     )
+    channels: Channels = "gray"
+    resize: Resize = "stretch"
+    background: Background = "#ffffff"
     transfer: Transfer = True
 
     @property
@@ -94,9 +122,10 @@ class Dataset(Named):
         return False
 
     def _has_counts(self, training: int, validation: int) -> bool:
-        """Tell whether images per class and image size are those of the 2018 paper."""
-        found = (self.training_per_class, self.validation_per_class, self.image_size)
-        return found == (training, validation, 64)
+        """Tell whether there are so many images per class, in the shape of the 2018 paper."""
+        found = (self.training_per_class, self.validation_per_class)
+        shape = (self.image_size, self.channels, self.resize)
+        return found == (training, validation) and shape == (64, "gray", "stretch")
 
     def check(self, study: Study) -> None:
         """Refuse images that do not exist, are too few, or would hold the results."""
@@ -235,6 +264,8 @@ class Folder(Dataset):
         description="Validation images per class; null for those in `val` or, without `val`, a "
         "quarter of each class.",
     )
+    channels: Channels = "rgb"
+    resize: Resize = "crop"
     on_bad_image: Literal["error", "skip"] = Field(
         default="error",
         description="What happens to a file that is no image, to an empty class, and to a picture "

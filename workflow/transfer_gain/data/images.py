@@ -1,4 +1,4 @@
-"""Write a source's images to a Parquet file, in one size and split into two sets."""
+"""Write a source's images to a Parquet file, in one shape and split into two sets."""
 
 import logging
 import multiprocessing
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from transfer_gain.data import store
+from transfer_gain.data.fitting import Fit, fit
 from transfer_gain.data.sources.base import Item, Source
 from transfer_gain.data.splits import draw_split
 from transfer_gain.processes import end_with
@@ -31,20 +31,20 @@ def write_images(
     dataset: str,
     training_per_class: int | None,
     validation_per_class: int | None,
-    image_size: int,
+    how: Fit,
     study_seed: int,
     by_group: bool = False,
     processes: int = 1,
 ) -> None:
-    """Draw a dataset's training and validation images and write them in gray and in one size.
+    """Draw a dataset's training and validation images and write them in one shape.
 
     Args:
         source: the dataset.
-        output: file to write: image_id, split, label and pixels, uint8 (size, size, 1).
+        output: file to write: image_id, split, label and pixels, uint8 (size, size, 1 or 3).
         dataset: its name, for the seed.
         training_per_class: see `draw_split`.
         validation_per_class: see `draw_split`.
-        image_size: side in pixels.
+        how: the shape.
         study_seed: the study's seed.
         by_group: see `draw_split`.
         processes: number of processes, if the source supports several.
@@ -63,26 +63,15 @@ def write_images(
     store.write_arrays(
         output,
         "pixels",
-        (image_size, image_size, 1),
+        how.shape,
         "|u1",
-        _batches(source, chosen, image_size, processes if source.forkable else 1),
+        _batches(source, chosen, how, processes if source.forkable else 1),
         {"classes": list(source.classes), "skipped": source.skipped},
     )
 
 
-def to_gray(picture: np.ndarray, size: int) -> np.ndarray:
-    """Convert a picture to gray (ITU-R 601 luma) and resize it (bilinear): uint8 (size, size, 1).
-
-    Args:
-        picture: uint8 (height, width) or (height, width, 3).
-        size: side in pixels.
-    """
-    image = Image.fromarray(picture).convert("L")
-    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))[:, :, None]
-
-
 def _batches(
-    source: Source, chosen: Sequence[tuple[Item, str]], size: int, processes: int
+    source: Source, chosen: Sequence[tuple[Item, str]], how: Fit, processes: int
 ) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
     items = [item for item, _ in chosen]
     index = pd.DataFrame(
@@ -93,25 +82,25 @@ def _batches(
         }
     )
     for start, pictures in zip(
-        range(0, len(items), BATCH), _pictures(source, items, size, processes), strict=True
+        range(0, len(items), BATCH), _pictures(source, items, how, processes), strict=True
     ):
         yield index[start : start + BATCH], pictures
         log.info("%d of %d images", start + len(pictures), len(items))
 
 
 def _pictures(
-    source: Source, items: Sequence[Item], size: int, processes: int
+    source: Source, items: Sequence[Item], how: Fit, processes: int
 ) -> Iterator[np.ndarray]:
-    """Yield batches of pictures, uint8 (images, size, size, 1)."""
+    """Yield batches of pictures, uint8 (images, size, size, 1 or 3)."""
     batches = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
     if processes == 1:
         _keep(source)
-        yield from map(_read, batches, repeat(size))
+        yield from map(_read, batches, repeat(how))
         return
     # Forked processes inherit the source and its items, which would be slow to pickle.
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(processes, context, _begin, (source, os.getpid())) as pool:
-        yield from pool.map(_read, batches, repeat(size))
+        yield from pool.map(_read, batches, repeat(how))
 
 
 def _begin(source: Source, parent: int) -> None:
@@ -126,5 +115,5 @@ def _keep(source: Source) -> None:
     _source = source
 
 
-def _read(items: Sequence[Item], size: int) -> np.ndarray:
-    return np.stack([to_gray(_source.read(item), size) for item in items])
+def _read(items: Sequence[Item], how: Fit) -> np.ndarray:
+    return np.stack([fit(_source.read(item), how, white=65535) for item in items])

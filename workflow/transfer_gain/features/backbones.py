@@ -3,9 +3,7 @@
 import logging
 import re
 import sys
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import pandas as pd
 
 from transfer_gain.data import augmentation, store
 from transfer_gain.data.sources import vgg16_tensors
+from transfer_gain.processes import map_in_order
 from transfer_gain.seeds import generator
 from transfer_gain.training import devices
 from transfer_gain.training.devices import tf
@@ -321,27 +320,6 @@ def _batches(
         pixels = store.read_arrays(images, rows[positions])
         for batch in range(0, len(positions), BATCH):
             yield positions[batch : batch + BATCH], pixels[batch : batch + BATCH]
-
-
-def map_in_order(function: Callable, items: Iterable, threads: int) -> Iterator:
-    """Map a function over items in threads, in order, with few items in flight.
-
-    Args:
-        function: what is computed of an item.
-        items: taken one by one, at most 2 * `threads` + 1 ahead of the results.
-        threads: number of threads.
-
-    Yields:
-        The results, in the order of the items.
-    """
-    with ThreadPoolExecutor(threads) as pool:
-        pending: deque[Future] = deque()
-        for item in items:
-            pending.append(pool.submit(function, item))
-            if len(pending) > 2 * threads:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
 
 
 def fetch_weights(architecture: str, output: Path | str) -> None:

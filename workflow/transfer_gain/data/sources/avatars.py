@@ -7,7 +7,9 @@ from typing import Any
 from transfer_gain.data.sources.faces import AVATAR_CHARACTERS, Avatars
 
 
-def open_source(files: Sequence[Path], settings: Mapping[str, Any], seed: int) -> Avatars:
+def open_source(
+    files: Sequence[Path], settings: Mapping[str, Any], seed: int, cores: int
+) -> Avatars:
     """Draw as many avatars as a dataset's settings ask for; see `sources`."""
     training, validation = settings["training_per_class"], settings["validation_per_class"]
     images = training + validation

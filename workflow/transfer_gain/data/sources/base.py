@@ -43,7 +43,10 @@ class Source(Protocol):
     forkable: bool
 
     def read(self, item: Item) -> np.ndarray:
-        """Return an item's picture: uint8, (height, width) if gray or (height, width, 3)."""
+        """Return an item's picture: (height, width) if gray or (height, width, 3).
+
+        uint8, or uint16 with 65535 as white.
+        """
 
 
 class SourceError(ValueError):
@@ -55,7 +58,7 @@ class SourceError(ValueError):
 
 @contextmanager
 def open_source(
-    name: str, files: Sequence[Path], settings: Mapping[str, Any], seed: int
+    name: str, files: Sequence[Path], settings: Mapping[str, Any], seed: int, cores: int = 1
 ) -> Iterator[Source]:
     """Open a dataset by the name of its source: the module of that name in this package.
 
@@ -66,9 +69,10 @@ def open_source(
         files: what was fetched for it.
         settings: the dataset's settings in the config.
         seed: the study's seed, for sources that draw their images.
+        cores: cores for sources that prepare their images when they are opened.
     """
     module = import_module(f".{name.replace('-', '_')}", __package__)
-    source = module.open_source(files, settings, seed)
+    source = module.open_source(files, settings, seed, cores)
     try:
         yield source
     finally:

@@ -78,7 +78,7 @@ class Expressions:
             raise SourceError(f"{path}: no image among its {number:,} files ({some} …).\n{hint}")
 
     def read(self, item: Item) -> np.ndarray:
-        """Return an item's picture: uint8, (height, width) if gray or (height, width, 3).
+        """Return an item's picture: uint8 or uint16, (height, width) or (height, width, 3).
 
         Raises:
             SourceError: the file is damaged or no image.

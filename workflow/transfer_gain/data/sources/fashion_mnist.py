@@ -153,6 +153,8 @@ def _read_pair(folder: Path, prefix: str) -> tuple[np.ndarray, np.ndarray]:
     return images, labels
 
 
-def open_source(files: Sequence[Path], settings: Mapping[str, Any], seed: int) -> FashionMnist:
+def open_source(
+    files: Sequence[Path], settings: Mapping[str, Any], seed: int, cores: int
+) -> FashionMnist:
     """Open the classes of Fashion-MNIST that a dataset's settings name; see `sources`."""
     return FashionMnist(Path(files[0]).parent, settings["options"]["classes"])

@@ -25,6 +25,6 @@ class Ferg(Expressions):
     )
 
 
-def open_source(files: Sequence[Path], settings: Mapping[str, Any], seed: int) -> Ferg:
+def open_source(files: Sequence[Path], settings: Mapping[str, Any], seed: int, cores: int) -> Ferg:
     """Open the folder or archive that a dataset's settings name; see `sources`."""
     return Ferg(settings["options"]["path"])

@@ -1,53 +1,54 @@
 """The user's own images: a folder, zip or tar with one folder of images per class."""
 
 import hashlib
+import logging
+import math
+import os
+import tempfile
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from posixpath import basename, dirname, splitext
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
 
+from transfer_gain.data.fitting import Fit, fit, white_of
+from transfer_gain.data.sources import layouts
 from transfer_gain.data.sources.archives import Files
 from transfer_gain.data.sources.base import Item, SourceError
+from transfer_gain.data.sources.layouts import Place, Problem
 from transfer_gain.data.sources.limits import Budget, UnreadableError
-from transfer_gain.data.sources.pictures import EXTENSIONS, decode_picture, pixel_budget
+from transfer_gain.data.sources.pictures import decode_picture, pixel_budget
 from transfer_gain.printable import printable
+from transfer_gain.processes import map_in_order
 
-SPLITS = {
-    "train": "training",
-    "training": "training",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-}
-_LAYOUT = "expected <class>/<image> or {train,val}/<class>/<image>, two classes or more"
 _SHOWN = 10
+# A JPEG is decoded at the smallest of its own sizes with so many times the pixels of the fitted
+# picture along a side. No pixel then differs by more than 3 of 255.
+_ENOUGH = 2
+_REPORTED = 100  # images between two lines of the log
 
-_Problem = tuple[str, str]  # path and reason
-
-
-class _Place(NamedTuple):
-    split: str | None
-    class_name: str
+log = logging.getLogger(__name__)
 
 
 class Folder:
     """Images sorted into folders, `<class>/<image>` or `<split>/<class>/<image>`, as a source.
 
-    If all top-level folders are named as in `SPLITS`, in upper or lower case, they define a split.
-    Otherwise they are classes. A single folder that contains everything is ignored, even one called
-    `train`. All images are decoded once, to check them.
+    If all top-level folders are named as in `layouts.SPLITS`, in upper or lower case, they define a
+    split. Otherwise they are classes. A single folder that contains everything is ignored, even one
+    called `train`. All images are decoded once, when the source is opened, and kept in their final
+    shape in a temporary file.
 
-    These are problems: a file in a class folder that is not an image, is truncated or too large; an
-    image elsewhere; a link; a class without images (in any part of a given split); the same pixels
-    in two classes, or on both sides of a given split. Either all problems are raised together, or
-    the affected files are skipped. Of pixels in two classes, all copies are skipped, because no
-    label can be trusted. Of pixels on both sides of a split, the validation copies are skipped. A
-    class without images is skipped as a whole.
+    These are problems: a file in a class folder that is not an image, is truncated or too large, or
+    has one color only; an image elsewhere; a link; a class without images (in any part of a given
+    split); the same pixels in two classes, or on both sides of a given split. Either all problems
+    are raised together, or the affected files are skipped. Of pixels in two classes, all copies are
+    skipped, because no label can be trusted. Of pixels on both sides of a split, the validation
+    copies are skipped. A class without images is skipped as a whole. Pixels are compared in the
+    shape in which the networks see them.
 
     Duplicates within a class are not a problem, but only the first by name is used: otherwise a
     random split could put one copy on each side.
@@ -60,74 +61,174 @@ class Folder:
 
     forkable = False
 
-    def __init__(self, path: Path | str, on_bad_image: Literal["error", "skip"] = "error"):
-        """List and check the images.
+    def __init__(
+        self,
+        path: Path | str,
+        how: Fit,
+        on_bad_image: Literal["error", "skip"] = "error",
+        threads: int = 1,
+    ):
+        """List, check and decode the images.
+
+        Args:
+            path: a folder, a zip or a tar.
+            how: the shape to which every picture is brought.
+            on_bad_image: whether problems are raised or skipped.
+            threads: pictures decoded in parallel.
 
         Raises:
             SourceError: the path cannot be read, there are fewer than two classes, or (unless
                 `on_bad_image` is "skip") there are problems; the first ten are listed by name.
         """
-        with ExitStack() as opened:
-            self._files = opened.enter_context(Files(path))
-            self._list(path, on_bad_image)
+        self._how = how
+        with ExitStack() as opened, Files(path) as files:
+            self._pictures = _Pictures(how)
+            opened.callback(self._pictures.close)
+            self._list(files, on_bad_image, threads)
             opened.pop_all()  # only an error closes them here
 
     def close(self) -> None:
-        """Close the archive; nothing can be read afterwards."""
-        self._files.close()
+        """Delete the temporary file; nothing can be read afterwards."""
+        self._pictures.close()
 
-    def _list(self, path: Path | str, on_bad_image: str) -> None:
-        self._root, places = _find_classes(self._files.folders)
-        copies, bad = self._decode_all(places)
-        kept, conflicts, duplicates = _pick_copies(copies, places)
+    def read(self, item: Item) -> np.ndarray:
+        """Return an item's picture in its final shape: uint8 (size, size) or (size, size, 3)."""
+        return self._pictures[self._root + item.image_id]
+
+    def _list(self, files: Files, on_bad_image: str, threads: int) -> None:
+        arranged = layouts.by_folders(files)
+        self._root = arranged.root
+        bad = [*arranged.problems]
+        bad += self._pictures.decode(files, list(arranged.places), threads)
+        kept, conflicts, duplicates = _pick_copies(self._pictures.copies(), arranged.places)
         bad += conflicts
-        given = any(place.split for place in places.values())
-        parts = set(SPLITS.values()) if given else {None}
-        every = {_Place(part, place.class_name) for part in parts for place in places.values()}
-        empty = sorted(every - set(kept.values()))
+        empty = sorted(arranged.expected - set(kept.values()))
         bad += [(name, f"a class without {split or 'any'} images") for split, name in empty]
         if bad and on_bad_image == "error":
-            raise SourceError(_report(path, sorted(bad)))
+            raise SourceError(_report(files.path, sorted(bad), self._how if conflicts else None))
         self.skipped = [
             (printable(name), printable(reason)) for name, reason in sorted(bad + duplicates)
         ]
-        classes = {place.class_name for place in every} - {place.class_name for place in empty}
+        classes = {place.class_name for place in arranged.expected}
+        classes -= {place.class_name for place in empty}
         self.classes = tuple(sorted(classes))
         if len(self.classes) < 2:
             found = list(self.classes)
-            raise SourceError(f"{printable(path)}: classes with images: {found}; {_LAYOUT}")
+            raise SourceError(
+                f"{printable(files.path)}: classes with images: {found}; {layouts.EXPECTED}"
+            )
         self.items = [
             Item(path.removeprefix(self._root), self.classes.index(name), split)
             for path, (split, name) in sorted(kept.items(), key=lambda pair: (pair[1][0], pair[0]))
             if name in self.classes
         ]
 
-    def read(self, item: Item) -> np.ndarray:
-        """Return an item's picture: uint8, (height, width) if gray or (height, width, 3)."""
-        return self._decode(self._root + item.image_id)
 
-    def _decode(self, path: str, pixels: Budget | None = None) -> np.ndarray:
-        return decode_picture(self._files.read(path), f"{self._files.path}/{path}", pixels)
+class _Pictures:
+    """The pictures in their final shape, in an unnamed temporary file."""
 
-    def _decode_all(self, places: dict[str, _Place]) -> tuple[list[list[str]], list[_Problem]]:
-        """Return the paths of valid images, grouped by identical pixels, and the problems."""
-        copies = defaultdict(list)
-        pixels = pixel_budget(self._files.path)
-        bad = [(link, "a link; put the file itself here") for link in self._files.links]
-        for path in self._files.paths:
-            if dirname(path) in places:
-                try:
-                    _check_name(path)
-                    picture = self._decode(path, pixels)
-                except UnreadableError as error:
-                    bad.append((path, error.reason))
-                else:
-                    gray = Image.fromarray(picture).convert("L")  # as the networks see it
-                    content = repr(gray.size).encode() + gray.tobytes()
-                    copies[hashlib.sha256(content).digest()].append(path)
-            elif splitext(path)[1].lower() in EXTENSIONS:
-                bad.append((path, "an image that is not directly in a class folder"))
-        return list(copies.values()), bad
+    def __init__(self, how: Fit):
+        self._how = how
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        self._start: dict[str, int] = {}
+        self._of_digest: dict[bytes, list[str]] = defaultdict(list)
+
+    def close(self) -> None:
+        """Delete the file."""
+        self._file.close()
+
+    def __getitem__(self, path: str) -> np.ndarray:
+        """Return a picture: uint8 (size, size) or (size, size, 3)."""
+        self._file.seek(self._start[path])
+        content = self._file.read(math.prod(self._how.shape))
+        pixels = np.frombuffer(content, np.uint8).reshape(self._how.shape)
+        return pixels[:, :, 0] if self._how.channels == "gray" else pixels
+
+    def copies(self) -> list[list[str]]:
+        """Return the paths of the pictures, grouped by identical pixels."""
+        return list(self._of_digest.values())
+
+    def decode(self, files: Files, paths: Sequence[str], threads: int) -> list[Problem]:
+        """Decode pictures and keep those that are fine; return the problems of the others."""
+        bad, wide = [], {}
+        decode = partial(_decode, how=self._how, pixels=pixel_budget(files.path))
+        decoded = map_in_order(decode, _contents(files, paths), threads)
+        for number, (path, found) in enumerate(decoded, 1):
+            if isinstance(found, UnreadableError):
+                bad.append((path, found.reason))
+            elif isinstance(found, int):
+                wide[path] = found
+            else:
+                self._keep(path, found)
+            if number % _REPORTED == 0 or number == len(paths):
+                log.info("%d of %d images", number, len(paths))
+        if wide:
+            # What is white can only be told from all pictures, so these are decoded twice.
+            white = white_of(max(wide.values()))
+            log.info(
+                "%d images of 16 bits, up to %d: white is %d", len(wide), max(wide.values()), white
+            )
+            decode = partial(_decode, how=self._how, white=white)
+            for path, fitted in map_in_order(decode, _contents(files, list(wide)), threads):
+                self._keep(path, fitted)
+        return bad
+
+    def _keep(self, path: str, fitted: np.ndarray) -> None:
+        self._start[path] = self._file.seek(0, os.SEEK_END)
+        self._file.write(fitted.tobytes())
+        self._of_digest[hashlib.sha256(fitted.tobytes()).digest()].append(path)
+
+
+def _contents(
+    files: Files, paths: Sequence[str]
+) -> Iterator[tuple[str, str, bytes | UnreadableError]]:
+    """Yield each path, its name in messages and its content, or why it has none.
+
+    One thread reads, because the files of an archive share a position.
+    """
+    for path in paths:
+        try:
+            _check_name(path)
+            yield path, f"{files.path}/{path}", files.read(path)
+        except UnreadableError as error:
+            yield path, path, error
+
+
+def _decode(
+    file: tuple[str, str, bytes | UnreadableError],
+    *,
+    how: Fit,
+    pixels: Budget | None = None,
+    white: int | None = None,
+) -> tuple[str, np.ndarray | int | UnreadableError]:
+    """Decode a picture and bring it to its final shape.
+
+    Returns:
+        Its path, and the fitted picture; or the largest value of a picture of 16 bits while what is
+        white in it is not known; or why it cannot be used.
+    """
+    path, name, content = file
+    if isinstance(content, UnreadableError):
+        return path, content
+    try:
+        picture = decode_picture(content, name, pixels, how.background, _ENOUGH * how.size)
+        if (picture == picture[0, 0]).all():
+            raise UnreadableError(name, _one_color(picture, how))
+    except UnreadableError as error:
+        return path, error
+    if picture.dtype == np.uint16 and white is None:
+        return path, int(picture.max())
+    return path, fit(picture, how, white or 255)
+
+
+def _one_color(picture: np.ndarray, how: Fit) -> str:
+    """Say that all pixels of a picture are alike, and what may be the reason."""
+    color = tuple(map(int, np.atleast_1d(picture[0, 0])))
+    found = f"all pixels have one color, {color if len(color) > 1 else color[0]}"
+    same = Image.new("RGB", (1, 1), how.background).getpixel((0, 0))
+    if (color * 3)[:3] == same:
+        found += "; if the picture is transparent, set another `background`"
+    return found
 
 
 def _check_name(path: str) -> None:
@@ -139,22 +240,21 @@ def _check_name(path: str) -> None:
 
 
 def _pick_copies(
-    copies: list[list[str]], places: dict[str, _Place]
-) -> tuple[dict[str, _Place], list[_Problem], list[_Problem]]:
-    """Return the path to keep of each picture, conflicting files and harmless duplicates."""
-    kept: dict[str, _Place] = {}
+    copies: list[list[str]], places: Mapping[str, Place]
+) -> tuple[dict[str, Place], list[Problem], list[Problem]]:
+    """Return the place of one path of each picture, conflicting files and harmless duplicates."""
+    kept: dict[str, Place] = {}
     conflicts, duplicates = [], []
     for paths in copies:
-        first, *others = sorted(paths, key=lambda path: (places[dirname(path)], path))
-        place = places[dirname(first)]
-        strange = [p for p in others if places[dirname(p)].class_name != place.class_name]
+        first, *others = sorted(paths, key=lambda path: (places[path], path))
+        strange = [p for p in others if places[p].class_name != places[first].class_name]
         if strange:
             conflicts.append((first, f"identical to {strange[0]}, of another class"))
             conflicts += [(p, f"identical to {first}; not all of one class") for p in others]
             continue
-        kept[first] = place
+        kept[first] = places[first]
         for other in others:
-            if places[dirname(other)].split == place.split:
+            if places[other].split == places[first].split:
                 duplicates.append((other, f"identical to {first}"))
             else:
                 reason = f"identical to {first}, on the other side of the split"
@@ -162,30 +262,20 @@ def _pick_copies(
     return kept, conflicts, duplicates
 
 
-def _report(path: Path | str, bad: list[_Problem]) -> str:
-    advice = f"({_LAYOUT}; `on_bad_image: skip` leaves out what is bad)"
+def _report(path: Path | str, bad: list[Problem], compared: Fit | None) -> str:
+    advice = f"({layouts.EXPECTED}; `on_bad_image: skip` leaves out what is bad"
+    if compared:
+        advice += f"; pictures are compared in {compared.channels} at {compared.size} pixels"
+    advice += ")"
     lines = [f"  {printable(name)}: {printable(reason)}" for name, reason in bad[:_SHOWN]]
     if len(bad) > _SHOWN:
         lines.append(f"  … and {len(bad) - _SHOWN} more")
     return "\n".join([f"{printable(path)}: bad images {advice}", *lines])
 
 
-def _find_classes(folders: set[str]) -> tuple[str, dict[str, _Place]]:
-    """Return the common prefix of all paths, and the split and class of each class folder."""
-    below = defaultdict(list)
-    for folder in sorted(folders):
-        below[dirname(folder)].append(folder)
-    root = ""
-    while len(below[root]) == 1 and below[below[root][0]]:
-        root = below[root][0]
-    splits = {folder: SPLITS.get(basename(folder).lower()) for folder in below[root]}
-    if all(splits.values()):
-        places = {c: _Place(splits[f], basename(c)) for f in splits for c in below[f]}
-    else:
-        places = {folder: _Place(None, basename(folder)) for folder in splits}
-    return root and f"{root}/", places
-
-
-def open_source(files: Sequence[Path], settings: Mapping[str, Any], seed: int) -> Folder:
+def open_source(
+    files: Sequence[Path], settings: Mapping[str, Any], seed: int, cores: int
+) -> Folder:
     """Open the folder or archive that a dataset's settings name; see `sources`."""
-    return Folder(settings["options"]["path"], settings["options"]["on_bad_image"])
+    options = settings["options"]
+    return Folder(options["path"], Fit.of(settings), options["on_bad_image"], cores)

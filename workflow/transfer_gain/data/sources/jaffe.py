@@ -19,6 +19,6 @@ class Jaffe(Expressions):
     request = "JAFFE is given on request through Zenodo: https://doi.org/10.5281/zenodo.3451524"
 
 
-def open_source(files: Sequence[Path], settings: Mapping[str, Any], seed: int) -> Jaffe:
+def open_source(files: Sequence[Path], settings: Mapping[str, Any], seed: int, cores: int) -> Jaffe:
     """Open the folder or archive that a dataset's settings name; see `sources`."""
     return Jaffe(settings["options"]["path"])

@@ -4,14 +4,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from transfer_gain.reporting.figures.style import paper_style
+from transfer_gain.reporting.figures.style import paper_style, show_image
 
 
 def plot_augmented(images: np.ndarray, dataset: str) -> Figure:
     """Draw one image next to its augmented copies.
 
     Args:
-        images: uint8 (copies + 1, side, side, 1); the first is the original.
+        images: uint8 (copies + 1, side, side, 1 or 3); the first is the original.
         dataset: name of the dataset.
     """
     columns = int(np.ceil((len(images) - 1) / 2))
@@ -24,7 +24,7 @@ def plot_augmented(images: np.ndarray, dataset: str) -> Figure:
         for image, cell in zip(images, [grid[:, :2], *copies], strict=False):
             axes = figure.add_subplot(cell)
             axes.set_axis_off()
-            axes.imshow(image[:, :, 0], cmap="gray", vmin=0, vmax=255)
+            show_image(axes, image)
         title = f"{dataset}: a training image and {len(images) - 1} augmented copies of it"
         figure.suptitle(title, y=1.03, va="bottom", fontsize="medium")
     return figure

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from transfer_gain.reporting.figures.style import paper_style
+from transfer_gain.reporting.figures.style import paper_style, show_image
 
 
 def plot_samples(
@@ -17,7 +17,7 @@ def plot_samples(
 
     Args:
         index: image_id, split and label of the images to show.
-        pixels: uint8 (images, size, size, 1), in the order of `index`.
+        pixels: uint8 (images, size, size, 1 or 3), in the order of `index`.
         classes: names by label.
         dataset: name of the dataset.
     """
@@ -31,7 +31,7 @@ def plot_samples(
             for axes in row:
                 axes.set_axis_off()
             for axes, image in zip(row, pixels[labels == label], strict=False):
-                axes.imshow(image[:, :, 0], cmap="gray", vmin=0, vmax=255)
+                show_image(axes, image)
             row[0].text(-0.15, 0.5, name, transform=row[0].transAxes, ha="right", va="center")
         side = pixels.shape[1]
         figure.suptitle(f"{dataset}: training images of each class, {side} × {side} pixels", y=0.95)

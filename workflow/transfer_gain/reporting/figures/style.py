@@ -10,6 +10,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from transfer_gain.data.whole_files import written_whole
@@ -66,3 +67,8 @@ def spread(count: int, step: float) -> np.ndarray:
 def percent(fraction: float) -> str:
     """Return a fraction as a percentage: 0.001 as "0.1 %"."""
     return f"{fraction * 100:g} %"
+
+
+def show_image(axes: Axes, image: np.ndarray) -> None:
+    """Draw an image, uint8 (height, width, 1 or 3), without scaling its brightness."""
+    axes.imshow(image[:, :, 0] if image.shape[2] == 1 else image, cmap="gray", vmin=0, vmax=255)

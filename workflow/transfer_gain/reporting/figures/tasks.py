@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from transfer_gain.few_shot import scoring
-from transfer_gain.reporting.figures.style import colors, footnote, paper_style
+from transfer_gain.reporting.figures.style import colors, footnote, paper_style, show_image
 
 
 def plot_tasks(
@@ -18,7 +18,7 @@ def plot_tasks(
 
     Args:
         tasks: rows of `siamese.show_tasks`.
-        pixels: uint8 (images, side, side, 1), in the order of `tasks`.
+        pixels: uint8 (images, side, side, 1 or 3), in the order of `tasks`.
         classes: names by label.
         dataset: name of the dataset.
     """
@@ -31,7 +31,7 @@ def plot_tasks(
             axes.set(xticks=[], yticks=[])
         for row, image in zip(tasks.itertuples(), pixels, strict=True):
             axes = grid[row.task, row.position]
-            axes.imshow(image[:, :, 0], cmap="gray", vmin=0, vmax=255)
+            show_image(axes, image)
             name = classes[row.label]
             label = name if row.position == 0 else f"{name}\n{row.p_same:.3f}"
             axes.set_xlabel(label, fontsize="x-small", labelpad=1)
