@@ -94,8 +94,12 @@ def source_files(dataset):
     A folder is never an input. Opening it in a file manager changes its time, and changing a file
     deep inside does not. The digest of its listing is a parameter instead.
     """
-    if study.datasets[dataset].source == "fashion-mnist":
-        return paths.fashion_mnist
+    fetched = {
+        "fashion-mnist": paths.fashion_mnist,
+        "solar-cells": paths.solar_cells,
+    }
+    if study.datasets[dataset].source in fetched:
+        return fetched[study.datasets[dataset].source]
     path = study.datasets[dataset].options.get("path")
     return [path] if path and not user_folder(dataset) else []
 

@@ -19,6 +19,22 @@ rule fetch_fashion_mnist:
         "../scripts/fetch.py"
 
 
+rule fetch_solar_cells:
+    """Photographs of solar cells, verified."""
+    output:
+        paths.solar_cells,
+    log:
+        paths.log("resources/solar-cells"),
+        paths.benchmark("resources/solar-cells"),
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        artefact="solar_cells",
+    script:
+        "../scripts/fetch.py"
+
+
 rule fetch_vgg16_weights:
     """VGG16's ImageNet weights, verified."""
     output:
@@ -49,7 +65,8 @@ rule make_images:
     threads:
         lambda wildcards: (
             cores_for(wildcards.dataset)
-            if study.datasets[wildcards.dataset].source in ("avatars", "peeps", "folder")
+            if study.datasets[wildcards.dataset].source
+            in ("avatars", "peeps", "folder")
             else 1
         )
     resources:

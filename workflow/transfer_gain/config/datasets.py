@@ -117,6 +117,11 @@ class Dataset(Named):
         return EXPRESSIONS
 
     @property
+    def image_count(self) -> int | None:
+        """Return the number of images in all; None if it is not in the config."""
+        return None
+
+    @property
     def matches_2018(self) -> bool:
         """Whether these are the 2018 paper's images (Tables 1 and 2), drawn as it drew them."""
         return False
@@ -244,6 +249,45 @@ class Jaffe(Dataset):
     transfer: Transfer = False
 
 
+class SolarCells(Dataset):
+    """Photographs of solar cells, functional and defective (PyPI package `elpv-dataset`)."""
+
+    source: Literal["solar-cells"] = Field(description="Where the images come from.")
+    images: int = Field(
+        default=300,
+        ge=40,
+        le=2000,
+        description="Images drawn from the 2,223 whose label is certain, about two functional "
+        "cells for a defective one.",
+    )
+    rest: Literal["unused", "test"] = Field(
+        default="unused",
+        description="What becomes of the images that are not drawn: nothing, or all are test "
+        "images. `test` shows what an answer from `images` photographs is worth in the world.",
+    )
+    training_per_class: int | None = Field(
+        default=None,
+        ge=1,
+        description="Training images per class at fraction 1; null for all that are not "
+        "validation images.",
+    )
+    validation_per_class: int | None = Field(
+        default=None,
+        ge=2,
+        description="Validation images per class; null for a quarter of each class.",
+    )
+
+    @property
+    def class_count(self) -> int:
+        """Return the number of classes."""
+        return 2
+
+    @property
+    def image_count(self) -> int:
+        """Return the number of drawn images."""
+        return self.images
+
+
 class Folder(Dataset):
     """Your own images."""
 
@@ -281,5 +325,6 @@ class Folder(Dataset):
 
 # A new source is a class above and its name here.
 AnyDataset = Annotated[
-    FashionMnist | Avatars | Ferg | Peeps | Jaffe | Folder, Field(discriminator="source")
+    FashionMnist | Avatars | Ferg | Peeps | Jaffe | SolarCells | Folder,
+    Field(discriminator="source"),
 ]

@@ -19,7 +19,7 @@ ROWS_IN_GROUP = 512
 # Higher levels save at most 5 % and take ten times as long: see benchmarks/README.md.
 ZSTD_LEVEL = 1
 INDEX = {"image_id": pa.string(), "split": pa.string(), "label": pa.int32()}
-TRAINING, VALIDATION = "training", "validation"
+TRAINING, VALIDATION, TEST = "training", "validation", "test"
 
 
 def write_arrays(

@@ -15,6 +15,7 @@ STARTED = 1
 COSTS = {
     "fetch_fashion_mnist": (20, 0),
     "fetch_vgg16_weights": (60, 0),
+    "fetch_solar_cells": (30, 0),
     "make_images": (2, 2000),
     "extract_features": (3, 40000),
     "extract_shard": (3, 40000),
@@ -72,7 +73,7 @@ def images_seen(
     if dataset is None or rule not in COSTS:
         return 0
     # The size of an archive is unknown until it is read. A quarter of the images is for validation.
-    found = found or 500
+    found = found or dataset.image_count or 500
     classes = dataset.class_count or 5
     training, validation = 0.75 * found, 0.25 * found
     if dataset.training_per_class is not None:
