@@ -24,6 +24,7 @@ BENCHMARKS = {
     "store": ("Features on disk", "--per-class 60 --encoded 420 --rounds 2"),
     "snakemake_overhead": ("What the workflow adds to Snakemake", "--rates 2 --rounds 2"),
     "scratch": ("Training from scratch with augmentation", "--images 420 --rounds 2"),
+    "resize": ("How a picture becomes a square", "--images 70"),
     "siamese": ("The Siamese network", "--pairs 36 --rounds 2"),
 }
 PACKAGES = (
