@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from transfer_gain.evaluation import similarity
-from transfer_gain.reporting.figures.style import colors, paper_style
+from transfer_gain.reporting.figures.style import class_label, colors, paper_style
 
 MARKERS = "osD^vP"
 
@@ -27,7 +27,7 @@ def plot_class_map(table: pd.DataFrame, seed: int) -> Figure:
             own = points[points.index.str.startswith(f"{dataset}: ")]
             axes.plot(own["x"], own["y"], marker, color=color, label=dataset)
             for name, point in own.iterrows():
-                label = name.removeprefix(f"{dataset}: ")
+                label = class_label(name.removeprefix(f"{dataset}: "))
                 axes.annotate(label, point, (4, 3), textcoords="offset points", fontsize="x-small")
         axes.set(
             aspect="equal",

@@ -7,13 +7,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from transfer_gain.reporting.figures.style import paper_style, show_image
+from transfer_gain.reporting.figures.style import class_label, footnote, paper_style, show_image
+
+MOST_CLASSES = 50  # more would make a sheet of meters
 
 
 def plot_samples(
     index: pd.DataFrame, pixels: np.ndarray, classes: Sequence[str], dataset: str
 ) -> Figure:
-    """Draw a contact sheet: one row of images per class.
+    """Draw a contact sheet: one row of images per class, of at most `MOST_CLASSES`.
 
     Args:
         index: image_id, split and label of the images to show.
@@ -23,17 +25,22 @@ def plot_samples(
     """
     labels = index["label"].to_numpy()
     columns = int(np.bincount(labels).max())
+    left_out = len(classes) - MOST_CLASSES
+    classes = classes[:MOST_CLASSES]
     with paper_style():
         figure, grid = plt.subplots(
             len(classes), columns, figsize=(0.72 * columns, 0.76 * len(classes)), squeeze=False
         )
-        for label, (name, row) in enumerate(zip(classes, grid, strict=True)):
+        for number, (name, row) in enumerate(zip(classes, grid, strict=True)):
             for axes in row:
                 axes.set_axis_off()
-            for axes, image in zip(row, pixels[labels == label], strict=False):
+            for axes, image in zip(row, pixels[labels == number], strict=False):
                 show_image(axes, image)
-            row[0].text(-0.15, 0.5, name, transform=row[0].transAxes, ha="right", va="center")
+            label = class_label(name)
+            row[0].text(-0.15, 0.5, label, transform=row[0].transAxes, ha="right", va="center")
         side = pixels.shape[1]
         figure.suptitle(f"{dataset}: training images of each class, {side} × {side} pixels", y=0.95)
         figure.subplots_adjust(wspace=0.06, hspace=0.06)
+        if left_out > 0:
+            footnote(figure, f"… and {left_out} more classes")
     return figure

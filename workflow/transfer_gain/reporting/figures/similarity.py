@@ -7,7 +7,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from transfer_gain.evaluation import similarity
-from transfer_gain.reporting.figures.style import footnote, paper_style
+from transfer_gain.reporting.figures.style import class_label, footnote, paper_style
 
 
 def plot_similarity(table: pd.DataFrame) -> Figure:
@@ -22,6 +22,8 @@ def plot_similarity(table: pd.DataFrame) -> Figure:
         "feature_distance": ("distance of features (MMD)", "cividis_r"),
         "p_same": ('mean probability "same" (Siamese network)', "cividis"),
     }
+    names = (name.split(": ", 1) for name in order)
+    labels = [f"{dataset}: {class_label(class_name)}" for dataset, class_name in names]
     side = 1.4 + 0.24 * len(order)
     with paper_style():
         figure, panels = plt.subplots(
@@ -36,8 +38,8 @@ def plot_similarity(table: pd.DataFrame) -> Figure:
                 cmap=palette,
                 square=True,
                 linewidths=0.3,
-                xticklabels=True,
-                yticklabels=True,
+                xticklabels=labels,
+                yticklabels=labels,
                 cbar_kws={"label": label, "shrink": 0.7},
                 ax=axes,
             )

@@ -1,5 +1,6 @@
 """How all figures look, and how they are saved."""
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,14 +11,22 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from transfer_gain.data.whole_files import written_whole
+from transfer_gain.printable import printable
 
 TOP = 1.02  # upper limit of accuracy axes, so that a marker at 1 is not clipped
 BAND = "line: mean over replicates; band: 95 % interval (Student's t)"
 BAND_AND_BARS = "line: mean over replicates; band and bars: 95 % interval (Student's t)"
+LONGEST_LABEL = 24  # characters of a class's name in a figure
+# DejaVu Sans has Latin, Greek, Cyrillic, Arabic and Hebrew, but no Indic or East Asian scripts.
+_OTHER_SCRIPTS = (
+    *("Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "WenQuanYi Zen Hei", "IPAGothic"),
+    *("Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans", "Unifont", "Arial Unicode MS"),
+)
 NO_BARS = "no interval for one replicate or equal results"
 
 
@@ -44,9 +53,28 @@ def paper_style() -> Iterator[None]:
     with (
         sns.axes_style("whitegrid"),
         sns.plotting_context("paper"),
-        matplotlib.rc_context({"axes.titlesize": "medium"}),
+        matplotlib.rc_context(
+            {
+                "axes.titlesize": "medium",
+                "text.parse_math": False,  # names may contain dollar signs
+                "font.family": _families(),
+            }
+        ),
     ):
         yield
+
+
+@functools.cache
+def _families() -> list[str]:
+    """Return the font, and those installed for scripts that it lacks."""
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return ["DejaVu Sans", *filter(installed.__contains__, _OTHER_SCRIPTS), "sans-serif"]
+
+
+def class_label(name: str) -> str:
+    """Return a class's name as figures show it: on one line, shortened."""
+    name = printable(name)
+    return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1].rstrip()}…"
 
 
 def colors(count: int) -> list:

@@ -8,7 +8,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from transfer_gain.few_shot import scoring
-from transfer_gain.reporting.figures.style import colors, footnote, paper_style, show_image
+from transfer_gain.reporting.figures.style import (
+    class_label,
+    colors,
+    footnote,
+    paper_style,
+    show_image,
+)
 
 
 def plot_tasks(
@@ -32,7 +38,7 @@ def plot_tasks(
         for row, image in zip(tasks.itertuples(), pixels, strict=True):
             axes = grid[row.task, row.position]
             show_image(axes, image)
-            name = classes[row.label]
+            name = class_label(classes[row.label])
             label = name if row.position == 0 else f"{name}\n{row.p_same:.3f}"
             axes.set_xlabel(label, fontsize="x-small", labelpad=1)
         for task, line in enumerate(grid):
