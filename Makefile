@@ -13,7 +13,6 @@
 #   make env PYTHON=python3.12      install the environment only
 
 PYTHON ?= python3
-RESULTS ?= results/own
 ENV := .venv
 PINS := envs/requirements$(if $(GPU),-gpu).txt
 RUN := PATH="$(CURDIR)/$(ENV)/bin:$$PATH"
@@ -32,14 +31,22 @@ demo: env
 	@$(SNAKEMAKE) --configfile workflow/studies/demo.yaml
 
 # Passed unexpanded through the environment, so that a path may contain any character except braces.
+# Only the command line counts: in the environment, the same names mean something else.
+ifneq ($(origin DATA),command line)
+override DATA :=
+endif
+ifneq ($(origin RESULTS),command line)
+override RESULTS := results/own
+endif
 override DATA := $(value DATA)
+override RESULTS := $(value RESULTS)
 export DATA RESULTS
 own: $(if $(DATA),env,ask)
 	@$(SNAKEMAKE) --configfile workflow/studies/own.yaml --config results="$$RESULTS" \
 	  "datasets={mine: {path: \"$$(printf %s "$$DATA" | sed 's/[\\"]/\\&/g')\"}}"
 
 ask:
-	@echo "DATA is not set: make own DATA=path/to/folder" >&2; exit 2
+	@echo "DATA is not set on the command line: make own DATA=path/to/folder" >&2; exit 2
 
 check: env
 	@$(MAKE) --no-print-directory -j 2 style unit

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -212,3 +213,30 @@ def test_where_none_can_be_started_jobs_do_without(
     assert launcher.ADDRESS not in os.environ
     (line,) = capsys.readouterr().err.splitlines()
     assert "No space left on device" in line
+
+
+STRANGER = """
+import os, socket, sys
+os.setuid(65534)
+listener = socket.socket(fileno=int(sys.argv[1]))
+listener.listen()
+print("listening", flush=True)
+print(len(listener.accept()[0].recv(1)), flush=True)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run another user's process")
+def test_the_environment_is_sent_to_no_other_user(tmp_path: Path, monkeypatch):
+    address = tmp_path / "launcher"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(address))
+        stranger = subprocess.Popen(
+            [sys.executable, "-c", STRANGER, str(listener.fileno())],
+            pass_fds=[listener.fileno()],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert stranger.stdout.readline() == "listening\n"
+        monkeypatch.setenv(launcher.ADDRESS, f"{sys.prefix}:{address}")
+        launcher.hand_over()  # returns, so that the job runs by itself
+        assert stranger.communicate(timeout=30)[0] == "0\n"

@@ -184,6 +184,25 @@ def test_the_page_is_quiet_fits_and_is_accessible(browser, file, width, scheme):
     reports.assert_readable(browser, file, width, scheme)
 
 
+def test_no_script_but_the_report_s_own_runs(browser, html, tmp_path):
+    """Whatever gets into the page beside our script, such as the name of a class."""
+    injected = (
+        "<script>document.title = 'run'</script>"
+        "<img src=x onerror=\"document.title = 'run'\">"
+        "<a id=link href=\"javascript:document.title = 'run'\">here</a>"
+    )
+    file = tmp_path / "injected.html"
+    file.write_text(html.replace("<h1", f"{injected}<h1", 1))
+    page = browser.new_page()
+    asked = []
+    page.on("requestfinished", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    page.click("#link")
+    assert page.title() != "run"
+    assert [url for url in asked if not url.startswith(("data:", file.as_uri()))] == []
+    assert page.locator("th button").count() > 0  # by our own script
+
+
 def test_a_click_on_a_heading_sorts_the_table_by_value(browser, file):
     page = browser.new_page()
     page.goto(file.as_uri())

@@ -9,6 +9,7 @@ import os
 import pickle
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -223,3 +224,48 @@ def test_an_image_whose_name_no_table_can_hold_is_named(tmp_path: Path):
 )
 def test_only_what_is_not_to_be_printed_is_escaped(text: str, shown: str):
     assert printable(text) == shown
+
+
+# --- make ---
+
+
+def make_own(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run the Makefile's `own` with a Snakemake that only tells its arguments."""
+    tree = {
+        "Makefile": (ROOT / "Makefile").read_bytes(),
+        "envs/requirements.txt": b"",
+        ".venv/requirements.txt.installed": b"",
+        ".venv/bin/snakemake": b'#!/bin/sh\nprintf "%s\\n" "$@"\n',
+    }
+    for name, content in tree.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    (folder / ".venv/bin/snakemake").chmod(0o755)
+    os.utime(folder / ".venv/requirements.txt.installed")
+    return subprocess.run(
+        ["make", "own", *arguments],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+HOSTILE_NAME = "$(shell touch pwned)`touch pwned`$$(touch pwned)'\"; touch pwned #"
+
+
+def test_make_runs_nothing_that_is_in_its_variables(tmp_path: Path):
+    done = make_own(tmp_path, f"DATA={HOSTILE_NAME}", f"RESULTS={HOSTILE_NAME}")
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "pwned").exists()
+    assert f"results={HOSTILE_NAME}" in done.stdout.splitlines()
+    written = HOSTILE_NAME.replace('"', '\\"')
+    assert f'datasets={{mine: {{path: "{written}"}}}}' in done.stdout.splitlines()
+
+
+def test_make_takes_no_variable_from_the_environment(tmp_path: Path):
+    done = make_own(tmp_path, DATA="elsewhere", RESULTS="results/elsewhere")
+    assert done.returncode != 0
+    assert "DATA is not set on the command line" in done.stderr
+    done = make_own(tmp_path, "DATA=mine", DATA="elsewhere", RESULTS="results/elsewhere")
+    assert "results=results/own" in done.stdout.splitlines()

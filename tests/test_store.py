@@ -244,3 +244,15 @@ def test_names_become_the_first_columns_of_every_row():
     assert rows["dataset"].tolist() == ["clothes", "clothes"]
     assert rows["layers"].tolist() == RUNS["layers"].tolist()
     assert list(store.with_names(RUNS.iloc[:0], {"dataset": "clothes"})) == ["dataset", *RUNS]
+
+
+FORMULAS = ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(1)", "\t=1", "a=1"]
+
+
+def test_a_csv_holds_no_formula_and_parquet_is_unchanged(tmp_path: Path):
+    table = pd.DataFrame({"path": FORMULAS, "value": [-1.5, 2, 3, 4, 5, 6]})
+    store.write_table(table, tmp_path / "a.csv", tmp_path / "a.parquet")
+    written = pd.read_csv(tmp_path / "a.csv")
+    assert written["path"].tolist() == [*(f"'{text}" for text in FORMULAS[:5]), "a=1"]
+    assert written["value"].tolist() == table["value"].tolist()
+    assert store.read_rows(tmp_path / "a.parquet")["path"].tolist() == FORMULAS

@@ -18,6 +18,8 @@ from transfer_gain.data.whole_files import StoreError, written_whole
 ROWS_IN_GROUP = 512
 # Higher levels save at most 5 % and take ten times as long: see benchmarks/README.md.
 ZSTD_LEVEL = 1
+# With these, spreadsheets begin a formula, which can run programs (OWASP, "CSV injection").
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 INDEX = {"image_id": pa.string(), "split": pa.string(), "label": pa.int32()}
 TRAINING, VALIDATION, TEST = "training", "validation", "test"
 
@@ -232,10 +234,20 @@ def read_rows(paths: Path | str | Iterable[Path | str]) -> pd.DataFrame:
 
 
 def write_table(table: pd.DataFrame, csv: Path | str, parquet: Path | str) -> None:
-    """Write a table of the report as CSV in full precision and as Parquet."""
+    """Write a table of the report as CSV in full precision and as Parquet.
+
+    In the CSV, text that a spreadsheet would take for a formula begins with an apostrophe.
+    """
+    texts = table.select_dtypes(["object", "string"]).columns
+    harmless = table.assign(**{name: table[name].map(_no_formula) for name in texts})
     with written_whole(csv) as temporary:
-        table.to_csv(temporary, index=False)
+        harmless.to_csv(temporary, index=False)
     write_rows(table, parquet)
+
+
+def _no_formula(value: Any) -> Any:
+    """Return a text that no spreadsheet takes for a formula; other values as they are."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _about(path: Path | str, file: pq.ParquetFile) -> dict[str, Any]:

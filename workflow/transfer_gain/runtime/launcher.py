@@ -20,6 +20,7 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ from typing import Any, TextIO
 
 from transfer_gain import processes
 
+_CREDENTIALS = struct.Struct("3i")  # process, user and group of a socket's other end
 # Environment variable with the launcher's environment and socket, "sys.prefix:path", or "off".
 ADDRESS = "TRANSFER_GAIN_LAUNCHER"
 # With fewer jobs, the launcher's own imports cost more than it saves.
@@ -89,12 +91,24 @@ def hand_over() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as launcher:
         try:
             launcher.connect(address)
+            if not _is_ours(launcher):
+                return
             socket.send_fds(launcher, [json.dumps(wanted).encode()], [1, 2])
             code = launcher.recv(8)
         except OSError:
             return
     if code:  # otherwise the launcher has died, and its forks with it
         sys.exit(int(code))
+
+
+def _is_ours(other: socket.socket) -> bool:
+    """Return whether the same user runs the process at the other end, as the kernel knows it.
+
+    The environment, which may hold secrets, is sent to no one else.
+    """
+    credentials = other.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _, user, _ = _CREDENTIALS.unpack(credentials)
+    return user == os.getuid()
 
 
 def main() -> None:
