@@ -17,6 +17,7 @@ from transfer_gain.config.fields import (
     PathText,
     is_file,
 )
+from transfer_gain.config.own_images import Labels
 from transfer_gain.names import EXPRESSIONS
 from transfer_gain.printable import shorten, shown
 
@@ -250,7 +251,7 @@ class Folder(Dataset):
     source: Literal["folder"] = Field(description="Where the images come from.")
     path: PathText = Field(
         description="Your folder (or a zip or tar file of it). It has one folder of images per "
-        "class, or such folders in `train` and `val`."
+        "class, or such folders in `train` and `val`, or a table of labels (`labels`)."
     )
     training_per_class: int | None = Field(
         default=None,
@@ -266,6 +267,10 @@ class Folder(Dataset):
     )
     channels: Channels = "rgb"
     resize: Resize = "pad"
+    labels: Labels | None = Field(
+        default=None,
+        description="A table beside the images that gives their classes; null if folders do.",
+    )
     on_bad_image: Literal["error", "skip"] = Field(
         default="error",
         description="What happens to a file that is no image, to an empty class, and to a picture "

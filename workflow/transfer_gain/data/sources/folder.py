@@ -16,10 +16,10 @@ import numpy as np
 from PIL import Image
 
 from transfer_gain.data.fitting import Fit, fit, white_of
-from transfer_gain.data.sources import layouts
+from transfer_gain.data.sources import label_table, layouts
 from transfer_gain.data.sources.archives import Budget, Files, UnreadableError
 from transfer_gain.data.sources.base import Item, SourceError
-from transfer_gain.data.sources.layouts import Place, Problem
+from transfer_gain.data.sources.layouts import Arrangement, Place, Problem
 from transfer_gain.data.sources.pictures import decode_picture, pixel_budget
 from transfer_gain.printable import printable
 from transfer_gain.processes import in_threads
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class Folder:
-    """Images sorted into folders, `<class>/<image>` or `<split>/<class>/<image>`, as a source.
+    """A user's images, `<class>/<image>`, `<split>/<class>/<image>` or labeled by a table.
 
     If all top-level folders are named as in `layouts.SPLITS`, in upper or lower case, they define a
     split. Otherwise they are classes. A single folder that contains everything is ignored, even one
@@ -56,6 +56,7 @@ class Folder:
         classes: names of the class folders, sorted.
         items: training before validation if there is a split, by name within.
         skipped: (path, reason) of what is left out, sorted.
+        notes: what else a reader of the results should know.
     """
 
     forkable = False
@@ -66,6 +67,7 @@ class Folder:
         how: Fit,
         on_bad_image: Literal["error", "skip"] = "error",
         threads: int = 1,
+        labels: Mapping[str, Any] | None = None,
     ):
         """List, check and decode the images.
 
@@ -74,16 +76,18 @@ class Folder:
             how: the shape to which every picture is brought.
             on_bad_image: whether problems are raised or skipped.
             threads: pictures decoded in parallel.
+            labels: `file` and `columns` of a table of labels, see `label_table.arrange`.
 
         Raises:
-            SourceError: the path cannot be read, there are fewer than two classes, or (unless
-                `on_bad_image` is "skip") there are problems; the first ten are listed by name.
+            SourceError: the path or table cannot be read, there are fewer than two classes, or
+                (unless `on_bad_image` is "skip") there are problems; ten are listed by name.
         """
         self._how = how
         with ExitStack() as opened, Files(path) as files:
+            arranged = _arrange(files, labels)
             self._pictures = _Pictures(how)
             opened.callback(self._pictures.close)
-            self._list(files, on_bad_image, threads)
+            self._list(files, arranged, on_bad_image, threads)
             opened.pop_all()  # only an error closes them here
 
     def close(self) -> None:
@@ -94,8 +98,7 @@ class Folder:
         """Return an item's picture in its final shape: uint8 (size, size) or (size, size, 3)."""
         return self._pictures[self._root + item.image_id]
 
-    def _list(self, files: Files, on_bad_image: str, threads: int) -> None:
-        arranged = layouts.by_folders(files)
+    def _list(self, files: Files, arranged: Arrangement, on_bad_image: str, threads: int) -> None:
         self._root = arranged.root
         bad = [*arranged.problems]
         bad += self._pictures.decode(files, list(arranged.places), threads)
@@ -104,7 +107,9 @@ class Folder:
         empty = sorted(arranged.expected - set(kept.values()))
         bad += [(name, f"a class without {split or 'any'} images") for split, name in empty]
         if bad and on_bad_image == "error":
-            raise SourceError(_report(files.path, sorted(bad), self._how if conflicts else None))
+            raise SourceError(
+                _report(files.path, sorted(bad), arranged.layout, self._how if conflicts else None)
+            )
         self.skipped = [
             (printable(name), printable(reason)) for name, reason in sorted(bad + duplicates)
         ]
@@ -114,13 +119,31 @@ class Folder:
         if len(self.classes) < 2:
             found = list(self.classes)
             raise SourceError(
-                f"{printable(files.path)}: classes with images: {found}; {layouts.EXPECTED}"
+                f"{printable(files.path)}: classes with images: {found}; {arranged.layout}"
             )
+        self.notes = [printable(note) for note in arranged.notes]
+        for note in self.notes:
+            log.info("%s: %s", printable(files.path), note)
         self.items = [
             Item(path.removeprefix(self._root), self.classes.index(name), split)
             for path, (split, name) in sorted(kept.items(), key=lambda pair: (pair[1][0], pair[0]))
             if name in self.classes
         ]
+
+
+def _arrange(files: Files, labels: Mapping[str, Any] | None) -> Arrangement:
+    """Arrange images by a table of labels if there is one, otherwise by their folders."""
+    if labels:
+        return label_table.arrange(files, labels["file"], labels["columns"])
+    arranged = layouts.by_folders(files)
+    classes = {place.class_name for place in arranged.places.values()}
+    if len(classes) < 2 and (tables := label_table.candidates(files)):
+        raise SourceError(
+            f"{printable(files.path)}: found images, but not two folders of them that could be "
+            f"classes, beside {', '.join(map(printable, tables[:3]))}; if the classes are in that "
+            f"table, name it: `labels: {{file: {printable(tables[0])}}}`"
+        )
+    return arranged
 
 
 class _Pictures:
@@ -261,8 +284,8 @@ def _pick_copies(
     return kept, conflicts, duplicates
 
 
-def _report(path: Path | str, bad: list[Problem], compared: Fit | None) -> str:
-    advice = f"({layouts.EXPECTED}; `on_bad_image: skip` leaves out what is bad"
+def _report(path: Path | str, bad: list[Problem], layout: str, compared: Fit | None) -> str:
+    advice = f"({layout}; `on_bad_image: skip` leaves out what is bad"
     if compared:
         advice += f"; pictures are compared in {compared.channels} at {compared.size} pixels"
     advice += ")"
@@ -277,4 +300,6 @@ def open_source(
 ) -> Folder:
     """Open the folder or archive that a dataset's settings name; see `sources`."""
     options = settings["options"]
-    return Folder(options["path"], Fit.of(settings), options["on_bad_image"], cores)
+    return Folder(
+        options["path"], Fit.of(settings), options["on_bad_image"], cores, options["labels"]
+    )

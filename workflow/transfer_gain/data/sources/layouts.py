@@ -1,7 +1,8 @@
 """How a user's images are arranged: the class and the part of a given split of each image."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from posixpath import basename, dirname, splitext
 from typing import NamedTuple
 
@@ -41,12 +42,18 @@ class Arrangement:
         places: the place of each image, by path.
         expected: every place that needs an image.
         problems: files that have no place, and why.
+        groups: the group of each image that has one, by path.
+        notes: what else was noticed, for the report.
+        layout: what was expected, for errors.
     """
 
     root: str
     places: dict[str, Place]
     expected: frozenset[Place]
     problems: tuple[Problem, ...]
+    groups: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    layout: str = EXPECTED
 
 
 def by_folders(files: Files) -> Arrangement:
