@@ -17,6 +17,9 @@ TABLES = [
     *VERDICT,
 ]
 TABLES += ONE_SHOT_TABLES if study.one_shot else []
+# Datasets whose images are the user's own.
+OWN = [name for name, dataset in study.datasets.items() if dataset.source == "folder"]
+TABLES += ["notes"] if OWN else []
 
 
 rule tables:
@@ -67,6 +70,24 @@ rule tabulate_skipped:
         datasets=list(study.datasets),
     script:
         "../scripts/tabulate_skipped.py"
+
+
+rule tabulate_notes:
+    """What was noticed about your own images, such as groups."""
+    input:
+        images=expand(paths.images, dataset=OWN),
+    output:
+        **table_files("notes"),
+    log:
+        paths.log(paths.table("notes")),
+        paths.benchmark(paths.table("notes")),
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        **code_of("tabulate_notes"),
+        datasets=OWN,
+    script:
+        "../scripts/tabulate_notes.py"
 
 
 rule gather_rows:

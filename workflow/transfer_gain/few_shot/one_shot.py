@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from transfer_gain.data import store
+from transfer_gain.data.sampling import groups_of
 from transfer_gain.data.sources.base import SourceError
 from transfer_gain.seeds import generator
 
@@ -94,7 +95,11 @@ def draw_pairs(
 
 
 def draw_tasks(
-    labels: np.ndarray, tasks: int, rng: np.random.Generator, candidates: int = CANDIDATES
+    labels: np.ndarray,
+    tasks: int,
+    rng: np.random.Generator,
+    candidates: int = CANDIDATES,
+    groups: np.ndarray | None = None,
 ) -> Tasks:
     """Draw tasks: a query, one image of its class and images of other classes, all different.
 
@@ -103,12 +108,15 @@ def draw_tasks(
         tasks: number of tasks.
         rng: random generator.
         candidates: images that the query is compared with.
+        groups: number of the group of each image, (images,), if there are any: the image of the
+            query's class is then of another group. Every class has two groups or more.
     """
+    groups = np.arange(len(labels)) if groups is None else groups
     query = rng.integers(len(labels), size=tasks)
     keys = rng.random((tasks, len(labels)))
     own_class = labels[query][:, None] == labels
     of_own, of_others = np.where(own_class, keys, np.inf), np.where(own_class, np.inf, keys)
-    of_own[np.arange(tasks), query] = np.inf
+    of_own[groups[query][:, None] == groups] = np.inf
     others = np.argsort(of_others, axis=1)[:, : candidates - 1]
     return Tasks(query, np.column_stack([of_own.argmin(axis=1), others]))
 
@@ -120,6 +128,7 @@ def draw_episodes(
     queries: int,
     episodes: int,
     rng: np.random.Generator,
+    groups: np.ndarray | None = None,
 ) -> Episodes:
     """Draw episodes: random classes, with support images and queries of each.
 
@@ -130,18 +139,43 @@ def draw_episodes(
         queries: queries per class; `shot` + `queries` must not exceed the images of a class.
         episodes: number of episodes.
         rng: random generator.
+        groups: number of the group of each image, (images,), if there are any: support and queries
+            of a class are then of different groups.
+
+    Raises:
+        SourceError: the groups of a class are too few or too large for that.
     """
+    groups = np.arange(len(labels)) if groups is None else groups
     classes = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     drawn = np.array(
         [
             [
-                rng.permutation(classes[label])[: shot + queries]
+                _support_and_queries(rng.permutation(classes[label]), groups, shot, queries)
                 for label in rng.permutation(len(classes))[:way]
             ]
             for _ in range(episodes)
         ]
     )
     return Episodes(drawn[:, :, :shot], drawn[:, :, shot:])
+
+
+def _support_and_queries(
+    rows: np.ndarray, groups: np.ndarray, shot: int, queries: int
+) -> np.ndarray:
+    """Return `shot` support images and then the queries, of other groups, in the order of `rows`.
+
+    If too few images are of other groups, the support is taken from as few groups as possible.
+    """
+    _, first, number = np.unique(groups[rows], return_index=True, return_inverse=True)
+    for order in (rows, rows[np.argsort(first[number], kind="stable")]):
+        support, rest = order[:shot], order[shot:]
+        others = rest[~np.isin(groups[rest], groups[support])]
+        if len(others) >= queries:
+            return np.concatenate([support, others[:queries]])
+    raise SourceError(
+        f"found {len(first)} groups in {len(rows)} test images of a class, expected enough of them "
+        f"for {shot} support images and {queries} queries of other groups"
+    )
 
 
 def solved(scores: np.ndarray) -> np.ndarray:
@@ -225,12 +259,14 @@ class Pool(NamedTuple):
         labels: int32 (images,).
         image_ids: str (images,).
         classes: groups of classes that tasks draw from: name to labels.
+        groups: int64 (images,), number of each image's group.
     """
 
     features: np.ndarray
     labels: np.ndarray
     image_ids: np.ndarray
     classes: Mapping[str, np.ndarray]
+    groups: np.ndarray
 
 
 class Evaluation(NamedTuple):
@@ -302,6 +338,7 @@ def read(
         chosen = chosen.sort_index()  # files are read in order
     target = store.read_index(tested_on)
     target = target[target["split"] == store.VALIDATION]
+    groups = pd.Series(groups_of(target), target.index)
     labels = np.unique(target["label"])
     classes = {SEEN: labels[labels < seen], UNSEEN: labels[labels >= seen], ALL: labels}
     if not seen:
@@ -321,7 +358,9 @@ def read(
             target["label"].loc[rows].to_numpy(np.int32),
             target["image_id"].loc[rows].to_numpy(),
             classes,
+            groups.loc[rows].to_numpy(),
         )
+        _check_groups(pool, tested_on)
         pools.append(pool)
         evaluations.append(_draw_evaluation(pool, tasks, few_shot, (*seed_names, replicate)))
     return Data(
@@ -359,6 +398,16 @@ def _check(
             )
 
 
+def _check_groups(pool: Pool, tested_on: Path | str) -> None:
+    """Raise an error if all test images of a class are of one group."""
+    for label in np.unique(pool.labels):
+        if len(np.unique(pool.groups[pool.labels == label])) < 2:
+            raise SourceError(
+                f"{tested_on}: found test images of one group only in a class, expected two groups "
+                "or more: a task compares images of different groups"
+            )
+
+
 def _draw_evaluation(
     pool: Pool, tasks: int, few_shot: Mapping[str, Any], names: tuple[int, str, int]
 ) -> Evaluation:
@@ -366,15 +415,15 @@ def _draw_evaluation(
     drawn, episodes = {}, {}
     for name, classes in pool.classes.items():
         rows = np.flatnonzero(np.isin(pool.labels, classes))
-        labels = pool.labels[rows]
+        labels, groups = pool.labels[rows], pool.groups[rows]
         names_of_classes = "-".join(map(str, classes))
         rng = generator(*names, names_of_classes, "one-shot tasks")
-        drawn[name] = Tasks(*(rows[part] for part in draw_tasks(labels, tasks, rng)))
+        drawn[name] = Tasks(*(rows[part] for part in draw_tasks(labels, tasks, rng, groups=groups)))
         for way in sorted({min(way, len(classes)) for way in few_shot["ways"]}):
             for shot in few_shot["shots"]:
                 rng = generator(*names, names_of_classes, way, shot, "episodes")
                 some = draw_episodes(
-                    labels, way, shot, few_shot["queries"], few_shot["episodes"], rng
+                    labels, way, shot, few_shot["queries"], few_shot["episodes"], rng, groups
                 )
                 episodes[name, way, shot] = Episodes(*(rows[part] for part in some))
     return Evaluation(drawn, episodes)

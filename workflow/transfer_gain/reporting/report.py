@@ -101,7 +101,7 @@ SECTIONS = (
         "The images",
         "The networks' input.",
         ("samples", "augmented"),
-        ("fractions", "skipped"),
+        ("fractions", "skipped", "notes"),
     ),
     Section(
         "heads",

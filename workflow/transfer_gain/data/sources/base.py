@@ -30,6 +30,8 @@ class Item(NamedTuple):
 class Source(Protocol):
     """A dataset's images, listed cheaply and read one at a time.
 
+    A source may also have `notes`: what else a reader of the results should know, as lines.
+
     Attributes:
         classes: names by label.
         items: what can be read.

@@ -1,5 +1,6 @@
 """The user's own images: a folder, zip or tar with one folder of images per class."""
 
+import dataclasses
 import hashlib
 import logging
 import math
@@ -16,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from transfer_gain.data.fitting import Fit, fit, white_of
+from transfer_gain.data.sources import groups as grouping
 from transfer_gain.data.sources import label_table, layouts
 from transfer_gain.data.sources.archives import Budget, Files, UnreadableError
 from transfer_gain.data.sources.base import Item, SourceError
@@ -68,6 +70,7 @@ class Folder:
         on_bad_image: Literal["error", "skip"] = "error",
         threads: int = 1,
         labels: Mapping[str, Any] | None = None,
+        groups: Mapping[str, Any] | None = None,
     ):
         """List, check and decode the images.
 
@@ -77,6 +80,8 @@ class Folder:
             on_bad_image: whether problems are raised or skipped.
             threads: pictures decoded in parallel.
             labels: `file` and `columns` of a table of labels, see `label_table.arrange`.
+            groups: which images belong together, by one of `subfolder` (True), `pattern` and
+                `column`.
 
         Raises:
             SourceError: the path or table cannot be read, there are fewer than two classes, or
@@ -84,7 +89,7 @@ class Folder:
         """
         self._how = how
         with ExitStack() as opened, Files(path) as files:
-            arranged = _arrange(files, labels)
+            arranged = _arrange(files, labels, groups or {})
             self._pictures = _Pictures(how)
             opened.callback(self._pictures.close)
             self._list(files, arranged, on_bad_image, threads)
@@ -125,17 +130,54 @@ class Folder:
         for note in self.notes:
             log.info("%s: %s", printable(files.path), note)
         self.items = [
-            Item(path.removeprefix(self._root), self.classes.index(name), split)
+            Item(
+                path.removeprefix(self._root),
+                self.classes.index(name),
+                split,
+                arranged.groups.get(path),
+            )
             for path, (split, name) in sorted(kept.items(), key=lambda pair: (pair[1][0], pair[0]))
             if name in self.classes
         ]
 
 
-def _arrange(files: Files, labels: Mapping[str, Any] | None) -> Arrangement:
+def _arrange(
+    files: Files, labels: Mapping[str, Any] | None, groups: Mapping[str, Any]
+) -> Arrangement:
     """Arrange images by a table of labels if there is one, otherwise by their folders."""
     if labels:
-        return label_table.arrange(files, labels["file"], labels["columns"])
-    arranged = layouts.by_folders(files)
+        arranged = label_table.arrange(
+            files, labels["file"], labels["columns"], groups.get("column")
+        )
+    else:
+        arranged = _by_folders(files, bool(groups.get("subfolder")))
+    paths, said = arranged.places, next((key for key, value in groups.items() if value), None)
+    found = arranged.groups
+    if said == "pattern":
+        found = grouping.by_pattern(paths, groups["pattern"])
+    elif said == "subfolder" and labels:
+        found = grouping.by_subfolder(dict.fromkeys(paths, arranged.root.rstrip("/")))
+    found = {path: name for path, name in found.items() if path in paths}
+    classes = {path: place.class_name for path, place in paths.items()}
+    notes = []
+    if said:
+        shown = f"{said} {printable(str(groups[said]))}" if groups[said] is not True else said
+        grouping.check(found, len(paths), shown)
+    if found:
+        splits = {path: place.split for path, place in paths.items()}
+        notes = grouping.describe(found, classes, splits)
+    elif suggested := grouping.suggest(classes):
+        notes = [
+            f"file names suggest {suggested[1]:,} groups of images that belong together, which a "
+            "random split separates; if they do, validation looks better than it is, and this "
+            f"keeps them whole: `groups: {{pattern: '{suggested[0]}'}}`"
+        ]
+    return dataclasses.replace(arranged, groups=found, notes=(*arranged.notes, *notes))
+
+
+def _by_folders(files: Files, grouped: bool) -> Arrangement:
+    """Arrange images by their folders; mention a table of labels if there are no classes."""
+    arranged = layouts.by_folders(files, grouped)
     classes = {place.class_name for place in arranged.places.values()}
     if len(classes) < 2 and (tables := label_table.candidates(files)):
         raise SourceError(
@@ -301,5 +343,10 @@ def open_source(
     """Open the folder or archive that a dataset's settings name; see `sources`."""
     options = settings["options"]
     return Folder(
-        options["path"], Fit.of(settings), options["on_bad_image"], cores, options["labels"]
+        options["path"],
+        Fit.of(settings),
+        options["on_bad_image"],
+        cores,
+        options["labels"],
+        options["groups"],
     )

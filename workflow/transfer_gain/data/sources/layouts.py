@@ -7,6 +7,7 @@ from posixpath import basename, dirname, splitext
 from typing import NamedTuple
 
 from transfer_gain.data.sources.archives import Files
+from transfer_gain.data.sources.groups import by_subfolder
 from transfer_gain.data.sources.pictures import EXTENSIONS
 
 SPLITS = {
@@ -56,26 +57,41 @@ class Arrangement:
     layout: str = EXPECTED
 
 
-def by_folders(files: Files) -> Arrangement:
-    """Arrange images by their folders, `<class>/<image>` or `<split>/<class>/<image>`."""
+def by_folders(files: Files, grouped: bool = False) -> Arrangement:
+    """Arrange images by their folders, `<class>/<image>` or `<split>/<class>/<image>`.
+
+    Args:
+        files: the images.
+        grouped: whether a class may have folders, `<class>/<group>/<image>`.
+    """
     root, classes = _find_classes(files.folders)
+    class_of = {path: _class_folder(path, classes, grouped) for path in files.paths}
     given = {place.split for place in classes.values()} - {None}
     parts = ("training", "validation") if given else (None,)
     misplaced = [
         (path, "an image that is not directly in a class folder")
         for path in files.paths
-        if dirname(path) not in classes and splitext(path)[1].lower() in EXTENSIONS
+        if class_of[path] is None and splitext(path)[1].lower() in EXTENSIONS
     ]
     return Arrangement(
         root=root,
-        places={path: classes[dirname(path)] for path in files.paths if dirname(path) in classes},
+        places={path: classes[folder] for path, folder in class_of.items() if folder is not None},
         expected=frozenset(
             Place(part, place.class_name) for part in parts for place in classes.values()
         ),
         problems=tuple(
             [(link, "a link; put the file itself here") for link in files.links] + misplaced
         ),
+        groups=by_subfolder({p: f for p, f in class_of.items() if f is not None}),
     )
+
+
+def _class_folder(path: str, classes: Mapping[str, Place], grouped: bool) -> str | None:
+    """Return the class folder of a file; None if it is in none."""
+    folder = dirname(path)
+    while grouped and folder and folder not in classes:
+        folder = dirname(folder)
+    return folder if folder in classes else None
 
 
 def _find_classes(folders: set[str]) -> tuple[str, dict[str, Place]]:
