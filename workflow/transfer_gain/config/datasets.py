@@ -278,6 +278,14 @@ class Folder(Dataset):
         "itself.",
         json_schema_extra=also_subfolder,
     )
+    near_copies: Literal["warn", "group", "drop"] = Field(
+        default="group",
+        description="What happens to near copies, such as a picture and the same as a smaller JPEG "
+        "(table `near_copies`). `group` makes one group of those of a class, so that they are on "
+        "one side of the split; `drop` uses only one of them, and of copies on both sides of a "
+        "given split the training copy; `warn` changes nothing. Near copies of different classes "
+        "are always kept and told.",
+    )
     on_bad_image: Literal["error", "skip"] = Field(
         default="error",
         description="What happens to a file that is no image, to an empty class, and to a picture "

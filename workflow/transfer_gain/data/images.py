@@ -73,6 +73,7 @@ def write_images(
             "classes": list(source.classes),
             "skipped": source.skipped,
             "notes": list(getattr(source, "notes", ())),
+            "near_copies": list(getattr(source, "near_copies", ())),
         },
     )
 

@@ -136,7 +136,8 @@ def hold_out_groups(
         raise SourceError(
             f"class {printable(classes[groups_of.index(fewest)])}: found {fewest} "
             f"group{'s' * (fewest != 1)} of images, expected at least {_GROUPS_NEEDED}: one to "
-            "train on, one to select on and one to test on"
+            "train on, one to select on and one to test on; near copies count as one group unless "
+            "`near_copies: warn`"
         )
     images = np.bincount(labels, minlength=count)
     wanted = 0.25 if validation_per_class is None else validation_per_class / images.min()

@@ -136,6 +136,21 @@ def notes(notes: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["dataset", "note"], dtype="str")
 
 
+def near_copies(pairs: Mapping[str, Sequence[tuple[str, str, int, str]]]) -> pd.DataFrame:
+    """List the near copies among the images of each dataset.
+
+    Args:
+        pairs: path, other, distance and relation of each pair, by dataset; see `audit.Pair`.
+
+    Returns:
+        Columns dataset, path, other, distance, relation.
+    """
+    rows = [(dataset, *pair) for dataset, found in pairs.items() for pair in found]
+    table = pd.DataFrame(rows, columns=["dataset", "path", "other", "distance", "relation"])
+    texts = dict.fromkeys(["dataset", "path", "other", "relation"], "str")
+    return table.astype({**texts, "distance": "int64"})
+
+
 def best_heads(
     runs: pd.DataFrame, selections: pd.DataFrame, published: pd.DataFrame
 ) -> pd.DataFrame:

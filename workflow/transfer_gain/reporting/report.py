@@ -100,8 +100,8 @@ SECTIONS = (
         "samples",
         "The images",
         "The networks' input.",
-        ("samples", "augmented"),
-        ("fractions", "skipped", "notes"),
+        ("samples", "near_copies", "augmented"),
+        ("fractions", "notes", "near_copies", "skipped"),
     ),
     Section(
         "heads",

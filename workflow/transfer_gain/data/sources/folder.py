@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
+from transfer_gain.data.audit import Choice, audit, fingerprint
 from transfer_gain.data.fitting import Fit, fit, white_of
 from transfer_gain.data.sources import groups as grouping
 from transfer_gain.data.sources import label_table, layouts
@@ -59,6 +60,7 @@ class Folder:
         items: training before validation if there is a split, by name within.
         skipped: (path, reason) of what is left out, sorted.
         notes: what else a reader of the results should know.
+        near_copies: (path, other, distance, relation) of near copies, see `audit.Pair`.
     """
 
     forkable = False
@@ -71,6 +73,7 @@ class Folder:
         threads: int = 1,
         labels: Mapping[str, Any] | None = None,
         groups: Mapping[str, Any] | None = None,
+        near_copies: Choice = "group",
     ):
         """List, check and decode the images.
 
@@ -82,6 +85,7 @@ class Folder:
             labels: `file` and `columns` of a table of labels, see `label_table.arrange`.
             groups: which images belong together, by one of `subfolder` (True), `pattern` and
                 `column`.
+            near_copies: what is done about near copies, see `audit`.
 
         Raises:
             SourceError: the path or table cannot be read, there are fewer than two classes, or
@@ -92,7 +96,7 @@ class Folder:
             arranged = _arrange(files, labels, groups or {})
             self._pictures = _Pictures(how)
             opened.callback(self._pictures.close)
-            self._list(files, arranged, on_bad_image, threads)
+            self._list(files, arranged, on_bad_image, near_copies, threads)
             opened.pop_all()  # only an error closes them here
 
     def close(self) -> None:
@@ -103,7 +107,14 @@ class Folder:
         """Return an item's picture in its final shape: uint8 (size, size) or (size, size, 3)."""
         return self._pictures[self._root + item.image_id]
 
-    def _list(self, files: Files, arranged: Arrangement, on_bad_image: str, threads: int) -> None:
+    def _list(
+        self,
+        files: Files,
+        arranged: Arrangement,
+        on_bad_image: str,
+        near_copies: Choice,
+        threads: int,
+    ) -> None:
         self._root = arranged.root
         bad = [*arranged.problems]
         bad += self._pictures.decode(files, list(arranged.places), threads)
@@ -115,8 +126,15 @@ class Folder:
             raise SourceError(
                 _report(files.path, sorted(bad), arranged.layout, self._how if conflicts else None)
             )
+        audited = audit(self._pictures.fingerprints, kept, arranged.groups, near_copies)
+        left_out = dict(audited.dropped)
+        self.near_copies = [
+            (*(printable(path.removeprefix(self._root)) for path in pair[:2]), *pair[2:])
+            for pair in audited.pairs
+        ]
         self.skipped = [
-            (printable(name), printable(reason)) for name, reason in sorted(bad + duplicates)
+            (printable(name), printable(reason))
+            for name, reason in sorted([*bad, *duplicates, *audited.dropped])
         ]
         classes = {place.class_name for place in arranged.expected}
         classes -= {place.class_name for place in empty}
@@ -126,7 +144,7 @@ class Folder:
             raise SourceError(
                 f"{printable(files.path)}: classes with images: {found}; {arranged.layout}"
             )
-        self.notes = [printable(note) for note in arranged.notes]
+        self.notes = [printable(note) for note in (*arranged.notes, *audited.notes)]
         for note in self.notes:
             log.info("%s: %s", printable(files.path), note)
         self.items = [
@@ -134,10 +152,10 @@ class Folder:
                 path.removeprefix(self._root),
                 self.classes.index(name),
                 split,
-                arranged.groups.get(path),
+                audited.groups.get(path),
             )
             for path, (split, name) in sorted(kept.items(), key=lambda pair: (pair[1][0], pair[0]))
-            if name in self.classes
+            if name in self.classes and path not in left_out
         ]
 
 
@@ -196,6 +214,7 @@ class _Pictures:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
         self._start: dict[str, int] = {}
         self._of_digest: dict[bytes, list[str]] = defaultdict(list)
+        self.fingerprints: dict[str, np.ndarray] = {}
 
     def close(self) -> None:
         """Delete the file."""
@@ -223,7 +242,7 @@ class _Pictures:
             elif isinstance(found, int):
                 wide[path] = found
             else:
-                self._keep(path, found)
+                self._keep(path, *found)
             if number % _REPORTED == 0 or number == len(paths):
                 log.info("%d of %d images", number, len(paths))
         if wide:
@@ -233,11 +252,12 @@ class _Pictures:
                 "%d images of 16 bits, up to %d: white is %d", len(wide), max(wide.values()), white
             )
             decode = partial(_decode, how=self._how, white=white)
-            for path, fitted in in_threads(decode, _contents(files, list(wide)), threads):
-                self._keep(path, fitted)
+            for path, found in in_threads(decode, _contents(files, list(wide)), threads):
+                self._keep(path, *found)
         return bad
 
-    def _keep(self, path: str, fitted: np.ndarray) -> None:
+    def _keep(self, path: str, fitted: np.ndarray, compared: np.ndarray) -> None:
+        self.fingerprints[path] = compared
         self._start[path] = self._file.seek(0, os.SEEK_END)
         self._file.write(fitted.tobytes())
         self._of_digest[hashlib.sha256(fitted.tobytes()).digest()].append(path)
@@ -264,12 +284,12 @@ def _decode(
     how: Fit,
     pixels: Budget | None = None,
     white: int | None = None,
-) -> tuple[str, np.ndarray | int | UnreadableError]:
+) -> tuple[str, tuple[np.ndarray, np.ndarray] | int | UnreadableError]:
     """Decode a picture and bring it to its final shape.
 
     Returns:
-        Its path, and the fitted picture; or the largest value of a picture of 16 bits while what is
-        white in it is not known; or why it cannot be used.
+        Its path, and the fitted picture with its `fingerprint`; or the largest value of a picture
+        of 16 bits while what is white in it is not known; or why it cannot be used.
     """
     path, name, content = file
     if isinstance(content, UnreadableError):
@@ -282,7 +302,7 @@ def _decode(
         return path, error
     if picture.dtype == np.uint16 and white is None:
         return path, int(picture.max())
-    return path, fit(picture, how, white or 255)
+    return path, (fit(picture, how, white or 255), fingerprint(picture, white or 255))
 
 
 def _one_color(picture: np.ndarray, how: Fit) -> str:
@@ -349,4 +369,5 @@ def open_source(
         cores,
         options["labels"],
         options["groups"],
+        options["near_copies"],
     )
