@@ -2,7 +2,9 @@
 
 import time
 
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -11,6 +13,7 @@ from transfer_gain.data import audit
 from transfer_gain.data.fitting import Fit
 from transfer_gain.data.sources.base import SourceError
 from transfer_gain.data.splits import draw_split
+from transfer_gain.reporting.near_copies_figure import plot_near_copies
 
 
 def photo(seed: int, side=96) -> Image.Image:
@@ -178,3 +181,17 @@ def test_chance_pairs_of_noise_are_none():
 def test_no_images_have_no_near_copies():
     assert audit.near_pairs(np.zeros((0, 224), np.uint8))[0].shape == (0, 2)
     assert audit.audit({}, {}, {}, "group").pairs == ()
+
+
+def test_the_figure_shows_every_pair_with_its_names_and_none_at_all():
+    for count in (0, 1, 12):
+        pairs = pd.DataFrame(
+            [(f"a/$x$_{n}.png", f"b/{n}.png", n, audit.OTHER_CLASS) for n in range(count)],
+            columns=["path", "other", "distance", "relation"],
+        )
+        pixels = np.zeros((count, 2, 8, 8, 3), np.uint8)
+        figure = plot_near_copies(pairs, pixels, "mine")
+        titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
+        assert len(titles) == count
+        assert all(f"{n} of 256 bits\na/$x$_{n}.png" in title for n, title in enumerate(titles))
+        plt.close(figure)

@@ -20,10 +20,11 @@ def plot_near_copies(pairs: pd.DataFrame, pixels: np.ndarray, dataset: str) -> F
         pixels: uint8 (pairs, 2, size, size, 1 or 3), in the order of `pairs`.
         dataset: name of the dataset.
     """
-    lines = max(1, -(-len(pairs) // _COLUMNS))
+    columns = min(max(len(pairs), 2), _COLUMNS)
+    lines = max(1, -(-len(pairs) // columns))
     with paper_style():
         figure, grid = plt.subplots(
-            lines, _COLUMNS, figsize=(2.4 * _COLUMNS, 1.8 * lines), squeeze=False
+            lines, columns, figsize=(2.4 * columns, 1.8 * lines), squeeze=False
         )
         for axes in grid.flat:
             axes.set_axis_off()
@@ -40,8 +41,8 @@ def plot_near_copies(pairs: pd.DataFrame, pixels: np.ndarray, dataset: str) -> F
                 parse_math=False,
             )
         title = "near copies, the most suspicious first" if len(pairs) else "no near copies found"
-        figure.suptitle(f"{dataset}: {title}", y=1.0)
         figure.tight_layout()
+        figure.suptitle(f"{dataset}: {title}", y=1.02, va="bottom")
     return figure
 
 
