@@ -209,7 +209,7 @@ def test_groups_held_out_validate_and_never_train():
     held_out = []
     for seed in range(10):
         rng = np.random.default_rng(seed)
-        chosen = draw_split(items, ["a", "b"], 30, 15, rng, by_group=True)
+        chosen = draw_split(items, ["a", "b"], 30, 15, rng, unit="character")
         groups = {
             split: {item.group for item, of in chosen if of == split}
             for split in ("training", "validation")
@@ -225,7 +225,7 @@ def test_groups_held_out_validate_and_never_train():
         held_out.append(frozenset(groups["validation"]))
     assert len(set(held_out)) > 1
     with pytest.raises(SourceError, match="found images without a character"):
-        draw_split(make_items([9, 9]), ["a", "b"], 1, 1, rng, by_group=True)
+        draw_split(make_items([9, 9]), ["a", "b"], 1, 1, rng, unit="character")
 
 
 def test_ferg_has_enough_images_to_hold_a_character_out_at_full_size():
@@ -235,7 +235,7 @@ def test_ferg_has_enough_images_to_hold_a_character_out_at_full_size():
         for frame in range(55_767)  # as it is distributed
     ]
     rng = np.random.default_rng(0)
-    chosen = draw_split(items, classes, 6000, 900, rng, by_group=True)
+    chosen = draw_split(items, classes, 6000, 900, rng, unit="character")
     counts = Counter((split, item.label) for item, split in chosen)
     assert set(counts.values()) == {6000, 900}
     groups = [

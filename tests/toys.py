@@ -63,7 +63,7 @@ def one_shot_data(
 ) -> inputs.Data:
     """Return data that is tested on what it is trained on, by 4-way 1-shot episodes."""
     ids = np.arange(len(labels)).astype(str)
-    pool = inputs.Pool(features, labels, ids, {"unseen": np.unique(labels)})
+    pool = inputs.Pool(features, labels, ids, {"unseen": np.unique(labels)}, np.arange(len(labels)))
     few_shot = {"ways": (4,), "shots": (1,), "queries": queries, "episodes": episodes}
     evaluations = [
         inputs.draw_evaluation(pool, tasks, few_shot, (7, replicate))

@@ -6,6 +6,7 @@ FIGURES = [
     *dict.fromkeys(fill("grid_{dataset}_{backbone}", SELECTIONS)),
     *dict.fromkeys(fill("long_runs_{dataset}_{backbone}", jobs.long_runs(study))),
     *expand("samples_{dataset}", dataset=study.datasets),
+    *expand("near_copies_{dataset}", dataset=OWN),
     *expand(
         "{name}_{dataset}_{protocol}",
         name=["learning_curves", "gains", "label_value", "cost"],
@@ -110,6 +111,23 @@ rule plot_samples:
         per_class=10,
     script:
         "../scripts/plot_samples.py"
+
+
+rule plot_near_copies:
+    input:
+        images=paths.images,
+        near_copies=f"{paths.table('near_copies')}.parquet",
+    output:
+        **figure_files("near_copies_{dataset}", "near_copies"),
+    log:
+        paths.log(paths.figure("near_copies_{dataset}")),
+        paths.benchmark(paths.figure("near_copies_{dataset}")),
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        **code_of("plot_near_copies"),
+    script:
+        "../scripts/plot_near_copies.py"
 
 
 rule plot_accuracy:

@@ -17,6 +17,9 @@ TABLES = [
     *COMPARISON,
 ]
 TABLES += ONE_SHOT_TABLES if study.one_shot else []
+# Datasets whose images are the user's own.
+OWN = [name for name, dataset in study.datasets.items() if dataset.source == "folder"]
+TABLES += ["notes", "near_copies"] if OWN else []
 
 
 rule tables:
@@ -67,6 +70,42 @@ rule tabulate_skipped:
         datasets=list(study.datasets),
     script:
         "../scripts/tabulate_skipped.py"
+
+
+rule tabulate_notes:
+    """What was noticed about your own images, such as groups."""
+    input:
+        images=expand(paths.images, dataset=OWN),
+    output:
+        **table_files("notes"),
+    log:
+        paths.log(paths.table("notes")),
+        paths.benchmark(paths.table("notes")),
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        **code_of("tabulate_notes"),
+        datasets=OWN,
+    script:
+        "../scripts/tabulate_notes.py"
+
+
+rule tabulate_near_copies:
+    """Near copies among your own images."""
+    input:
+        images=expand(paths.images, dataset=OWN),
+    output:
+        **table_files("near_copies"),
+    log:
+        paths.log(paths.table("near_copies")),
+        paths.benchmark(paths.table("near_copies")),
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        **code_of("tabulate_near_copies"),
+        datasets=OWN,
+    script:
+        "../scripts/tabulate_near_copies.py"
 
 
 rule gather_rows:

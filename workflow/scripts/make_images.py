@@ -1,7 +1,7 @@
 from transfer_gain.runtime import job
 
 with job.monitored(*snakemake.log):
-    from transfer_gain.data import images
+    from transfer_gain.data import images, splits
     from transfer_gain.data.fitting import Fit
     from transfer_gain.data.sources.base import open_source
 
@@ -21,6 +21,6 @@ with job.monitored(*snakemake.log):
             validation_per_class=settings["validation_per_class"],
             how=Fit.of(settings),
             study_seed=snakemake.params.seed,
-            by_group=settings["options"].get("validation") == "by-character",
+            unit=splits.unit_of(settings),
             processes=snakemake.threads,
         )

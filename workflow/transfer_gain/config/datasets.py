@@ -17,6 +17,7 @@ from transfer_gain.config.fields import (
     PathText,
     is_file,
 )
+from transfer_gain.config.own_images import Groups, Labels, also_subfolder
 from transfer_gain.names import EXPRESSIONS
 from transfer_gain.printable import shorten, shown
 
@@ -294,7 +295,7 @@ class Folder(Dataset):
     source: Literal["folder"] = Field(description="Where the images come from.")
     path: PathText = Field(
         description="Your folder (or a zip or tar file of it). It has one folder of images per "
-        "class, or such folders in `train` and `val`."
+        "class, or such folders in `train` and `val`, or a table of labels (`labels`)."
     )
     training_per_class: int | None = Field(
         default=None,
@@ -310,6 +311,25 @@ class Folder(Dataset):
     )
     channels: Channels = "rgb"
     resize: Resize = "crop"
+    labels: Labels | None = Field(
+        default=None,
+        description="A table beside the images that gives their classes; null if folders do.",
+    )
+    groups: Groups | None = Field(
+        default=None,
+        description="Which images belong together, such as those of one patient: exactly one of "
+        "the keys below. A group is never on two sides of a split. Null if every image stands for "
+        "itself.",
+        json_schema_extra=also_subfolder,
+    )
+    near_copies: Literal["warn", "group", "drop"] = Field(
+        default="group",
+        description="What happens to near copies, such as a picture and the same as a smaller JPEG "
+        "(table `near_copies`). `group` makes one group of those of a class, so that they are on "
+        "one side of the split; `drop` uses only one of them, and of copies on both sides of a "
+        "given split the training copy; `warn` changes nothing. Near copies of different classes "
+        "are always kept and told.",
+    )
     on_bad_image: Literal["error", "skip"] = Field(
         default="error",
         description="What happens to a file that is no image, to an empty class, and to a picture "
@@ -321,6 +341,22 @@ class Folder(Dataset):
     def class_count(self) -> None:
         """Return None: only the folder tells."""
         return None
+
+    def check(self, study: Study) -> None:
+        """Refuse groups that are given in no way or in several, or by a column of no table."""
+        super().check(study)
+        if self.groups is None:
+            return
+        if len(self.groups.chosen) != 1:
+            raise ConfigError(
+                f"datasets.{self.name}.groups: found {', '.join(self.groups.chosen) or 'none'}, "
+                "allowed: exactly one of subfolder, pattern, column"
+            )
+        if self.groups.column and self.labels is None:
+            raise ConfigError(
+                f"datasets.{self.name}.groups.column: found {shown(self.groups.column)} without a "
+                "table, allowed: a column of the table that `labels` names"
+            )
 
 
 # A new source is a class above and its name here.

@@ -101,9 +101,19 @@ def _nested(key: str, node: Schema) -> Iterator[Section]:
 
 
 def _keys(node: Schema) -> tuple[dict[str, Schema], tuple[str, ...]]:
-    """Return the schemas of an object's keys, required ones first, and which are required."""
+    """Return the schemas of an object's keys, required ones first, and which are required.
+
+    Keys of an object within follow it, as `outer.inner`.
+    """
     properties, required = _properties(node), tuple(node.get("required", ()))
-    return {key: properties[key] for key in dict.fromkeys([*required, *properties])}, required
+    keys: dict[str, Schema] = {}
+    for key in dict.fromkeys([*required, *properties]):
+        keys[key] = properties[key]
+        if "properties" in properties[key]:
+            inner, required_within = _keys(properties[key])
+            keys |= {f"{key}.{name}": value for name, value in inner.items()}
+            required += tuple(f"{key}.{name}" for name in required_within)
+    return keys, required
 
 
 def _properties(node: Schema) -> dict[str, Schema]:
@@ -131,6 +141,8 @@ def _value(node: Schema) -> str:
     if "title" in node:
         return str(node["title"])
     or_null = ", or null" if node.get("nullable") else ""
+    if node["type"] == "object":
+        return f"keys with values{or_null}"
     if node["type"] == "array":
         least = f"at least {node['minItems']}, " if "minItems" in node else ""
         different = "all different, " if node.get("uniqueItems") else ""

@@ -47,8 +47,8 @@ def resolved(node: Schema) -> Schema:
     if "$ref" in node:
         name = node["$ref"].rsplit("/", 1)[-1]
         return resolved(json_schema()["$defs"][name]) | _without(node, "$ref")
-    if "anyOf" in node:  # a value or null
-        value, _ = node["anyOf"]
+    if "anyOf" in node:  # a value or null, and maybe another way to write the value
+        value, *_ = node["anyOf"]
         return resolved(value) | _without(node, "anyOf") | {"nullable": True}
     if "oneOf" in node:  # a dataset, of whatever source
         return node | {"type": "object", "properties": {"source": _source_of_any(node)}}

@@ -14,7 +14,7 @@ import pandas as pd
 from transfer_gain.data import store
 from transfer_gain.data.fitting import Fit, fit
 from transfer_gain.data.sources.base import Item, Source
-from transfer_gain.data.splits import draw_split
+from transfer_gain.data.splits import Unit, draw_split
 from transfer_gain.processes import end_with
 from transfer_gain.seeds import generator
 
@@ -33,45 +33,53 @@ def write_images(
     validation_per_class: int | None,
     how: Fit,
     study_seed: int,
-    by_group: bool = False,
+    unit: Unit = "image",
     processes: int = 1,
 ) -> None:
     """Draw a dataset's training and validation images and write them in one shape.
 
     Args:
         source: the dataset.
-        output: file to write: image_id, split, label and pixels, uint8 (size, size, 1 or 3).
+        output: file to write: image_id, split, label, group and pixels, uint8 (size, size, 1 or
+            3).
         dataset: its name, for the seed.
         training_per_class: see `draw_split`.
         validation_per_class: see `draw_split`.
         how: the shape.
         study_seed: the study's seed.
-        by_group: see `draw_split`.
+        unit: see `draw_split`; groups are written if a split keeps them whole.
         processes: number of processes, if the source supports several.
 
     Raises:
         SourceError: a class has too few images, or one cannot be read.
     """
+    if unit == "group" and all(item.group is None for item in source.items):
+        unit = "image"
     chosen = draw_split(
         source.items,
         source.classes,
         training_per_class,
         validation_per_class,
         generator(study_seed, dataset, "split"),
-        by_group,
+        unit,
     )
     store.write_arrays(
         output,
         "pixels",
         how.shape,
         "|u1",
-        _batches(source, chosen, how, processes if source.forkable else 1),
-        {"classes": list(source.classes), "skipped": source.skipped},
+        _batches(source, chosen, how, processes if source.forkable else 1, unit == "group"),
+        {
+            "classes": list(source.classes),
+            "skipped": source.skipped,
+            "notes": list(getattr(source, "notes", ())),
+            "near_copies": list(getattr(source, "near_copies", ())),
+        },
     )
 
 
 def _batches(
-    source: Source, chosen: Sequence[tuple[Item, str]], how: Fit, processes: int
+    source: Source, chosen: Sequence[tuple[Item, str]], how: Fit, processes: int, grouped: bool
 ) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
     items = [item for item, _ in chosen]
     index = pd.DataFrame(
@@ -79,6 +87,7 @@ def _batches(
             "image_id": [item.image_id for item in items],
             "split": [split for _, split in chosen],
             "label": [item.label for item in items],
+            "group": [item.group if grouped else None for item in items],
         }
     )
     for start, pictures in zip(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from transfer_gain.data.sources.base import SourceError
+from transfer_gain.data.splits import group_folds, group_numbers
 from transfer_gain.data.store import (
     TRAINING,
     VALIDATION,
@@ -20,6 +21,8 @@ from transfer_gain.data.store import (
 from transfer_gain.data.whole_files import StoreError
 from transfer_gain.printable import printable
 from transfer_gain.seeds import generator
+
+_ATTEMPTS = 20  # draws of two halves before it is given up
 
 
 def draw_samples(
@@ -33,10 +36,12 @@ def draw_samples(
     """Draw a fraction's samples: stratified, and nested within a replicate.
 
     Every replicate shuffles each class's training images once, with a seed that does not depend on
-    the fraction. A sample is the beginning of that order.
+    the fraction. A sample is the beginning of that order. Groups are shuffled as a whole, so that a
+    sample has few groups of many images rather than a few images of many groups. Only the last
+    group of a class may be cut, because all replicates have the same number of images.
 
     Args:
-        index: the dataset's rows (image_id, split, label).
+        index: the dataset's rows (image_id, split, label and, if there are groups, group).
         fraction: share of each class's training images, in (0, 1]; rounded to whole images.
         dataset: name of the dataset, for the seed.
         replicates: number of samples.
@@ -64,13 +69,32 @@ def draw_samples(
                     f"fraction {fraction:g} leaves none; expected at least {least}, or only larger "
                     "fractions under fractions"
                 )
-            sample = images.iloc[rng.permutation(len(images))[:count]][["image_id", "label"]]
+            sample = images.iloc[_shuffled(images, rng)[:count]][["image_id", "label"]]
             samples.append(sample.assign(replicate=np.int32(replicate)))
     return pd.concat(samples, ignore_index=True)[["replicate", "image_id", "label"]]
 
 
+def _shuffled(images: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
+    """Return row numbers in random order; the images of a group follow each other."""
+    groups = groups_of(images)
+    place = np.argsort(rng.permutation(groups.max() + 1))
+    return np.argsort(place[groups], kind="stable")
+
+
+def groups_of(index: pd.DataFrame) -> np.ndarray:
+    """Return the number of each image's group, see `group_numbers`; each its own without groups."""
+    if "group" not in index or index["group"].isna().all():
+        return np.arange(len(index))
+    return group_numbers(index["group"])
+
+
 def validation_roles(index: pd.DataFrame, dataset: str, study_seed: int) -> pd.DataFrame:
     """Split each class's validation images into a selection set and a test set of equal size.
+
+    Groups are in one of them only, so that the sizes may differ.
+
+    Raises:
+        SourceError: a class has images of one group only, or its groups cannot be divided.
 
     Returns:
         Columns image_id, role ("selection" or "test"), in the order of `index`.
@@ -78,9 +102,28 @@ def validation_roles(index: pd.DataFrame, dataset: str, study_seed: int) -> pd.D
     validation = index[index["split"] == VALIDATION].reset_index(drop=True)
     rng = generator(study_seed, dataset, "validation halves")
     role = np.full(len(validation), "test", dtype=object)
+    groups = groups_of(validation)
+    if len(np.unique(groups)) < len(groups):
+        role[_half_of_groups(validation["label"].to_numpy(), groups, dataset, rng)] = "selection"
+        return pd.DataFrame({"image_id": validation["image_id"], "role": role})
     for _, rows in validation.groupby("label", sort=True).groups.items():
         role[rng.permutation(rows.to_numpy())[: len(rows) // 2]] = "selection"
     return pd.DataFrame({"image_id": validation["image_id"], "role": role})
+
+
+def _half_of_groups(
+    labels: np.ndarray, groups: np.ndarray, dataset: str, rng: np.random.Generator
+) -> np.ndarray:
+    """Return where the selection set is, bool (images,): about half of each class."""
+    for _ in range(_ATTEMPTS):
+        half = group_folds(labels, groups, 2, rng) == 0
+        if all(set(labels[part]) == set(labels) for part in (half, ~half)):
+            return half
+    counts = [len(np.unique(groups[labels == label])) for label in np.unique(labels)]
+    raise SourceError(
+        f"{dataset}: found {min(counts)} group{'s' * (min(counts) != 1)} of validation images of a "
+        "class, expected two or more that can be divided: some to select on, others to test on"
+    )
 
 
 def shuffled_batches(

@@ -1,12 +1,25 @@
 """Split a source's images into training and validation images."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
 
 from transfer_gain.data.sources.base import Item, SourceError
 from transfer_gain.data.store import TRAINING, VALIDATION
 from transfer_gain.printable import printable
+
+# What a split keeps whole: images, characters (of which validation gets the fewest possible), or
+# groups of images of any size.
+Unit = Literal["image", "character", "group"]
+
+_GROUPS_NEEDED = 3  # per class: one to train on, one to select on, one to test on
+_MOST_FOLDS = 20  # more would be slow
+_ATTEMPTS = 20  # draws of folds before a split is given up
 
 
 def draw_split(
@@ -15,13 +28,13 @@ def draw_split(
     training_per_class: int | None,
     validation_per_class: int | None,
     rng: np.random.Generator,
-    by_group: bool = False,
+    unit: Unit = "image",
 ) -> list[tuple[Item, str]]:
     """Draw each class's training and validation images, disjoint.
 
     If the source has a split, each part is drawn from its own images. Otherwise both are drawn from
-    all images. With `by_group`, validation consists of whole groups (characters) that training
-    never sees: groups are drawn at random until every class has its validation images.
+    all images. Characters and groups are on one side only: characters are drawn at random until
+    every class has its validation images, groups by `hold_out_groups`.
 
     Args:
         items: the source's images.
@@ -30,18 +43,22 @@ def draw_split(
         validation_per_class: images per class; None for those of the source's split or, without a
             split, a quarter of the class.
         rng: random generator.
-        by_group: hold out whole groups.
+        unit: what is kept whole: the groups of the items are characters or groups.
 
     Returns:
         (item, split) in the order of `items`.
 
     Raises:
-        SourceError: a class has too few images, or `by_group` and the items have no groups.
+        SourceError: a class has too few images or groups, or an item has no character.
     """
     labels = np.array([item.label for item in items])
     splits = np.array([item.split or "" for item in items])
-    if by_group:
-        splits = _hold_out_groups(items, labels, validation_per_class or 1, rng)
+    if unit == "character":
+        splits = _hold_out_characters(items, labels, validation_per_class or 1, rng)
+    elif unit == "group" and not splits.any():
+        groups = group_numbers([item.group for item in items])
+        held_out = hold_out_groups(labels, groups, classes, validation_per_class, rng)
+        splits = np.where(held_out, VALIDATION, TRAINING)
     drawn = np.full(len(items), "", dtype=object)
     for label, name in enumerate(classes):
         for split, count in ((VALIDATION, validation_per_class), (TRAINING, training_per_class)):
@@ -64,10 +81,18 @@ def draw_split(
     return [(item, split) for item, split in zip(items, drawn, strict=True) if split]
 
 
-def _hold_out_groups(
+def unit_of(settings: Mapping[str, Any]) -> Unit:
+    """Return what a split of a dataset keeps whole, by its settings in the config."""
+    options = settings["options"]
+    if options.get("validation") == "by-character":
+        return "character"
+    return "group" if "groups" in options else "image"
+
+
+def _hold_out_characters(
     items: Sequence[Item], labels: np.ndarray, validation_per_class: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return each item's split: whole groups until every class has its validation images."""
+    """Return each item's split: whole characters until every class has its validation images."""
     groups = np.array([item.group or "" for item in items])
     if not groups.all():
         raise SourceError("validation: found images without a character, allowed: by-image")
@@ -77,3 +102,98 @@ def _hold_out_groups(
             break
         held_out |= groups == group
     return np.where(held_out, VALIDATION, TRAINING)
+
+
+def hold_out_groups(
+    labels: np.ndarray,
+    groups: np.ndarray,
+    classes: Sequence[str],
+    validation_per_class: int | None,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Hold out whole groups, with about the same share of each class.
+
+    The share is a quarter or what `validation_per_class` needs, but at least two groups of each
+    class: one to select on and one to test on.
+
+    Args:
+        labels: class of each image, int (images,).
+        groups: number of the group of each image, int (images,).
+        classes: names by label.
+        validation_per_class: images that each class needs; None for a quarter.
+        rng: random generator.
+
+    Returns:
+        bool (images,), True where held out.
+
+    Raises:
+        SourceError: a class has too few groups.
+    """
+    count = len(classes)
+    groups_of = [len(np.unique(groups[labels == label])) for label in range(count)]
+    fewest = min(groups_of)
+    if fewest < _GROUPS_NEEDED:
+        raise SourceError(
+            f"class {printable(classes[groups_of.index(fewest)])}: found {fewest} "
+            f"group{'s' * (fewest != 1)} of images, expected at least {_GROUPS_NEEDED}: one to "
+            "train on, one to select on and one to test on; near copies count as one group unless "
+            "`near_copies: warn`"
+        )
+    images = np.bincount(labels, minlength=count)
+    wanted = 0.25 if validation_per_class is None else validation_per_class / images.min()
+    share = Fraction(min(max(wanted, 2 / fewest), 1 - 1 / fewest))
+    share = share.limit_denominator(min(fewest, _MOST_FOLDS))
+    needed = np.full(count, validation_per_class or 2)
+    for _ in range(_ATTEMPTS):
+        fold = group_folds(labels, groups, share.denominator, rng)
+        for held_folds in range(max(share.numerator, 1), share.denominator):
+            held_out = fold < held_folds
+            if (
+                (np.bincount(labels[held_out], minlength=count) >= needed).all()
+                and all(len(np.unique(groups[held_out & (labels == c)])) > 1 for c in range(count))
+                and (np.bincount(labels[~held_out], minlength=count) > 0).all()
+            ):
+                return held_out
+    raise SourceError(
+        f"found no split of the groups of images that leaves each class {needed[0]} images of two "
+        f"groups for validation and others to train on; class "
+        f"{printable(classes[groups_of.index(fewest)])} has {fewest} groups, more are needed"
+    )
+
+
+def group_folds(
+    labels: np.ndarray, groups: np.ndarray, folds: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Divide images into folds of whole groups, with about the same share of each class in each.
+
+    Args:
+        labels: class of each image, int (images,).
+        groups: number of the group of each image, int (images,).
+        folds: number of folds, at most the number of groups.
+        rng: random generator.
+
+    Returns:
+        int64 (images,), number of each image's fold.
+    """
+    seed = int(rng.integers(2**31))
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    fold = np.empty(len(labels), np.int64)
+    with warnings.catch_warnings():
+        # A class of fewer images than folds is not in all folds, which callers check.
+        warnings.simplefilter("ignore", UserWarning)
+        for number, (_, rows) in enumerate(splitter.split(labels, labels, groups)):
+            fold[rows] = number
+    return fold
+
+
+def group_numbers(groups: Sequence[str | None] | pd.Series) -> np.ndarray:
+    """Return the number of each image's group; an image without one is a group of its own.
+
+    Groups are numbered by their first image.
+
+    Returns:
+        int64 (images,)
+    """
+    number_of: dict[object, int] = {}
+    keys = [row if pd.isna(group) else group for row, group in enumerate(groups)]
+    return np.array([number_of.setdefault(key, len(number_of)) for key in keys], np.int64)

@@ -20,7 +20,8 @@ ROWS_IN_GROUP = 512
 ZSTD_LEVEL = 1
 # With these, spreadsheets begin a formula, which can run programs (OWASP, "CSV injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-INDEX = {"image_id": pa.string(), "split": pa.string(), "label": pa.int32()}
+# `group` is null where images stand for themselves.
+INDEX = {"image_id": pa.string(), "split": pa.string(), "label": pa.int32(), "group": pa.string()}
 TRAINING, VALIDATION, TEST = "training", "validation", "test"
 
 
@@ -32,7 +33,7 @@ def write_arrays(
     batches: Iterable[tuple[pd.DataFrame, np.ndarray]],
     metadata: Mapping[str, Any],
 ) -> None:
-    """Write one array per row with image_id, split and label, one row group at a time.
+    """Write one array per row with image_id, split, label and group, one row group at a time.
 
     Each array is a separate Zstandard frame with a checksum. A few rows can be read without
     decompressing the others, at the cost of up to 7 % more bytes than compressed row groups.
@@ -42,7 +43,8 @@ def write_arrays(
         column: name of the array column ("pixels", "features").
         shape: shape of one row's array.
         dtype: numpy dtype of the arrays, little-endian.
-        batches: pairs of an index (columns image_id, split, label) and an array (rows, *shape).
+        batches: pairs of an index (columns image_id, split, label and, if there are groups, group)
+            and an array (rows, *shape).
         metadata: further metadata, serializable as JSON.
 
     Raises:
@@ -55,7 +57,10 @@ def write_arrays(
 
     def tables() -> Iterator[pa.Table]:
         for index, array in batches:
-            columns = [pa.array(index[name], type=kind) for name, kind in INDEX.items()]
+            columns = [
+                pa.array(index[name], kind) if name in index else pa.nulls(len(index), kind)
+                for name, kind in INDEX.items()
+            ]
             values = np.ascontiguousarray(array, dtype=dtype).reshape(len(index), *shape)
             frames = pa.array([compressor.compress(row) for row in values], type=pa.binary())
             yield pa.table([*columns, frames], schema=schema)
@@ -137,7 +142,7 @@ def read_metadata(path: Path | str) -> dict[str, Any]:
 
 
 def read_index(path: Path | str) -> pd.DataFrame:
-    """Return the columns image_id, split and label of every row, in file order.
+    """Return the columns image_id, split, label and group of every row, in file order.
 
     Raises:
         StoreError: the file is corrupt or not this workflow's.

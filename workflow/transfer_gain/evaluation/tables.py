@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import yaml
 
 from transfer_gain.data import store
+from transfer_gain.data.sampling import groups_of
 from transfer_gain.evaluation import selection
 from transfer_gain.evaluation.statistics import accuracy_interval
 from transfer_gain.names import SAME_IMAGES
@@ -62,21 +64,22 @@ def fractions(
     """Count one fraction's images in the files (Tables 1 and 2 of the 2018 paper).
 
     Args:
-        index: rows of the dataset's images (image_id, split, label).
+        index: rows of the dataset's images (image_id, split, label, group).
         samples: rows of the fraction's samples (replicate, image_id, label); None counts all
             training images.
         dataset: name of the dataset.
         fraction: the fraction.
 
     Returns:
-        One row. If classes differ in size, counts per class are rounded means.
+        One row. If classes differ in size, counts per class are rounded means. A dataset with
+        groups has their numbers as well, that of training groups as the smallest of all replicates.
     """
     if samples is None:
         samples = index[index["split"] == store.TRAINING].assign(replicate=0)
     sampled = samples.groupby("replicate").size()
     validation = index[index["split"] == store.VALIDATION]
     classes = index["label"].nunique()
-    return pd.DataFrame(
+    row = pd.DataFrame(
         {
             "dataset": [dataset],
             "fraction": [fraction],
@@ -88,6 +91,13 @@ def fractions(
             "chance": [chance_of(index)],
         }
     )
+    numbers = groups_of(index)
+    if len(np.unique(numbers)) < len(numbers):
+        group_of = pd.Series(numbers, index=index["image_id"])
+        sampled_groups = samples["image_id"].map(group_of).groupby(samples["replicate"]).nunique()
+        row["training_groups"] = sampled_groups.min()
+        row["validation_groups"] = group_of[validation["image_id"]].nunique()
+    return row
 
 
 def chance_of(index: pd.DataFrame) -> float:
@@ -111,6 +121,34 @@ def skipped(skipped: Mapping[str, Sequence[tuple[str, str]]]) -> pd.DataFrame:
     """
     rows = [(dataset, *each) for dataset, left_out in skipped.items() for each in left_out]
     return pd.DataFrame(rows, columns=["dataset", "path", "reason"], dtype="str")
+
+
+def notes(notes: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """List what was noticed about the images of each dataset.
+
+    Args:
+        notes: the notes of each dataset.
+
+    Returns:
+        Columns dataset, note.
+    """
+    rows = [(dataset, note) for dataset, noticed in notes.items() for note in noticed]
+    return pd.DataFrame(rows, columns=["dataset", "note"], dtype="str")
+
+
+def near_copies(pairs: Mapping[str, Sequence[tuple[str, str, int, str]]]) -> pd.DataFrame:
+    """List the near copies among the images of each dataset.
+
+    Args:
+        pairs: path, other, distance and relation of each pair, by dataset; see `audit.Pair`.
+
+    Returns:
+        Columns dataset, path, other, distance, relation.
+    """
+    rows = [(dataset, *pair) for dataset, found in pairs.items() for pair in found]
+    table = pd.DataFrame(rows, columns=["dataset", "path", "other", "distance", "relation"])
+    texts = dict.fromkeys(["dataset", "path", "other", "relation"], "str")
+    return table.astype({**texts, "distance": "int64"})
 
 
 def best_heads(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from transfer_gain.data import store
+from transfer_gain.data.sampling import groups_of
 from transfer_gain.data.sources.base import SourceError
 from transfer_gain.few_shot.tasks import (
     ALL,
@@ -30,12 +31,14 @@ class Pool(NamedTuple):
         labels: int32 (images,).
         image_ids: str (images,).
         classes: groups of classes that tasks draw from: name to labels.
+        groups: int64 (images,), number of each image's group.
     """
 
     features: np.ndarray
     labels: np.ndarray
     image_ids: np.ndarray
     classes: Mapping[str, np.ndarray]
+    groups: np.ndarray
 
 
 class Evaluation(NamedTuple):
@@ -107,6 +110,7 @@ def read(
         chosen = chosen.sort_index()  # files are read in order
     target = store.read_index(tested_on)
     target = target[target["split"] == store.VALIDATION]
+    groups = pd.Series(groups_of(target), target.index)
     labels = np.unique(target["label"])
     classes = {SEEN: labels[labels < seen], UNSEEN: labels[labels >= seen], ALL: labels}
     if not seen:
@@ -126,7 +130,9 @@ def read(
             target["label"].loc[rows].to_numpy(np.int32),
             target["image_id"].loc[rows].to_numpy(),
             classes,
+            groups.loc[rows].to_numpy(),
         )
+        _check_groups(pool, tested_on)
         pools.append(pool)
         evaluations.append(draw_evaluation(pool, tasks, few_shot, (*seed_names, replicate)))
     return Data(
@@ -164,6 +170,16 @@ def _check(
             )
 
 
+def _check_groups(pool: Pool, tested_on: Path | str) -> None:
+    """Raise an error if all test images of a class are of one group."""
+    for label in np.unique(pool.labels):
+        if len(np.unique(pool.groups[pool.labels == label])) < 2:
+            raise SourceError(
+                f"{tested_on}: found test images of one group only in a class, expected two groups "
+                "or more: a task compares images of different groups"
+            )
+
+
 def draw_evaluation(
     pool: Pool, tasks: int, few_shot: Mapping[str, Any], names: tuple[int, str, int]
 ) -> Evaluation:
@@ -171,15 +187,15 @@ def draw_evaluation(
     drawn, episodes = {}, {}
     for name, classes in pool.classes.items():
         rows = np.flatnonzero(np.isin(pool.labels, classes))
-        labels = pool.labels[rows]
+        labels, groups = pool.labels[rows], pool.groups[rows]
         names_of_classes = "-".join(map(str, classes))
         rng = generator(*names, names_of_classes, "one-shot tasks")
-        drawn[name] = Tasks(*(rows[part] for part in draw_tasks(labels, tasks, rng)))
+        drawn[name] = Tasks(*(rows[part] for part in draw_tasks(labels, tasks, rng, groups=groups)))
         for way in sorted({min(way, len(classes)) for way in few_shot["ways"]}):
             for shot in few_shot["shots"]:
                 rng = generator(*names, names_of_classes, way, shot, "episodes")
                 some = draw_episodes(
-                    labels, way, shot, few_shot["queries"], few_shot["episodes"], rng
+                    labels, way, shot, few_shot["queries"], few_shot["episodes"], rng, groups
                 )
                 episodes[name, way, shot] = Episodes(*(rows[part] for part in some))
     return Evaluation(drawn, episodes)

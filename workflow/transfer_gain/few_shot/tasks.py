@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from transfer_gain.data.sources.base import SourceError
+
 CANDIDATES = 7  # per task in the 2018 paper: one of the query's class and six of others
 TASKS_2018 = 320
 SEEN, UNSEEN, ALL = "seen", "unseen", "all"  # groups of the target's classes
@@ -80,7 +82,11 @@ def draw_pairs(
 
 
 def draw_tasks(
-    labels: np.ndarray, tasks: int, rng: np.random.Generator, candidates: int = CANDIDATES
+    labels: np.ndarray,
+    tasks: int,
+    rng: np.random.Generator,
+    candidates: int = CANDIDATES,
+    groups: np.ndarray | None = None,
 ) -> Tasks:
     """Draw tasks: a query, one image of its class and images of other classes, all different.
 
@@ -89,12 +95,15 @@ def draw_tasks(
         tasks: number of tasks.
         rng: random generator.
         candidates: images that the query is compared with.
+        groups: number of the group of each image, (images,), if there are any: the image of the
+            query's class is then of another group. Every class has two groups or more.
     """
+    groups = np.arange(len(labels)) if groups is None else groups
     query = rng.integers(len(labels), size=tasks)
     keys = rng.random((tasks, len(labels)))
     own_class = labels[query][:, None] == labels
     of_own, of_others = np.where(own_class, keys, np.inf), np.where(own_class, np.inf, keys)
-    of_own[np.arange(tasks), query] = np.inf
+    of_own[groups[query][:, None] == groups] = np.inf
     others = np.argsort(of_others, axis=1)[:, : candidates - 1]
     return Tasks(query, np.column_stack([of_own.argmin(axis=1), others]))
 
@@ -106,6 +115,7 @@ def draw_episodes(
     queries: int,
     episodes: int,
     rng: np.random.Generator,
+    groups: np.ndarray | None = None,
 ) -> Episodes:
     """Draw episodes: random classes, with support images and queries of each.
 
@@ -116,15 +126,40 @@ def draw_episodes(
         queries: queries per class; `shot` + `queries` must not exceed the images of a class.
         episodes: number of episodes.
         rng: random generator.
+        groups: number of the group of each image, (images,), if there are any: support and queries
+            of a class are then of different groups.
+
+    Raises:
+        SourceError: the groups of a class are too few or too large for that.
     """
+    groups = np.arange(len(labels)) if groups is None else groups
     classes = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     drawn = np.array(
         [
             [
-                rng.permutation(classes[label])[: shot + queries]
+                _support_and_queries(rng.permutation(classes[label]), groups, shot, queries)
                 for label in rng.permutation(len(classes))[:way]
             ]
             for _ in range(episodes)
         ]
     )
     return Episodes(drawn[:, :, :shot], drawn[:, :, shot:])
+
+
+def _support_and_queries(
+    rows: np.ndarray, groups: np.ndarray, shot: int, queries: int
+) -> np.ndarray:
+    """Return `shot` support images and then the queries, of other groups, in the order of `rows`.
+
+    If too few images are of other groups, the support is taken from as few groups as possible.
+    """
+    _, first, number = np.unique(groups[rows], return_index=True, return_inverse=True)
+    for order in (rows, rows[np.argsort(first[number], kind="stable")]):
+        support, rest = order[:shot], order[shot:]
+        others = rest[~np.isin(groups[rest], groups[support])]
+        if len(others) >= queries:
+            return np.concatenate([support, others[:queries]])
+    raise SourceError(
+        f"found {len(first)} groups in {len(rows)} test images of a class, expected enough of them "
+        f"for {shot} support images and {queries} queries of other groups"
+    )

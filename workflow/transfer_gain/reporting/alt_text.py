@@ -128,6 +128,14 @@ def _distances(rows: pd.DataFrame) -> str:
     return _sentence("distances between datasets (MMD)", said)
 
 
+def _near_copies(rows: pd.DataFrame) -> str:
+    said = [
+        f"{row['path']} and {row['other']} ({row['relation']})"
+        for _, row in rows.head(12).iterrows()
+    ]
+    return _sentence("near copies", said or ["none"])
+
+
 def _lines(rows: pd.DataFrame, value: Callable[[pd.Series], str]) -> str:
     """Return the values of each method, ordered by its labels per class."""
     said = []
@@ -145,6 +153,7 @@ _WRITERS = {
     "learning_rates": ("best_heads", _best_heads),
     "long_runs": ("runs", _long_runs),
     "grid": ("runs", _grid),
+    "near_copies": ("near_copies", _near_copies),
     "one_shot": ("one_shot_summary", _one_shot),
     "one_shot_methods": ("one_shot_summary", _one_shot),
     "similarity": ("similarity", _similarity),

@@ -118,16 +118,23 @@ def strongest_backbone(tables: Tables, dataset: str) -> str:
 
 
 def caveats(tables: Tables) -> list[str]:
-    """Say where training from scratch is at chance, and where training ended too early.
+    """Say what was noticed about the images, what is at chance, and where training ended too early.
 
     Args:
-        tables: `accuracy`, `hypotheses` and `fractions`.
+        tables: `accuracy`, `hypotheses`, `fractions` and, of your own images, `notes`.
     """
     rows = tables["accuracy"]
     strongest = {name: strongest_backbone(tables, name) for name in rows["dataset"].unique()}
     transfer = (rows["method"] == TRANSFER) & (rows["backbone"] == rows["dataset"].map(strongest))
     both_sides = rows[(rows["method"] == BASELINE) | transfer]
-    return [*at_chance(tables), *still_learning({"accuracy": both_sides})]
+    return [*noticed(tables), *at_chance(tables), *still_learning({"accuracy": both_sides})]
+
+
+def noticed(tables: Tables) -> list[str]:
+    """Return what was noticed about the user's images, as sentences."""
+    if "notes" not in tables:
+        return []
+    return [f"On {row['dataset']}: {row['note']}." for _, row in tables["notes"].iterrows()]
 
 
 def at_chance(tables: Tables) -> list[str]:

@@ -101,8 +101,8 @@ SECTIONS = (
         "samples",
         "The images",
         "The networks' input.",
-        ("samples", "augmented"),
-        ("fractions", "skipped"),
+        ("samples", "near_copies", "augmented"),
+        ("fractions", "notes", "near_copies", "skipped"),
     ),
     Section(
         "heads",

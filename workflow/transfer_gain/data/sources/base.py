@@ -30,6 +30,9 @@ class Item(NamedTuple):
 class Source(Protocol):
     """A dataset's images, listed cheaply and read one at a time.
 
+    A source may also have `notes`, lines that a reader of the results should know, and
+    `near_copies`, the rows of `audit.Pair`.
+
     Attributes:
         classes: names by label.
         items: what can be read.

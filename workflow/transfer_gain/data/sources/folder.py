@@ -1,5 +1,6 @@
 """The user's own images: a folder, zip or tar with one folder of images per class."""
 
+import dataclasses
 import hashlib
 import logging
 import math
@@ -15,11 +16,13 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
+from transfer_gain.data.audit import Choice, audit, fingerprint
 from transfer_gain.data.fitting import Fit, fit, white_of
-from transfer_gain.data.sources import layouts
+from transfer_gain.data.sources import groups as grouping
+from transfer_gain.data.sources import label_table, layouts
 from transfer_gain.data.sources.archives import Files
 from transfer_gain.data.sources.base import Item, SourceError
-from transfer_gain.data.sources.layouts import Place, Problem
+from transfer_gain.data.sources.layouts import Arrangement, Place, Problem
 from transfer_gain.data.sources.limits import Budget, UnreadableError
 from transfer_gain.data.sources.pictures import decode_picture, pixel_budget
 from transfer_gain.printable import printable
@@ -35,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 class Folder:
-    """Images sorted into folders, `<class>/<image>` or `<split>/<class>/<image>`, as a source.
+    """A user's images, `<class>/<image>`, `<split>/<class>/<image>` or labeled by a table.
 
     If all top-level folders are named as in `layouts.SPLITS`, in upper or lower case, they define a
     split. Otherwise they are classes. A single folder that contains everything is ignored, even one
@@ -57,6 +60,8 @@ class Folder:
         classes: names of the class folders, sorted.
         items: training before validation if there is a split, by name within.
         skipped: (path, reason) of what is left out, sorted.
+        notes: what else a reader of the results should know.
+        near_copies: (path, other, distance, relation) of near copies, see `audit.Pair`.
     """
 
     forkable = False
@@ -67,6 +72,9 @@ class Folder:
         how: Fit,
         on_bad_image: Literal["error", "skip"] = "error",
         threads: int = 1,
+        labels: Mapping[str, Any] | None = None,
+        groups: Mapping[str, Any] | None = None,
+        near_copies: Choice = "group",
     ):
         """List, check and decode the images.
 
@@ -75,16 +83,21 @@ class Folder:
             how: the shape to which every picture is brought.
             on_bad_image: whether problems are raised or skipped.
             threads: pictures decoded in parallel.
+            labels: `file` and `columns` of a table of labels, see `label_table.arrange`.
+            groups: which images belong together, by one of `subfolder` (True), `pattern` and
+                `column`.
+            near_copies: what is done about near copies, see `audit`.
 
         Raises:
-            SourceError: the path cannot be read, there are fewer than two classes, or (unless
-                `on_bad_image` is "skip") there are problems; the first ten are listed by name.
+            SourceError: the path or table cannot be read, there are fewer than two classes, or
+                (unless `on_bad_image` is "skip") there are problems; ten are listed by name.
         """
         self._how = how
         with ExitStack() as opened, Files(path) as files:
+            arranged = _arrange(files, labels, groups or {})
             self._pictures = _Pictures(how)
             opened.callback(self._pictures.close)
-            self._list(files, on_bad_image, threads)
+            self._list(files, arranged, on_bad_image, near_copies, threads)
             opened.pop_all()  # only an error closes them here
 
     def close(self) -> None:
@@ -95,8 +108,14 @@ class Folder:
         """Return an item's picture in its final shape: uint8 (size, size) or (size, size, 3)."""
         return self._pictures[self._root + item.image_id]
 
-    def _list(self, files: Files, on_bad_image: str, threads: int) -> None:
-        arranged = layouts.by_folders(files)
+    def _list(
+        self,
+        files: Files,
+        arranged: Arrangement,
+        on_bad_image: str,
+        near_copies: Choice,
+        threads: int,
+    ) -> None:
         self._root = arranged.root
         bad = [*arranged.problems]
         bad += self._pictures.decode(files, list(arranged.places), threads)
@@ -105,9 +124,18 @@ class Folder:
         empty = sorted(arranged.expected - set(kept.values()))
         bad += [(name, f"a class without {split or 'any'} images") for split, name in empty]
         if bad and on_bad_image == "error":
-            raise SourceError(_report(files.path, sorted(bad), self._how if conflicts else None))
+            raise SourceError(
+                _report(files.path, sorted(bad), arranged.layout, self._how if conflicts else None)
+            )
+        audited = audit(self._pictures.fingerprints, kept, arranged.groups, near_copies)
+        left_out = dict(audited.dropped)
+        self.near_copies = [
+            (*(printable(path.removeprefix(self._root)) for path in pair[:2]), *pair[2:])
+            for pair in audited.pairs
+        ]
         self.skipped = [
-            (printable(name), printable(reason)) for name, reason in sorted(bad + duplicates)
+            (printable(name), printable(reason))
+            for name, reason in sorted([*bad, *duplicates, *audited.dropped])
         ]
         classes = {place.class_name for place in arranged.expected}
         classes -= {place.class_name for place in empty}
@@ -115,13 +143,68 @@ class Folder:
         if len(self.classes) < 2:
             found = list(self.classes)
             raise SourceError(
-                f"{printable(files.path)}: classes with images: {found}; {layouts.EXPECTED}"
+                f"{printable(files.path)}: classes with images: {found}; {arranged.layout}"
             )
+        self.notes = [printable(note) for note in (*arranged.notes, *audited.notes)]
+        for note in self.notes:
+            log.info("%s: %s", printable(files.path), note)
         self.items = [
-            Item(path.removeprefix(self._root), self.classes.index(name), split)
+            Item(
+                path.removeprefix(self._root),
+                self.classes.index(name),
+                split,
+                audited.groups.get(path),
+            )
             for path, (split, name) in sorted(kept.items(), key=lambda pair: (pair[1][0], pair[0]))
-            if name in self.classes
+            if name in self.classes and path not in left_out
         ]
+
+
+def _arrange(
+    files: Files, labels: Mapping[str, Any] | None, groups: Mapping[str, Any]
+) -> Arrangement:
+    """Arrange images by a table of labels if there is one, otherwise by their folders."""
+    if labels:
+        arranged = label_table.arrange(
+            files, labels["file"], labels["columns"], groups.get("column")
+        )
+    else:
+        arranged = _by_folders(files, bool(groups.get("subfolder")))
+    paths, said = arranged.places, next((key for key, value in groups.items() if value), None)
+    found = arranged.groups
+    if said == "pattern":
+        found = grouping.by_pattern(paths, groups["pattern"])
+    elif said == "subfolder" and labels:
+        found = grouping.by_subfolder(dict.fromkeys(paths, arranged.root.rstrip("/")))
+    found = {path: name for path, name in found.items() if path in paths}
+    classes = {path: place.class_name for path, place in paths.items()}
+    notes = []
+    if said:
+        shown = f"{said} {printable(str(groups[said]))}" if groups[said] is not True else said
+        grouping.check(found, len(paths), shown)
+    if found:
+        splits = {path: place.split for path, place in paths.items()}
+        notes = grouping.describe(found, classes, splits)
+    elif suggested := grouping.suggest(classes):
+        notes = [
+            f"file names suggest {suggested[1]:,} groups of images that belong together, which a "
+            "random split separates; if they do, validation looks better than it is, and this "
+            f"keeps them whole: `groups: {{pattern: '{suggested[0]}'}}`"
+        ]
+    return dataclasses.replace(arranged, groups=found, notes=(*arranged.notes, *notes))
+
+
+def _by_folders(files: Files, grouped: bool) -> Arrangement:
+    """Arrange images by their folders; mention a table of labels if there are no classes."""
+    arranged = layouts.by_folders(files, grouped)
+    classes = {place.class_name for place in arranged.places.values()}
+    if len(classes) < 2 and (tables := label_table.candidates(files)):
+        raise SourceError(
+            f"{printable(files.path)}: found images, but not two folders of them that could be "
+            f"classes, beside {', '.join(map(printable, tables[:3]))}; if the classes are in that "
+            f"table, name it: `labels: {{file: {printable(tables[0])}}}`"
+        )
+    return arranged
 
 
 class _Pictures:
@@ -132,6 +215,7 @@ class _Pictures:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
         self._start: dict[str, int] = {}
         self._of_digest: dict[bytes, list[str]] = defaultdict(list)
+        self.fingerprints: dict[str, np.ndarray] = {}
 
     def close(self) -> None:
         """Delete the file."""
@@ -159,7 +243,7 @@ class _Pictures:
             elif isinstance(found, int):
                 wide[path] = found
             else:
-                self._keep(path, found)
+                self._keep(path, *found)
             if number % _REPORTED == 0 or number == len(paths):
                 log.info("%d of %d images", number, len(paths))
         if wide:
@@ -169,11 +253,12 @@ class _Pictures:
                 "%d images of 16 bits, up to %d: white is %d", len(wide), max(wide.values()), white
             )
             decode = partial(_decode, how=self._how, white=white)
-            for path, fitted in map_in_order(decode, _contents(files, list(wide)), threads):
-                self._keep(path, fitted)
+            for path, found in map_in_order(decode, _contents(files, list(wide)), threads):
+                self._keep(path, *found)
         return bad
 
-    def _keep(self, path: str, fitted: np.ndarray) -> None:
+    def _keep(self, path: str, fitted: np.ndarray, compared: np.ndarray) -> None:
+        self.fingerprints[path] = compared
         self._start[path] = self._file.seek(0, os.SEEK_END)
         self._file.write(fitted.tobytes())
         self._of_digest[hashlib.sha256(fitted.tobytes()).digest()].append(path)
@@ -200,12 +285,12 @@ def _decode(
     how: Fit,
     pixels: Budget | None = None,
     white: int | None = None,
-) -> tuple[str, np.ndarray | int | UnreadableError]:
+) -> tuple[str, tuple[np.ndarray, np.ndarray] | int | UnreadableError]:
     """Decode a picture and bring it to its final shape.
 
     Returns:
-        Its path, and the fitted picture; or the largest value of a picture of 16 bits while what is
-        white in it is not known; or why it cannot be used.
+        Its path, and the fitted picture with its `fingerprint`; or the largest value of a picture
+        of 16 bits while what is white in it is not known; or why it cannot be used.
     """
     path, name, content = file
     if isinstance(content, UnreadableError):
@@ -218,7 +303,7 @@ def _decode(
         return path, error
     if picture.dtype == np.uint16 and white is None:
         return path, int(picture.max())
-    return path, fit(picture, how, white or 255)
+    return path, (fit(picture, how, white or 255), fingerprint(picture, white or 255))
 
 
 def _one_color(picture: np.ndarray, how: Fit) -> str:
@@ -262,8 +347,8 @@ def _pick_copies(
     return kept, conflicts, duplicates
 
 
-def _report(path: Path | str, bad: list[Problem], compared: Fit | None) -> str:
-    advice = f"({layouts.EXPECTED}; `on_bad_image: skip` leaves out what is bad"
+def _report(path: Path | str, bad: list[Problem], layout: str, compared: Fit | None) -> str:
+    advice = f"({layout}; `on_bad_image: skip` leaves out what is bad"
     if compared:
         advice += f"; pictures are compared in {compared.channels} at {compared.size} pixels"
     advice += ")"
@@ -278,4 +363,12 @@ def open_source(
 ) -> Folder:
     """Open the folder or archive that a dataset's settings name; see `sources`."""
     options = settings["options"]
-    return Folder(options["path"], Fit.of(settings), options["on_bad_image"], cores)
+    return Folder(
+        options["path"],
+        Fit.of(settings),
+        options["on_bad_image"],
+        cores,
+        options["labels"],
+        options["groups"],
+        options["near_copies"],
+    )

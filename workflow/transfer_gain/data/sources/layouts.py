@@ -1,11 +1,13 @@
 """How a user's images are arranged: the class and the part of a given split of each image."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from posixpath import basename, dirname, splitext
 from typing import NamedTuple
 
 from transfer_gain.data.sources.archives import Files
+from transfer_gain.data.sources.groups import by_subfolder
 from transfer_gain.data.sources.pictures import EXTENSIONS
 
 SPLITS = {
@@ -41,34 +43,55 @@ class Arrangement:
         places: the place of each image, by path.
         expected: every place that needs an image.
         problems: files that have no place, and why.
+        groups: the group of each image that has one, by path.
+        notes: what else was noticed, for the report.
+        layout: what was expected, for errors.
     """
 
     root: str
     places: dict[str, Place]
     expected: frozenset[Place]
     problems: tuple[Problem, ...]
+    groups: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    layout: str = EXPECTED
 
 
-def by_folders(files: Files) -> Arrangement:
-    """Arrange images by their folders, `<class>/<image>` or `<split>/<class>/<image>`."""
+def by_folders(files: Files, grouped: bool = False) -> Arrangement:
+    """Arrange images by their folders, `<class>/<image>` or `<split>/<class>/<image>`.
+
+    Args:
+        files: the images.
+        grouped: whether a class may have folders, `<class>/<group>/<image>`.
+    """
     root, classes = _find_classes(files.folders)
+    class_of = {path: _class_folder(path, classes, grouped) for path in files.paths}
     given = {place.split for place in classes.values()} - {None}
     parts = ("training", "validation") if given else (None,)
     misplaced = [
         (path, "an image that is not directly in a class folder")
         for path in files.paths
-        if dirname(path) not in classes and splitext(path)[1].lower() in EXTENSIONS
+        if class_of[path] is None and splitext(path)[1].lower() in EXTENSIONS
     ]
     return Arrangement(
         root=root,
-        places={path: classes[dirname(path)] for path in files.paths if dirname(path) in classes},
+        places={path: classes[folder] for path, folder in class_of.items() if folder is not None},
         expected=frozenset(
             Place(part, place.class_name) for part in parts for place in classes.values()
         ),
         problems=tuple(
             [(link, "a link; put the file itself here") for link in files.links] + misplaced
         ),
+        groups=by_subfolder({p: f for p, f in class_of.items() if f is not None}),
     )
+
+
+def _class_folder(path: str, classes: Mapping[str, Place], grouped: bool) -> str | None:
+    """Return the class folder of a file; None if it is in none."""
+    folder = dirname(path)
+    while grouped and folder and folder not in classes:
+        folder = dirname(folder)
+    return folder if folder in classes else None
 
 
 def _find_classes(folders: set[str]) -> tuple[str, dict[str, Place]]:

@@ -1,0 +1,11 @@
+from transfer_gain.runtime import job
+
+with job.monitored(*snakemake.log):
+    from transfer_gain.data import store
+    from transfer_gain.evaluation import tables
+
+    notes = {
+        dataset: store.read_metadata(path)["notes"]
+        for dataset, path in zip(snakemake.params.datasets, snakemake.input.images, strict=True)
+    }
+    store.write_table(tables.notes(notes), snakemake.output.csv, snakemake.output.parquet)
