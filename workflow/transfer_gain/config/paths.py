@@ -33,7 +33,7 @@ class Paths:
             "t10k-labels-idx1-ubyte",
         )
     )
-    solar_cells = "resources/solar-cells/elpv_dataset-1.0.0.post1-py3-none-any.whl"
+    solar_cells = ("resources/solar-cells/elpv_dataset-1.0.0.post1-py3-none-any.whl",)
     vgg16_weights = "resources/weights/vgg16-imagenet.npz"
     weights = "resources/weights/{architecture}.weights.h5"
 
