@@ -10,6 +10,7 @@ import pytest
 import studies
 from transfer_gain.config.loading import complete
 from transfer_gain.evaluation import comparison
+from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting import figures, report
 
 CLASSES = {"clothes": ["t-shirt", "kurta & été"], "avatars": ["anger", "<joy>"]}
@@ -81,10 +82,14 @@ def drawings(folder: Path) -> list[report.ReportItem]:
                 same = rows[name][list(where)] == list(where.values())
                 return rows[name][same.all(axis=1)]
 
-            draw(figures.plot_learning_curves(of("accuracy"), 1 / 7), "learning_curves", **where)
-            draw(figures.plot_gains(of("gains")), "gains", **where)
-            draw(figures.plot_label_value(of("label_value")), "label_value", **where)
-    draw(figures.plot_grid(runs(), 1 / 7), "grid", dataset="clothes", backbone="vgg16")
+            draw(
+                figures.plot_learning_curves(of("accuracy"), 1 / 7, ACCURACY),
+                "learning_curves",
+                **where,
+            )
+            draw(figures.plot_gains(of("gains"), ACCURACY), "gains", **where)
+            draw(figures.plot_label_value(of("label_value"), ACCURACY), "label_value", **where)
+    draw(figures.plot_grid(runs(), 1 / 7, ACCURACY), "grid", dataset="clothes", backbone="vgg16")
     draw(studies.samples(), "samples", dataset="clothes")
     return drawn
 
@@ -97,7 +102,7 @@ def render(folder: Path, **facts) -> str:
         "classes": CLASSES,
         "provenance": {"Precision": "float32", "Code": "0" * 40},
     } | facts
-    return report.render(drawings(folder), tables(), runs(), facts)
+    return report.render(drawings(folder), tables(), runs(), ACCURACY, facts)
 
 
 def assert_readable(browser, file: Path, width: int, scheme: str = "light") -> None:

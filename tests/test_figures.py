@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from studies import CLASSES, PUBLISHED, make_runs, runs_of, samples
-from transfer_gain.evaluation import comparison, selection, tables
+from transfer_gain.evaluation import comparison, label_value, selection, tables
 from transfer_gain.methods import records
+from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting import figures
 
 STUDIES = {
@@ -55,10 +56,10 @@ CHOSEN = pd.Series({"layers": "100-50", "activation": "sigmoid", "learning_rate"
 
 def learning_rates(fractions: dict[float, int], source: str = "fashion-mnist") -> Figure:
     published = tables.read_published(PUBLISHED, "best_heads", {"clothes": source})
-    return figures.plot_learning_rates(runs_of(fractions), CHOSEN, published, 1 / 7)
+    return figures.plot_learning_rates(runs_of(fractions), CHOSEN, published, 1 / 7, ACCURACY)
 
 
-def accuracy(
+def best_heads(
     fractions: dict[float, int], backbones: tuple[str, ...] = ("vgg16", "other")
 ) -> Figure:
     rng = np.random.default_rng(0)
@@ -86,7 +87,7 @@ def accuracy(
         for protocol in selection.PROTOCOLS
         for mean in [rng.uniform(0.3, 0.9)]
     ]
-    return figures.plot_accuracy(pd.DataFrame(best), pd.DataFrame(of_size))
+    return figures.plot_best_heads(pd.DataFrame(best), pd.DataFrame(of_size), ACCURACY)
 
 
 ENDS = (("ci_low", -1), ("ci_high", 1))
@@ -121,24 +122,28 @@ def selected_of(fractions: dict[float, int], protocol: str = "same-images") -> p
 
 def accuracies(fractions: dict[float, int], protocol: str = "same-images") -> pd.DataFrame:
     printed = tables.read_published(PUBLISHED, "accuracy", {"clothes": "fashion-mnist"})
-    return comparison.accuracy(selected_of(fractions, protocol), printed, ["vgg16"])
+    return comparison.scores(selected_of(fractions, protocol), ACCURACY, printed, ["vgg16"])
 
 
 def learning_curves(fractions: dict[float, int]) -> Figure:
-    return figures.plot_learning_curves(accuracies(fractions), 1 / 7)
+    return figures.plot_learning_curves(accuracies(fractions), 1 / 7, ACCURACY)
 
 
 def gains_table(fractions: dict[float, int]) -> pd.DataFrame:
     printed = tables.read_published(PUBLISHED, "gains", {"clothes": "fashion-mnist"})
-    return comparison.gains(selected_of(fractions), printed, ["vgg16"], {})
+    return comparison.gains(selected_of(fractions), ACCURACY, printed, ["vgg16"], {})
 
 
-def label_value(fractions: dict[float, int]) -> Figure:
-    return figures.plot_label_value(comparison.label_value(selected_of(fractions), 0))
+def label_values(fractions: dict[float, int]) -> pd.DataFrame:
+    return label_value.label_value(selected_of(fractions), ACCURACY, 0)
+
+
+def plot_label_value(fractions: dict[float, int]) -> Figure:
+    return figures.plot_label_value(label_values(fractions), ACCURACY)
 
 
 def cost_table(fractions: dict[float, int]) -> pd.DataFrame:
-    rows = accuracies(fractions).rename(columns={"mean": "accuracy"})
+    rows = accuracies(fractions)
     return rows.assign(seconds=10 + 100 * rows["fraction"])
 
 
@@ -149,14 +154,14 @@ def augmented(_: dict[float, int] | None = None) -> Figure:
 
 FIGURES = {
     "learning_curves": learning_curves,
-    "gains": lambda fractions: figures.plot_gains(gains_table(fractions)),
-    "label_value": label_value,
-    "cost": lambda fractions: figures.plot_cost(cost_table(fractions)),
+    "gains": lambda fractions: figures.plot_gains(gains_table(fractions), ACCURACY),
+    "label_value": plot_label_value,
+    "cost": lambda fractions: figures.plot_cost(cost_table(fractions), ACCURACY),
     "augmented": augmented,
-    "accuracy": accuracy,
+    "best_heads": best_heads,
     "learning_rates": learning_rates,
     "long_runs": lambda fractions: figures.plot_long_runs(history_of(fractions)),
-    "grid": lambda fractions: figures.plot_grid(runs_of(fractions), 1 / 7),
+    "grid": lambda fractions: figures.plot_grid(runs_of(fractions), 1 / 7, ACCURACY),
     "samples": samples,
 }
 
@@ -243,7 +248,7 @@ def test_no_band_or_bar_of_an_accuracy_goes_beyond_one():
     near_one = runs_of({0.1: 2})
     near_one["validation_accuracy"] = np.where(near_one["replicate"] == 0, 0.9, 1.0)
     published = tables.read_published(PUBLISHED, "best_heads", {})
-    (axes,) = figures.plot_learning_rates(near_one, CHOSEN, published, 1 / 7).axes
+    (axes,) = figures.plot_learning_rates(near_one, CHOSEN, published, 1 / 7, ACCURACY).axes
     drawn = [path for each in axes.collections for path in each.get_paths()]
     assert max(path.vertices[:, 1].max() for path in drawn) == 1
 
@@ -275,18 +280,18 @@ def test_a_configuration_in_words(layers: str, words: str):
 def test_the_smallest_sizes_head_is_the_one_shown():
     selections = pd.concat(
         [
-            selection.select_heads(make_runs(seed=seed)).assign(fraction=fraction)
+            selection.select_heads(make_runs(seed=seed), ACCURACY).assign(fraction=fraction)
             for seed, fraction in enumerate((0.01, 0.001, 1.0))
         ],
         ignore_index=True,
     )
     shown = figures.best_at_smallest(selections)
-    expected = selection.select_heads(make_runs(seed=1)).iloc[0]
+    expected = selection.select_heads(make_runs(seed=1), ACCURACY).iloc[0]
     assert tuple(shown[selection.CONFIGURATION]) == tuple(expected[selection.CONFIGURATION])
 
 
 def test_accuracy_has_a_line_a_dataset_and_backbone_against_labels():
-    (axes,) = accuracy(STUDIES["the default"]).axes
+    (axes,) = best_heads(STUDIES["the default"]).axes
     assert sorted(text.get_text() for text in axes.get_legend().get_texts()) == [
         "clothes, 2018 paper",
         "clothes, other",
@@ -319,7 +324,7 @@ def test_long_runs_name_head_units_replicates_and_the_epoch_of_the_lowest_loss()
 
 def test_the_grid_has_every_head_and_size_with_its_mean():
     fractions = {0.001: 2, 1.0: 1}
-    figure = figures.plot_grid(runs_of(fractions), 1 / 7)
+    figure = figures.plot_grid(runs_of(fractions), 1 / 7, ACCURACY)
     axes, bar = figure.axes
     title = axes.get_title()
     assert "clothes, features of vgg16: mean accuracy over replicates" in title
@@ -396,7 +401,7 @@ def test_methods_are_told_apart_by_colour_and_marker_and_backbones_by_line():
 
 
 def test_the_other_protocol_is_named_and_has_nothing_of_the_report():
-    figure = figures.plot_learning_curves(accuracies({0.01: 3}, "held-out"), 1 / 7)
+    figure = figures.plot_learning_curves(accuracies({0.01: 3}, "held-out"), 1 / 7, ACCURACY)
     (axes,) = figure.axes
     assert "selected and scored on different images" in axes.get_title()
     assert hollow_in(axes) == []
@@ -405,7 +410,7 @@ def test_the_other_protocol_is_named_and_has_nothing_of_the_report():
 
 def test_gains_have_a_panel_a_backbone_and_intervals_only_where_there_are_replicates():
     fractions = {1: 1, 0.1: 3, 0.01: 5}
-    figure = figures.plot_gains(gains_table(fractions))
+    figure = figures.plot_gains(gains_table(fractions), ACCURACY)
     assert [axes.get_title() for axes in figure.axes] == [
         "transfer from vgg16",
         "transfer from other",
@@ -425,8 +430,8 @@ def test_gains_have_a_panel_a_backbone_and_intervals_only_where_there_are_replic
 
 
 def test_labels_worth_has_a_line_of_no_gain_and_an_arrow_where_the_curve_ends():
-    table = comparison.label_value(selected_of({1: 1, 0.1: 3, 0.01: 5}), 0)
-    figure = figures.plot_label_value(table)
+    table = label_values({1: 1, 0.1: 3, 0.01: 5})
+    figure = figures.plot_label_value(table, ACCURACY)
     (axes,) = figure.axes
     assert legend_of(axes) == [
         "no gain",
@@ -443,7 +448,7 @@ def test_labels_worth_has_a_line_of_no_gain_and_an_arrow_where_the_curve_ends():
 def test_cost_shows_all_methods_and_leaves_out_what_was_not_measured():
     table = cost_table({1: 1, 0.1: 3})
     table.loc[(table["method"] == "baseline") & (table["fraction"] == 1), "seconds"] = np.nan
-    figure = figures.plot_cost(table)
+    figure = figures.plot_cost(table, ACCURACY)
     (axes,) = figure.axes
     assert legend_of(axes) == LEGEND
     assert axes.get_xlabel() == "training time (seconds)"

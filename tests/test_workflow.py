@@ -132,7 +132,7 @@ REPORT = {"report_html", "describe_run"}
 ROWS = {"gather_rows runs", "gather_rows history", "tabulate_cost"} | VERDICT | REPORT
 FIGURES = {"plot_grid clothes vgg16", "plot_learning_rates clothes vgg16"}
 # Whatever depends on a selection is listed with it: what it will choose is not known beforehand.
-BEST = {"tabulate_best_heads", "plot_accuracy"}
+BEST = {"tabulate_best_heads", "plot_best_heads"}
 AGGREGATES = FIGURES | ROWS | LONG_RUNS | LONG_RUNS_FIGURE | BEST
 
 HEADS = {
@@ -394,7 +394,7 @@ def edit(made: Path, folder: Path, file: str) -> Path:
 
 def test_editing_how_figures_are_drawn_redraws_them_and_trains_nothing(made, tmp_path):
     figures = FIGURES | LONG_RUNS_FIGURE | VERDICT_FIGURES
-    figures |= {"plot_samples clothes", "plot_augmented clothes", "plot_accuracy"} | REPORT
+    figures |= {"plot_samples clothes", "plot_augmented clothes", "plot_best_heads"} | REPORT
     edited = edit(made, tmp_path, "transfer_gain/reporting/figures.py")
     assert planned(edited, study=STUDY) == figures
     said = snakemake(edited, "--dry-run", study=STUDY).stdout

@@ -1,15 +1,17 @@
 from transfer_gain.runtime import job
 
 with job.monitored(*snakemake.log):
+    from transfer_gain import metrics
     from transfer_gain.data import store
-    from transfer_gain.evaluation import comparison
+    from transfer_gain.evaluation import training_cost
     from transfer_gain.reporting import figures
 
     names = [snakemake.wildcards.dataset, snakemake.wildcards.protocol]
-    rows = store.read_rows(snakemake.input.accuracy)
-    rows = comparison.training_cost(
+    rows = store.read_rows(snakemake.input.scores)
+    rows = training_cost.training_cost(
         store.read_rows(snakemake.input.cost),
         rows[(rows[["dataset", "protocol"]] == names).all(axis=1)],
         store.read_rows(snakemake.input.fractions),
     )
-    figures.save(figures.plot_cost(rows), *snakemake.output)
+    figure = figures.plot_cost(rows, metrics.metric(snakemake.params.metric))
+    figures.save(figure, *snakemake.output)

@@ -1,10 +1,12 @@
 from transfer_gain.runtime import job
 
 with job.monitored(*snakemake.log):
+    from transfer_gain import metrics
     from transfer_gain.data import store
     from transfer_gain.evaluation import tables
     from transfer_gain.reporting import figures
 
-    chance = tables.chance_of(store.read_index(snakemake.input.images))
-    figure = figures.plot_grid(store.read_rows(snakemake.input.runs), chance)
+    metric = metrics.metric(snakemake.params.metric)
+    chance = tables.chance_of(store.read_index(snakemake.input.images), metric)
+    figure = figures.plot_grid(store.read_rows(snakemake.input.runs), chance, metric)
     figures.save(figure, *snakemake.output)

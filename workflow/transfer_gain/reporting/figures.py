@@ -1,6 +1,6 @@
 """The figures of the report, drawn from the rows of the tables."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,12 @@ from matplotlib.ticker import LogLocator
 
 from transfer_gain.data.store import written_whole
 from transfer_gain.evaluation.selection import CONFIGURATION
-from transfer_gain.evaluation.statistics import accuracy_interval, mean_interval
+from transfer_gain.evaluation.statistics import mean_interval
 from transfer_gain.methods import records
+from transfer_gain.metrics import Metric
 from transfer_gain.names import HELD_OUT, SAME_IMAGES
+from transfer_gain.reporting import metric_display
 
-TOP = 1.02  # upper limit of accuracy axes, so that a marker at 1 is not clipped
 BAND = "line: mean over replicates; band: 95 % interval (Student's t)"
 BAND_AND_BARS = "line: mean over replicates; band and bars: 95 % interval (Student's t)"
 NO_BARS = "no interval for one replicate or equal results"
@@ -64,9 +65,13 @@ def describe(configuration: pd.Series) -> str:
 
 
 def plot_learning_rates(
-    runs: pd.DataFrame, chosen: pd.Series, published: pd.DataFrame, chance: float
+    runs: pd.DataFrame,
+    chosen: pd.Series,
+    published: pd.DataFrame,
+    chance: float,
+    metric: Metric,
 ) -> Figure:
-    """Plot validation accuracy against learning rate, one line per fraction.
+    """Plot the validation score against learning rate, one line per fraction.
 
     This corresponds to Figures 1 and 2 of the 2018 paper.
 
@@ -75,8 +80,10 @@ def plot_learning_rates(
         chosen: the configuration whose layers and activation are shown. As in the 2018 paper, this
             is the one selected at the smallest fraction.
         published: the 2018 paper's Table 3 for this dataset; may be empty.
-        chance: accuracy of a constant guess.
+        chance: score of a constant guess.
+        metric: the metric that is shown.
     """
+    noun = metric_display.words(metric).noun
     same = runs[
         (runs[["layers", "activation"]] == list(chosen[["layers", "activation"]])).all(axis=1)
     ]
@@ -85,7 +92,9 @@ def plot_learning_rates(
         figure, axes = plt.subplots(figsize=(6.4, 4))
         for fraction, color in zip(fractions, colors(len(fractions)), strict=True):
             rows = same[same["fraction"] == fraction]
-            intervals = _intervals(rows, "learning_rate", "validation_accuracy", accuracy_interval)
+            intervals = _intervals(
+                rows, "learning_rate", f"validation_{metric.name}", bounds=metric.bounds
+            )
             images, count = rows["training_samples"].iloc[0], rows["replicate"].nunique()
             label = f"{percent(fraction)}: {images:,} images, {_count(count, 'replicate')}"
             axes.plot(intervals.index, intervals["mean"], "o-", color=color, label=label)
@@ -107,9 +116,9 @@ def plot_learning_rates(
         axes.set(
             xscale="log",
             xlabel="learning rate (Adam)",
-            ylabel="validation accuracy",
-            ylim=(0, TOP),
-            title=f"{_subject(runs)}: accuracy against learning rate\n{describe(chosen)}",
+            ylabel=f"validation {noun}",
+            ylim=metric_display.limits(metric),
+            title=f"{_subject(runs)}: {noun} against learning rate\n{describe(chosen)}",
         )
         rates = sorted(same["learning_rate"].unique())
         axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
@@ -134,7 +143,7 @@ def plot_long_runs(history: pd.DataFrame) -> Figure:
         for fraction, axes in zip(fractions, row[0], strict=True):
             rows = history[history["fraction"] == fraction]
             for (column, name), color in zip(names.items(), colors(2), strict=True):
-                intervals = _intervals(rows, "epoch", column, mean_interval)
+                intervals = _intervals(rows, "epoch", column)
                 axes.plot(intervals.index, intervals["mean"], color=color, label=name)
                 axes.fill_between(
                     intervals.index, intervals["low"], intervals["high"], color=color, alpha=0.2
@@ -159,14 +168,17 @@ def plot_long_runs(history: pd.DataFrame) -> Figure:
     return figure
 
 
-def plot_grid(runs: pd.DataFrame, chance: float) -> Figure:
-    """Plot the mean validation accuracy of every configuration at every fraction as a heat map.
+def plot_grid(runs: pd.DataFrame, chance: float, metric: Metric) -> Figure:
+    """Plot the mean validation score of every configuration at every fraction as a heat map.
 
     Args:
         runs: rows of the heads of one dataset and backbone.
-        chance: accuracy of a constant guess, the lower end of the color scale.
+        chance: score of a constant guess, the worst end of the color scale.
+        metric: the metric that is shown.
     """
-    means = runs.groupby([*CONFIGURATION, "fraction"], sort=False)["validation_accuracy"].mean()
+    noun = metric_display.words(metric).noun
+    scores = runs.groupby([*CONFIGURATION, "fraction"], sort=False)[f"validation_{metric.name}"]
+    means = scores.mean()
     grid = means.unstack("fraction")[sorted(runs["fraction"].unique(), reverse=True)]
     grid.index = [
         f"({layers.replace('-', ', ')}) {activation} {rate:g}"
@@ -177,29 +189,29 @@ def plot_grid(runs: pd.DataFrame, chance: float) -> Figure:
         figure, axes = plt.subplots(figsize=(5.6, 0.9 + 0.27 * len(grid)))
         sns.heatmap(
             grid,
-            vmin=chance,
-            vmax=1,
-            cmap="cividis",
+            **dict(zip(("vmin", "vmax"), sorted((chance, metric.best)), strict=True)),
+            cmap="cividis" if metric.higher_is_better else "cividis_r",
             annot=True,
             fmt=".3f",
             linewidths=0.5,
-            cbar_kws={"label": "validation accuracy"},
+            cbar_kws={"label": f"validation {noun}"},
             ax=axes,
         )
         axes.set(
-            title=f"{_subject(runs)}: mean accuracy over replicates\n"
+            title=f"{_subject(runs)}: mean {noun} over replicates\n"
             "rows: hidden layers, activation, learning rate",
             xlabel=f"fraction of the training images (chance: {chance:.3f})",
         )
     return figure
 
 
-def plot_accuracy(best: pd.DataFrame, fractions: pd.DataFrame) -> Figure:
-    """Plot the selected heads' accuracy against labels, one line per dataset and backbone.
+def plot_best_heads(best: pd.DataFrame, fractions: pd.DataFrame, metric: Metric) -> Figure:
+    """Plot the selected heads' scores against labels, one line per dataset and backbone.
 
     Args:
         best: rows of table `best_heads`; those under protocol "same-images" are shown.
         fractions: rows of table `fractions`.
+        metric: the metric that is shown.
     """
     rows = best[best["protocol"] == SAME_IMAGES].merge(fractions, on=["dataset", "fraction"])
     datasets, backbones = rows["dataset"].unique(), rows["backbone"].unique()
@@ -210,11 +222,11 @@ def plot_accuracy(best: pd.DataFrame, fractions: pd.DataFrame) -> Figure:
             for backbone in backbones:
                 line = rows[(rows["dataset"] == dataset) & (rows["backbone"] == backbone)]
                 line = line.sort_values("training_per_class")
-                accuracy = line["validation_accuracy"]
+                mean = line[f"validation_{metric.name}"]
                 axes.errorbar(
                     line["training_per_class"],
-                    accuracy,
-                    yerr=[accuracy - line["ci_low"], line["ci_high"] - accuracy],
+                    mean,
+                    yerr=[mean - line["ci_low"], line["ci_high"] - mean],
                     color=color,
                     marker=markers[backbone],
                     linestyle="-" if backbone == backbones[0] else "--",
@@ -233,9 +245,9 @@ def plot_accuracy(best: pd.DataFrame, fractions: pd.DataFrame) -> Figure:
                     )
         axes.set(
             xscale="log",
-            ylim=(0, TOP),
+            ylim=metric_display.limits(metric),
             xlabel="training images per class",
-            ylabel="validation accuracy",
+            ylabel=f"validation {metric_display.words(metric).noun}",
             title="Best head at each fraction",
         )
         ticks = sorted(rows["training_per_class"].unique())
@@ -249,16 +261,18 @@ def plot_accuracy(best: pd.DataFrame, fractions: pd.DataFrame) -> Figure:
     return figure
 
 
-def plot_learning_curves(accuracy: pd.DataFrame, chance: float) -> Figure:
-    """Plot accuracy against labels per class, one line per method.
+def plot_learning_curves(scores: pd.DataFrame, chance: float, metric: Metric) -> Figure:
+    """Plot scores against labels per class, one line per method.
 
     Args:
-        accuracy: rows of table `accuracy` of one dataset under one protocol.
-        chance: accuracy of a constant guess.
+        scores: rows of the metric's table, of one dataset under one protocol.
+        chance: score of a constant guess.
+        metric: the metric that is shown.
     """
+    noun = metric_display.words(metric).noun
     with paper_style():
         figure, axes = plt.subplots(figsize=(6.4, 5.2))
-        for (name, style, rows), dodge in _side_by_side(accuracy):
+        for (name, style, rows), dodge in _side_by_side(scores):
             rows = rows.sort_values("labels")
             labels, color = rows["labels"] * dodge, style["color"]
             axes.fill_between(labels, rows["ci_low"], rows["ci_high"], color=color, alpha=0.13)
@@ -268,32 +282,33 @@ def plot_learning_curves(accuracy: pd.DataFrame, chance: float) -> Figure:
         axes.axhline(chance, color="0.4", linestyle=":", label=f"chance ({chance:.3f})")
         axes.set(
             xscale="log",
-            ylim=(max(chance - 0.08, 0), TOP),
+            ylim=metric_display.limits(metric, chance),
             xlabel="training images per class",
-            ylabel="validation accuracy",
-            title=_comparison_title(accuracy, "accuracy against labels"),
+            ylabel=f"validation {noun}",
+            title=_comparison_title(scores, f"{noun} against labels"),
         )
-        _tick_labels(axes.xaxis, accuracy["labels"])
-        _legend(axes, accuracy["published"])
+        _tick_labels(axes.xaxis, scores["labels"])
+        _legend(axes, scores["published"])
         footnote(
             figure,
             f"{BAND_AND_BARS};\n{NO_BARS}; markers are shifted sideways to avoid overlap\n"
-            f"{_replicates(accuracy)}",
+            f"{_replicates(scores)}",
         )
     return figure
 
 
-def _replicates(accuracy: pd.DataFrame) -> str:
+def _replicates(scores: pd.DataFrame) -> str:
     """Say how many replicates each number of labels has: the fewest of any method."""
-    counts = accuracy.groupby("labels")["replicates"].min()
+    counts = scores.groupby("labels")["replicates"].min()
     return "replicates: " + ", ".join(f"{count} at {labels:,}" for labels, count in counts.items())
 
 
-def plot_gains(gains: pd.DataFrame) -> Figure:
+def plot_gains(gains: pd.DataFrame, metric: Metric) -> Figure:
     """Plot the absolute gain of transfer over each reference, one panel per backbone.
 
     Args:
         gains: rows of table `gains` of one dataset under one protocol.
+        metric: the metric that is shown.
     """
     gains = gains[gains["method"] == "transfer"]
     backbones = list(gains["backbone"].unique())
@@ -325,9 +340,12 @@ def plot_gains(gains: pd.DataFrame) -> Figure:
                 title=f"transfer from {backbone}",
             )
             axes.grid(visible=False, axis="x")
-        panels[0][0].set_ylabel("absolute gain\n(difference in validation accuracy)")
+        noun = metric_display.words(metric).noun
+        panels[0][0].set_ylabel(f"absolute gain\n(difference in validation {noun})")
         low, high = axes.get_ylim()
-        axes.set_ylim(max(low, -1), min(high, 1))  # intervals of two replicates can be wider
+        # Intervals of two replicates can be wider than the largest possible difference.
+        largest = metric.bounds[1] - metric.bounds[0]
+        axes.set_ylim(max(low, -largest), min(high, largest))
         _legend(axes, gains["published_absolute_gain"])
         figure.suptitle(_comparison_title(gains, "gain from transfer learning"), fontsize="medium")
         figure.tight_layout()
@@ -339,13 +357,16 @@ def plot_gains(gains: pd.DataFrame) -> Figure:
     return figure
 
 
-def plot_label_value(label_value: pd.DataFrame) -> Figure:
-    """Plot the labels that the baseline needs for each method's accuracy against the method's own.
+def plot_label_value(label_value: pd.DataFrame, metric: Metric) -> Figure:
+    """Plot the labels that the baseline needs for each method's score against the method's own.
 
     Args:
         label_value: rows of table `label_value` of one dataset under one protocol.
+        metric: the metric that is shown.
     """
-    ours, theirs = label_value["labels"], label_value["baseline_labels_for_same_accuracy"]
+    needed = f"baseline_labels_for_same_{metric.name}"
+    noun = metric_display.words(metric).noun
+    ours, theirs = label_value["labels"], label_value[needed]
     ends = label_value[["ci_low", "ci_high"]].to_numpy()
     drawn = np.concatenate([ours, theirs, ends[np.isfinite(ends) & (ends > 0)]])
     low, high = drawn.min() / 1.6, drawn.max() * 1.6
@@ -354,7 +375,7 @@ def plot_label_value(label_value: pd.DataFrame) -> Figure:
         axes.plot([low, high], [low, high], color="0.4", linestyle=":", label="no gain")
         for (name, style, rows), dodge in _side_by_side(label_value):
             rows = rows.sort_values("labels")
-            at, reached = rows["labels"] * dodge, rows["baseline_labels_for_same_accuracy"]
+            at, reached = rows["labels"] * dodge, rows[needed]
             ends = rows[["ci_low", "ci_high"]].clip(low, high)
             axes.vlines(at, ends["ci_low"], ends["ci_high"], color=style["color"], linewidth=0.8)
             axes.plot(at, reached, **style, label=name)
@@ -373,7 +394,7 @@ def plot_label_value(label_value: pd.DataFrame) -> Figure:
             xlim=(low, high),
             ylim=(low, high),
             xlabel="training images per class of the method",
-            ylabel="training images per class that\nthe baseline needs for the same accuracy",
+            ylabel=f"training images per class that\nthe baseline needs for the same {noun}",
             title=_comparison_title(label_value, "value of a label"),
         )
         _tick_labels(axes.xaxis, ours)
@@ -388,23 +409,25 @@ def plot_label_value(label_value: pd.DataFrame) -> Figure:
     return figure
 
 
-def plot_cost(cost: pd.DataFrame) -> Figure:
-    """Plot accuracy against the cost of training, one line per method through its fractions.
+def plot_cost(cost: pd.DataFrame, metric: Metric) -> Figure:
+    """Plot scores against the cost of training, one line per method through its fractions.
 
     Args:
-        cost: rows of one dataset; columns dataset, backbone, method, fraction, seconds, accuracy.
+        cost: rows of `training_cost.training_cost` of one dataset.
+        metric: the metric that is shown.
     """
+    noun = metric_display.words(metric).noun
     fractions = sorted(cost["fraction"].unique())
     areas = dict(zip(fractions, np.linspace(14, 90, len(fractions)), strict=True))
     with paper_style():
         figure, axes = plt.subplots(figsize=(6.4, 4.4))
-        for name, style, rows in _by_method(cost.dropna(subset=["seconds", "accuracy"])):
+        for name, style, rows in _by_method(cost.dropna(subset=["seconds", "mean"])):
             rows = rows.sort_values("fraction")
             marker = style.pop("marker")
-            axes.plot(rows["seconds"], rows["accuracy"], **style, alpha=0.5)
+            axes.plot(rows["seconds"], rows["mean"], **style, alpha=0.5)
             axes.scatter(
                 rows["seconds"],
-                rows["accuracy"],
+                rows["mean"],
                 rows["fraction"].map(areas),
                 color=style["color"],
                 marker=marker,
@@ -412,10 +435,10 @@ def plot_cost(cost: pd.DataFrame) -> Figure:
             axes.plot([], [], **style, marker=marker, label=name)
         axes.set(
             xscale="log",
-            ylim=(0, TOP),
+            ylim=metric_display.limits(metric),
             xlabel="training time (seconds)",
-            ylabel="validation accuracy (mean over replicates)",
-            title=f"{cost['dataset'].iloc[0]}: accuracy against training time",
+            ylabel=f"validation {noun} (mean over replicates)",
+            title=f"{cost['dataset'].iloc[0]}: {noun} against training time",
         )
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:g}")
@@ -484,11 +507,17 @@ def best_at_smallest(selections: pd.DataFrame) -> pd.Series:
     return rows.loc[rows["fraction"].idxmin()]
 
 
-def _intervals(rows: pd.DataFrame, by: str, column: str, interval: Callable) -> pd.DataFrame:
+def _intervals(
+    rows: pd.DataFrame, by: str, column: str, bounds: tuple[float, float] = (-np.inf, np.inf)
+) -> pd.DataFrame:
     """Return the mean and interval of a column over replicates, for each value of `by`."""
     return (
         rows.groupby(by)[column]
-        .apply(lambda values: pd.Series(interval(values), index=["mean", "low", "high"]))
+        .apply(
+            lambda values: pd.Series(
+                mean_interval(values, bounds=bounds), index=["mean", "low", "high"]
+            )
+        )
         .unstack()
     )
 
