@@ -70,7 +70,7 @@ def test_every_number_in_a_sentence_is_in_the_tables(replicates, seed):
     values |= {number for text in texts for number in numbers_in(str(text))}
     sentences = [each for three in answer.answer(made, ACCURACY).values() for each in three]
     others = (answer.hypotheses, answer.still_learning, answer.at_chance, answer.beside_the_report)
-    sentences += [sentence for other in others for sentence in other(made)]
+    sentences += [sentence for other in others for sentence in other(made, ACCURACY)]
     for sentence in sentences:
         assert numbers_in(sentence) - values == set(), sentence
         assert "nan" not in sentence
