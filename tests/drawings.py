@@ -7,9 +7,11 @@ from matplotlib.text import Text
 
 from studies import PUBLISHED, runs_of, samples
 from transfer_gain.evaluation import comparison, selection, tables
+from transfer_gain.evaluation import label_value as worth
 from transfer_gain.methods import records
-from transfer_gain.reporting.figures.accuracy import plot_accuracy
+from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting.figures.augmented import plot_augmented
+from transfer_gain.reporting.figures.best_heads import plot_best_heads
 from transfer_gain.reporting.figures.cost import plot_cost
 from transfer_gain.reporting.figures.gains import plot_gains
 from transfer_gain.reporting.figures.grid import plot_grid
@@ -52,10 +54,10 @@ CHOSEN = pd.Series({"layers": "100-50", "activation": "sigmoid", "learning_rate"
 
 def learning_rates(fractions: dict[float, int], source: str = "fashion-mnist") -> Figure:
     published = tables.read_published(PUBLISHED, "best_heads", {"clothes": source})
-    return plot_learning_rates(runs_of(fractions), CHOSEN, published, 1 / 7)
+    return plot_learning_rates(runs_of(fractions), CHOSEN, published, 1 / 7, ACCURACY)
 
 
-def accuracy(
+def best_heads(
     fractions: dict[float, int], backbones: tuple[str, ...] = ("vgg16", "other")
 ) -> Figure:
     rng = np.random.default_rng(0)
@@ -83,7 +85,7 @@ def accuracy(
         for protocol in selection.PROTOCOLS
         for mean in [rng.uniform(0.3, 0.9)]
     ]
-    return plot_accuracy(pd.DataFrame(best), pd.DataFrame(of_size))
+    return plot_best_heads(pd.DataFrame(best), pd.DataFrame(of_size), ACCURACY)
 
 
 ENDS = (("ci_low", -1), ("ci_high", 1))
@@ -118,24 +120,24 @@ def selected_of(fractions: dict[float, int], protocol: str = "same-images") -> p
 
 def accuracies(fractions: dict[float, int], protocol: str = "same-images") -> pd.DataFrame:
     printed = tables.read_published(PUBLISHED, "accuracy", {"clothes": "fashion-mnist"})
-    return comparison.accuracy(selected_of(fractions, protocol), printed, ["vgg16"])
+    return comparison.scores(selected_of(fractions, protocol), ACCURACY, printed, ["vgg16"])
 
 
 def learning_curves(fractions: dict[float, int]) -> Figure:
-    return plot_learning_curves(accuracies(fractions), 1 / 7)
+    return plot_learning_curves(accuracies(fractions), 1 / 7, ACCURACY)
 
 
 def gains_table(fractions: dict[float, int]) -> pd.DataFrame:
     printed = tables.read_published(PUBLISHED, "gains", {"clothes": "fashion-mnist"})
-    return comparison.gains(selected_of(fractions), printed, ["vgg16"], {})
+    return comparison.gains(selected_of(fractions), ACCURACY, printed, ["vgg16"], {})
 
 
-def label_value(fractions: dict[float, int]) -> Figure:
-    return plot_label_value(comparison.label_value(selected_of(fractions), 0))
+def label_values(fractions: dict[float, int]) -> pd.DataFrame:
+    return worth.label_value(selected_of(fractions), ACCURACY, 0)
 
 
 def cost_table(fractions: dict[float, int]) -> pd.DataFrame:
-    rows = accuracies(fractions).rename(columns={"mean": "accuracy"})
+    rows = accuracies(fractions)
     return rows.assign(seconds=10 + 100 * rows["fraction"])
 
 
@@ -146,14 +148,14 @@ def augmented(_: dict[float, int] | None = None) -> Figure:
 
 FIGURES = {
     "learning_curves": learning_curves,
-    "gains": lambda fractions: plot_gains(gains_table(fractions)),
-    "label_value": label_value,
-    "cost": lambda fractions: plot_cost(cost_table(fractions)),
+    "gains": lambda fractions: plot_gains(gains_table(fractions), ACCURACY),
+    "label_value": lambda fractions: plot_label_value(label_values(fractions), ACCURACY),
+    "cost": lambda fractions: plot_cost(cost_table(fractions), ACCURACY),
     "augmented": augmented,
-    "accuracy": accuracy,
+    "best_heads": best_heads,
     "learning_rates": learning_rates,
     "long_runs": lambda fractions: plot_long_runs(history_of(fractions)),
-    "grid": lambda fractions: plot_grid(runs_of(fractions), 1 / 7),
+    "grid": lambda fractions: plot_grid(runs_of(fractions), 1 / 7, ACCURACY),
     "samples": samples,
 }
 

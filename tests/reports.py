@@ -11,6 +11,7 @@ import pytest
 import studies
 from transfer_gain.config.loading import complete
 from transfer_gain.evaluation import comparison
+from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting import report
 from transfer_gain.reporting.figures.gains import plot_gains
 from transfer_gain.reporting.figures.grid import plot_grid
@@ -93,17 +94,17 @@ def drawings(folder: Path) -> list[report.ReportItem]:
                 same = rows[name][list(where)] == list(where.values())
                 return rows[name][same.all(axis=1)]
 
-            draw(plot_learning_curves(of("accuracy"), 1 / 7), "learning_curves", **where)
-            draw(plot_gains(of("gains")), "gains", **where)
-            draw(plot_label_value(of("label_value")), "label_value", **where)
-    draw(plot_grid(runs(), 1 / 7), "grid", dataset="clothes", backbone="vgg16")
+            draw(plot_learning_curves(of("accuracy"), 1 / 7, ACCURACY), "learning_curves", **where)
+            draw(plot_gains(of("gains"), ACCURACY), "gains", **where)
+            draw(plot_label_value(of("label_value"), ACCURACY), "label_value", **where)
+    draw(plot_grid(runs(), 1 / 7, ACCURACY), "grid", dataset="clothes", backbone="vgg16")
     draw(studies.samples(), "samples", dataset="clothes")
     return drawn
 
 
 def render(folder: Path, **facts) -> str:
     """Return a whole report."""
-    return report.render(drawings(folder), tables(), runs(), FACTS | facts)
+    return report.render(drawings(folder), tables(), runs(), ACCURACY, FACTS | facts)
 
 
 def assert_readable(browser, file: Path, width: int, scheme: str = "light") -> None:

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 
 from transfer_gain.data import store
 from transfer_gain.evaluation import comparison, selection, tables
+from transfer_gain.evaluation import label_value as worth
+from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting.figures.samples import plot_samples
 
 PUBLISHED = Path(__file__).parents[1] / "workflow" / "published_2018.yaml"
@@ -75,19 +77,28 @@ def published(table: str, sources: dict[str, str] = SOURCES) -> pd.DataFrame:
 
 
 def accuracy(selected: pd.DataFrame, **sources: str) -> pd.DataFrame:
-    return comparison.accuracy(selected, published("accuracy", sources or SOURCES), ["vgg16"])
+    theirs = published("accuracy", sources or SOURCES)
+    return comparison.scores(selected, ACCURACY, theirs, ["vgg16"])
 
 
 def gains(selected: pd.DataFrame, **sources: str) -> pd.DataFrame:
     theirs = published("gains", sources or SOURCES)
-    return comparison.gains(selected, theirs, ["vgg16"], {"vgg16-random": ["vgg16"]})
+    return comparison.gains(selected, ACCURACY, theirs, ["vgg16"], {"vgg16-random": ["vgg16"]})
+
+
+def hypotheses(selected: pd.DataFrame) -> pd.DataFrame:
+    return comparison.hypotheses(selected, ACCURACY, 0.01, 1)
+
+
+def label_value(selected: pd.DataFrame, seed: int = 1) -> pd.DataFrame:
+    return worth.label_value(selected, ACCURACY, seed)
 
 
 TABLES = {
-    "accuracy": (accuracy, comparison.ACCURACY),
+    "accuracy": (accuracy, comparison.SCORES),
     "gains": (gains, comparison.GAINS),
-    "hypotheses": (lambda rows: comparison.hypotheses(rows, 0.01, 1), comparison.HYPOTHESES),
-    "label_value": (lambda rows: comparison.label_value(rows, 1), comparison.LABEL_VALUE),
+    "hypotheses": (hypotheses, comparison.HYPOTHESES),
+    "label_value": (label_value, worth.columns(ACCURACY)),
 }
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from studies import REPLICATES, TABLES, runs, study, table_of_study
+from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting import answer, words
 
 TRANSFER, SCRATCH = ("vgg16", "transfer"), ("none", "baseline")
@@ -67,9 +68,9 @@ def test_every_number_in_a_sentence_is_in_the_tables(replicates, seed):
         text for table in made.values() for text in table.select_dtypes("str").to_numpy().ravel()
     ]
     values |= {number for text in texts for number in numbers_in(str(text))}
-    sentences = [each for three in answer.answer(made).values() for each in three]
+    sentences = [each for three in answer.answer(made, ACCURACY).values() for each in three]
     others = (answer.hypotheses, answer.still_learning, answer.at_chance, answer.beside_the_report)
-    sentences += [sentence for other in others for sentence in other(made)]
+    sentences += [sentence for other in others for sentence in other(made, ACCURACY)]
     for sentence in sentences:
         assert numbers_in(sentence) - values == set(), sentence
         assert "nan" not in sentence
@@ -78,7 +79,7 @@ def test_every_number_in_a_sentence_is_in_the_tables(replicates, seed):
 
 @pytest.mark.slow
 def test_each_dataset_has_three_sentences():
-    assert {name: len(each) for name, each in answer.answer(tables(study())).items()} == {
+    assert {name: len(each) for name, each in answer.answer(tables(study()), ACCURACY).items()} == {
         "clothes": 3,
         "avatars": 3,
     }
@@ -103,7 +104,7 @@ def test_sentences_have_the_numbers_of_their_dataset_size_and_protocol():
         )
     )
     for dataset, (small, large) in {"clothes": (0.350, 0.370), "avatars": (0.430, 0.450)}.items():
-        best, gain, value = answer.answer(made)[dataset]
+        best, gain, value = answer.answer(made, ACCURACY)[dataset]
         assert re.findall(r"\d\.\d{3}(?= \[)", best) == [f"{small:.3f}", f"{large:.3f}"]
         assert re.findall(r"at ([\d,]*\d)", best) == ["60", "6,000"]
         assert re.findall(r"\+\d+\.\d(?= points)", gain) == ["+1.0", "+1.0"]
@@ -113,7 +114,7 @@ def test_sentences_have_the_numbers_of_their_dataset_size_and_protocol():
 
 def test_a_clear_winner_is_named_alone():
     made = two_methods({0.01: [0.2, 0.21, 0.19, 0.2, 0.2]})
-    best, gain, value = answer.answer(made)["clothes"]
+    best, gain, value = answer.answer(made, ACCURACY)["clothes"]
     assert "Most accurate on clothes: at 60 images per class, transfer from vgg16 (0.500" in best
     assert "not significantly different" not in best
     assert re.search(r"\+20\.0 points \[\+\d+\.\d, \+\d+\.\d\] at 60 images per class", gain)
@@ -131,8 +132,8 @@ def test_transfer_with_more_updates_is_a_reference_and_never_the_best():
         )
     ]
     made = tables(pd.concat(rows))
-    assert "transfer from vgg16 (0.603" in answer.best_methods(made, "clothes")
-    assert "more updates" not in answer.best_methods(made, "clothes")
+    assert "transfer from vgg16 (0.603" in answer.best_methods(made, ACCURACY, "clothes")
+    assert "more updates" not in answer.best_methods(made, ACCURACY, "clothes")
     best = made["accuracy"].set_index("method")["behind_best"]
     assert best["transfer"] == 0
     assert best["baseline"] == pytest.approx(0.1)
@@ -140,20 +141,22 @@ def test_transfer_with_more_updates_is_a_reference_and_never_the_best():
 
 def test_a_tie_is_told():
     made = two_methods({0.01: [0.01, -0.01, 0.02, -0.02, 0.0]})
-    best, gain, _ = answer.answer(made)["clothes"]
+    best, gain, _ = answer.answer(made, ACCURACY)["clothes"]
     assert "not significantly different from" in best
     assert "supported, p" not in gain.replace("not supported, p", "")
 
 
 def test_one_replicate_has_no_interval_and_decides_nothing():
-    best, gain, value = answer.answer(two_methods({0.01: [0.3]}))["clothes"]
+    best, gain, value = answer.answer(two_methods({0.01: [0.3]}), ACCURACY)["clothes"]
     assert "one run only" in best
     assert "undecided with 1 replicate)" in gain
     assert not any("[" in sentence for sentence in (best, gain, value))
 
 
 def test_more_labels_than_there_are_is_said_so():
-    value = answer.answer(two_methods({1.0: [0.3, 0.31], 0.01: [0.0, 0.01]}))["clothes"][2]
+    value = answer.answer(two_methods({1.0: [0.3, 0.31], 0.01: [0.0, 0.01]}), ACCURACY)["clothes"][
+        2
+    ]
     assert "from scratch needs more than 6,000" in value
 
 
@@ -161,7 +164,7 @@ def test_a_control_is_never_the_backbone_that_is_told_of():
     made = {name: table_of_study(name) for name in ("accuracy", "hypotheses")}
     made["hypotheses"] = made["hypotheses"].query("backbone != 'vgg16-random'")
     made["accuracy"].loc[made["accuracy"]["backbone"] == "vgg16-random", "mean"] = 1.0
-    assert answer.strongest_backbone(made, "clothes") == "vgg16"
+    assert answer.strongest_backbone(made, ACCURACY, "clothes") == "vgg16"
 
 
 def test_backbones_are_compared_at_the_sizes_that_they_share():
@@ -175,15 +178,15 @@ def test_backbones_are_compared_at_the_sizes_that_they_share():
             ]
         )
     )
-    assert answer.strongest_backbone(made, "clothes") == "other"
+    assert answer.strongest_backbone(made, ACCURACY, "clothes") == "other"
 
 
 @pytest.mark.slow
 def test_the_terminal_s_lines_are_the_sentences_and_the_place():
     made = tables(study())
-    *sentences, where = answer.write(made, "results/report.html").splitlines()
-    three = [each for three in answer.answer(made).values() for each in three]
-    assert sentences == three + answer.caveats(made)
+    *sentences, where = answer.write(made, ACCURACY, "results/report.html").splitlines()
+    three = [each for three in answer.answer(made, ACCURACY).values() for each in three]
+    assert sentences == three + answer.caveats(made, ACCURACY)
     assert where == "The report: results/report.html"
 
 
@@ -214,20 +217,20 @@ def test_a_reversed_verdict_stands_beside_the_p_value_of_its_own_test():
     for verdict, p_value in (("reversed", 0.02), ("supported", 0.03)):
         values = {"verdict": verdict, "p_holm": 0.03, "p_reversed_holm": 0.02}
         made["hypotheses"] = made["hypotheses"].query("hypothesis == 'H1'").assign(**values)
-        _, gain, _ = answer.answer(made)["clothes"]
+        _, gain, _ = answer.answer(made, ACCURACY)["clothes"]
         assert gain.endswith(f" ({verdict}, p = {p_value}).")
-        (sentence,) = answer.hypotheses(made)
+        (sentence,) = answer.hypotheses(made, ACCURACY)
         assert sentence.endswith(f", p = {p_value}).")
 
 
 def test_a_method_that_was_still_learning_is_told():
     made = two_methods({0.01: [0.2, 0.21, 0.19]})
     made["accuracy"]["levelled_off"] = np.where(made["accuracy"]["method"] == "baseline", 1 / 3, 1)
-    (sentence,) = answer.still_learning(made)
+    (sentence,) = answer.still_learning(made, ACCURACY)
     assert "still falling at the end of most runs of training from scratch" in sentence
     assert "at 60 images per class" in sentence
     made["accuracy"]["levelled_off"] = 1.0
-    assert answer.still_learning(made) == []
+    assert answer.still_learning(made, ACCURACY) == []
 
 
 def test_caveats_are_of_both_sides_of_the_gains_alone():
@@ -239,7 +242,7 @@ def test_caveats_are_of_both_sides_of_the_gains_alone():
         )
     )
     made["accuracy"]["levelled_off"] = 0.0
-    (caveat,) = answer.caveats(made)
+    (caveat,) = answer.caveats(made, ACCURACY)
     assert (
         "training from scratch (at 60 images per class) and transfer from vgg16 (at 60)" in caveat
     )
@@ -250,19 +253,19 @@ def test_caveats_are_of_both_sides_of_the_gains_alone():
 def test_training_from_scratch_that_learned_nothing_is_told():
     made = two_methods({0.01: [0.2, 0.21, 0.19], 1.0: [0.1]}, scratch=0.35)  # 0.15, 0.35
     made["fractions"]["chance"] = 0.15
-    learned_nothing, *_ = answer.caveats(made)
+    learned_nothing, *_ = answer.caveats(made, ACCURACY)
     assert (
         "is not significantly better than a constant guess (0.150) at 60 images per class"
         in learned_nothing
     )
     made["fractions"]["chance"] = 0.1
-    assert not any("constant guess" in caveat for caveat in answer.caveats(made))
+    assert not any("constant guess" in caveat for caveat in answer.caveats(made, ACCURACY))
 
 
 def test_a_method_that_is_behind_by_the_same_each_time_is_not_said_to_be_near():
     made = two_methods({0.01: [0.25, 0.25, 0.25]})
     assert made["accuracy"]["behind_p_holm"].isna().all()
-    best = answer.best_methods(made, "clothes")
+    best = answer.best_methods(made, ACCURACY, "clothes")
     assert ", not tested against training from scratch" in best
     assert "not significantly different" not in best
 
@@ -271,13 +274,13 @@ def test_a_weaker_published_baseline_is_told():
     made = two_methods({0.01: [0.2, 0.21, 0.19]})
     is_ours = made["accuracy"]["method"] == "baseline"
     made["accuracy"]["published"] = np.where(is_ours, 0.1, np.nan)
-    (sentence, *_) = answer.beside_the_report(made)
+    (sentence, *_) = answer.beside_the_report(made, ACCURACY)
     assert "at 60 images per class, the 2018 paper reports 0.100" in sentence
     made["accuracy"]["published"] = np.where(is_ours, 0.99, np.nan)
-    assert answer.beside_the_report(made) == []
+    assert answer.beside_the_report(made, ACCURACY) == []
 
 
 def test_what_ran_once_is_not_told_apart_from_anything():
-    best, *_ = answer.answer(two_methods({0.01: [0.3]}))["clothes"]
+    best, *_ = answer.answer(two_methods({0.01: [0.3]}), ACCURACY)["clothes"]
     assert "one run only, so differences are not tested)" in best
     assert "not significantly different from" not in best

@@ -87,6 +87,7 @@ def test_behind_a_script_is_all_but_what_runs_it():
         "select_heads.py",
         "__init__.py",
         "selection.py",
+        "metrics.py",
         "store.py",
         "sealed_parquet.py",
         "whole_files.py",

@@ -16,12 +16,14 @@ from studies import (
     TRANSFERS,
     accuracy,
     gains,
+    label_value,
     published,
     runs,
     study,
     table_of_study,
 )
-from transfer_gain.evaluation import comparison, statistics, tables
+from transfer_gain.evaluation import comparison, statistics, tables, training_cost
+from transfer_gain.metrics import ACCURACY
 
 
 def only(table: pd.DataFrame, **names: str | float) -> pd.Series:
@@ -231,7 +233,7 @@ def of_gains(gains_of_size: dict[float, list[float]]) -> pd.DataFrame:
         baseline = np.linspace(0.5, 0.52, len(values))
         parts.append(runs(SCRATCH[0], fraction, baseline))
         parts.append(runs(TRANSFERS[0], fraction, baseline + values))
-    return comparison.hypotheses(pd.concat(parts), 0.01, 1)
+    return comparison.hypotheses(pd.concat(parts), ACCURACY, 0.01, 1)
 
 
 def test_h1_is_a_one_sided_paired_test_at_each_size():
@@ -317,6 +319,7 @@ def test_hypotheses_are_not_of_controls(controls):
     table = comparison.tabulate(
         "hypotheses",
         study(),
+        ACCURACY,
         published=PUBLISHED,
         sources=SOURCES,
         backbones=["vgg16"],
@@ -364,7 +367,7 @@ def costs() -> pd.DataFrame:
         }
     )
     jobs = pd.DataFrame(TIMES, columns=columns)
-    return comparison.training_cost(jobs, accuracy(selected), fractions)
+    return training_cost.training_cost(jobs, accuracy(selected), fractions)
 
 
 @pytest.mark.parametrize(
@@ -384,7 +387,7 @@ def test_accuracy_costs_all_jobs_and_its_share_of_the_extraction(
 ):
     row = only(costs(), backbone=backbone, method=method, fraction=fraction)
     assert row["seconds"] == pytest.approx(seconds, nan_ok=True)
-    assert row["accuracy"] == pytest.approx(0.55)
+    assert row["mean"] == pytest.approx(0.55)
 
 
 def test_copies_are_compared_with_as_many_updates_on_the_images_alone():
@@ -412,7 +415,7 @@ def value_of(
 ) -> pd.Series:
     parts = [runs(SCRATCH[0], fraction, values) for fraction, values in baseline.items()]
     selected = pd.concat([*parts, runs(TRANSFERS[0], fraction, accuracies)])
-    return only(comparison.label_value(selected, 1), method="transfer")
+    return only(label_value(selected, 1), method="transfer")
 
 
 def test_equal_runs_give_no_interval_of_a_label_s_value():
@@ -485,7 +488,7 @@ def test_the_interval_covers_the_labels_that_the_true_curve_needs():
         for method, curve in truth.items()
         for fraction, accuracy in curve.items()
     )
-    table = comparison.label_value(studies, 1)
+    table = label_value(studies, 1)
     is_covered = (table["ci_low"] <= 60 * 10**0.5) & (table["ci_high"] >= 60 * 10**0.5)
     assert len(table) == 200
     assert 0.93 < is_covered.mean() < 0.99
@@ -493,12 +496,12 @@ def test_the_interval_covers_the_labels_that_the_true_curve_needs():
 
 def test_labels_worth_depends_on_names_and_not_on_order_or_other_datasets():
     selected = study({0.1: 3, 0.01: 5})
-    table = comparison.label_value(selected, 1)
+    table = label_value(selected, 1)
     shuffled = selected.sample(frac=1, random_state=0)
-    again = comparison.label_value(shuffled[shuffled["dataset"] == "clothes"], 1)
+    again = label_value(shuffled[shuffled["dataset"] == "clothes"], 1)
     keys = ["dataset", "protocol", "fraction", "backbone", "method"]
     pd.testing.assert_frame_equal(
         table[table["dataset"] == "clothes"].sort_values(keys).reset_index(drop=True),
         again.sort_values(keys).reset_index(drop=True),
     )
-    assert not table["ci_low"].equals(comparison.label_value(selected, 2)["ci_low"])
+    assert not table["ci_low"].equals(label_value(selected, 2)["ci_low"])

@@ -5,22 +5,57 @@ import subprocess
 import sys
 from pathlib import Path
 from textwrap import indent
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from sklearn.metrics import balanced_accuracy_score
 
 from checkout import ROOT, copy_checkout, snakemake
 from studies import table_of_study
+from transfer_gain.config.errors import ConfigError
+from transfer_gain.config.loading import load
 from transfer_gain.data import store
 from transfer_gain.methods.records import UnknownMethodError
+from transfer_gain.metrics import Metric, Predictions
 from transfer_gain.reporting import compare_2018, words
 
 
 def blocks(language: str) -> list[str]:
     page = (ROOT / "docs" / "extending.md").read_text()
     return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+
+
+def insert(file: Path, found: str, replacement: str) -> None:
+    """Replace a text that is in a file once."""
+    text = file.read_text()
+    assert text.count(found) == 1
+    file.write_text(text.replace(found, replacement))
+
+
+def tiny_study(folder: Path) -> dict[str, Any]:
+    """Return a study of a few images, on a network whose weights it writes to a folder."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    build = keras.applications.MobileNetV2
+    network = build(include_top=False, weights=None, input_shape=(32, 32, 3))
+    network.save_weights(folder / "network.weights.h5")
+    images = {"source": "avatars", "training_per_class": 12, "validation_per_class": 6}
+    backbone = {"architecture": "MobileNetV2", "weights": "network.weights.h5", "input_size": 32}
+    return {
+        "datasets": {"avatars": images},
+        "backbones": {"small": backbone},
+        "fractions": [{"fraction": 1, "replicates": 2}],
+        "heads": {"layers": [[5]], "activations": ["elu"], "learning_rates": [0.01]}
+        | {"batch_size": 10, "epochs": 1, "min_updates": 0},
+        "long_runs": {"fractions": []},
+        "baseline": {"filters": 2, "units": [5], "max_tuned_fraction": 0},
+        "transfer_augmented": {"max_fraction": 0},
+        "linear_probe": {"max_fraction": 0},
+    }
 
 
 @pytest.mark.slow
@@ -55,8 +90,6 @@ def test_a_dataset_is_added_as_the_page_says(tmp_path: Path):
 @pytest.mark.slow
 def test_a_method_is_added_as_the_page_says(tmp_path: Path, tensorflow):
     """k nearest neighbors: a module, a script, a rule and one record, and nothing else."""
-    import keras
-
     folder = copy_checkout(tmp_path)
     workflow = folder / "workflow"
     python = blocks("python")
@@ -67,49 +100,14 @@ def test_a_method_is_added_as_the_page_says(tmp_path: Path, tensorflow):
     (workflow / "transfer_gain/methods/nearest_neighbors.py").write_text(module)
     (workflow / "scripts/fit_neighbors.py").write_text(script)
     (workflow / "rules/neighbors.smk").write_text(rule)
-    snakefile = folder / "Snakefile"
     included = 'include: "workflow/rules/heads.smk"\n'
-    assert included in snakefile.read_text()
     added = f'{included}include: "workflow/rules/neighbors.smk"\n'
-    snakefile.write_text(snakefile.read_text().replace(included, added))
-    records = workflow / "transfer_gain/methods/records.py"
+    insert(folder / "Snakefile", included, added)
     last = "    # Used only as a reference"
-    assert last in records.read_text()
-    records.write_text(
-        records.read_text().replace(last, f"{indent(record.rstrip(), '    ')},\n{last}")
-    )
+    records = workflow / "transfer_gain/methods/records.py"
+    insert(records, last, f"{indent(record.rstrip(), '    ')},\n{last}")
 
-    keras.utils.set_random_seed(0)
-    build = keras.applications.MobileNetV2
-    network = build(include_top=False, weights=None, input_shape=(32, 32, 3))
-    network.save_weights(folder / "network.weights.h5")
-    done = snakemake(
-        folder, "--cores", "2",
-        study={
-            "datasets": {
-                "avatars": {
-                    "source": "avatars",
-                    "training_per_class": 12,
-                    "validation_per_class": 6,
-                }
-            },
-            "backbones": {
-                "small": {
-                    "architecture": "MobileNetV2",
-                    "weights": "network.weights.h5",
-                    "input_size": 32,
-                }
-            },
-            "fractions": [{"fraction": 1, "replicates": 2}],
-            "heads": {"layers": [[5]], "activations": ["elu"], "learning_rates": [0.01]}
-            | {"batch_size": 10, "epochs": 1, "min_updates": 0},
-            "long_runs": {"fractions": []},
-            "baseline": {"filters": 2, "units": [5], "max_tuned_fraction": 0},
-            "transfer_augmented": {"max_fraction": 0},
-            "linear_probe": {"max_fraction": 0},
-        },
-        timeout=600,
-    )  # fmt: skip
+    done = snakemake(folder, "--cores", "2", study=tiny_study(folder), timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     tables = folder / "results/tables"
     for name in ("runs", "selected", "accuracy", "gains", "label_value", "cost"):
@@ -122,6 +120,69 @@ def test_a_method_is_added_as_the_page_says(tmp_path: Path, tensorflow):
     report = (folder / "results/report.html").read_text()
     assert "<dt>nearest-neighbors</dt>" in report
     assert "The most common class among the nearest training images" in report
+
+
+@pytest.mark.slow
+def test_a_metric_is_added_as_the_page_says(tmp_path: Path, tensorflow):
+    """Balanced accuracy: one record and its words, and nothing else."""
+    folder = copy_checkout(tmp_path)
+    package = folder / "workflow/transfer_gain"
+    python, (chosen,) = blocks("python"), [each for each in blocks("yaml") if "metric:" in each]
+    (record,) = (block for block in python if 'name="balanced_accuracy"' in block)
+    (called,) = (block for block in python if 'noun="balanced accuracy"' in block)
+    insert(package / "metrics.py", "METRICS = (ACCURACY,)", f"METRICS = (ACCURACY, {record})")
+    last = "}\n\n\ndef words("
+    insert(package / "reporting/metric_display.py", last, f"{called},\n{last}")
+
+    done = snakemake(
+        folder, "--cores", "2",
+        study=tiny_study(folder) | yaml.safe_load(chosen),
+        timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    tables = {file.stem: pd.read_csv(file) for file in (folder / "results/tables").glob("*.csv")}
+    assert "accuracy" not in tables
+    runs, scores = tables["runs"], tables["balanced_accuracy"]
+    for role in ("train", "validation", "selection", "test"):
+        # Classes are of equal size, except perhaps in a half of the validation images.
+        assert runs[f"{role}_balanced_accuracy"].between(0, 1).all()
+        assert f"{role}_accuracy" in runs
+    np.testing.assert_allclose(runs["train_balanced_accuracy"], runs["train_accuracy"])
+    place = ["dataset", "protocol", "fraction", "backbone", "method"]
+    means = tables["selected"].groupby(place, sort=False)["balanced_accuracy"].mean()
+    np.testing.assert_allclose(
+        scores.set_index(place)["mean"], means[scores.set_index(place).index]
+    )
+    assert "baseline_labels_for_same_balanced_accuracy" in tables["label_value"]
+    assert "validation_balanced_accuracy" in tables["best_heads"]
+    assert tables["fractions"]["chance"].tolist() == [pytest.approx(1 / 7)]
+    figures = folder / "results/figures"
+    drawn = ["best_heads", "grid_avatars_small", "learning_rates_avatars_small"]
+    drawn += [f"{kind}_avatars_held-out" for kind in ("learning_curves", "gains", "cost")]
+    for name in drawn:
+        assert "validation balanced accuracy" in (figures / f"{name}.svg").read_text(), name
+    report = (folder / "results/report.html").read_text()
+    assert "Highest balanced accuracy on avatars" in report
+    assert "Validation balanced accuracy of every method" in report
+    assert "<code>balanced_accuracy</code>" in report
+    answer = (folder / "results/answer.txt").read_text()
+    assert answer.startswith("Highest balanced accuracy on avatars")
+
+
+def test_the_page_s_metric_weighs_every_class_equally():
+    (record,) = (block for block in blocks("python") if 'name="balanced_accuracy"' in block)
+    metric = eval(record, {"np": np, "Metric": Metric})
+    rng = np.random.default_rng(0)
+    labels, classes = rng.choice(3, (2, 50), p=[0.7, 0.2, 0.1]), rng.integers(0, 3, (2, 50))
+    expected = [balanced_accuracy_score(*each) for each in zip(labels, classes, strict=True)]
+    made = Predictions(labels, classes, np.zeros((2, 50)))
+    np.testing.assert_allclose(metric.score(made), expected)
+    assert metric.chance(np.bincount(labels[0])) == 1 / 3
+
+
+def test_a_metric_without_a_record_is_refused_in_the_config():
+    with pytest.raises(ConfigError, match="metric: found 'luck', allowed: one of accuracy"):
+        load({"metric": "luck"})
 
 
 def test_a_method_without_a_record_is_an_error_wherever_methods_are_listed():

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drawings import CHOSEN, STUDIES, accuracy, history_of, learning_rates, text_of
+from drawings import CHOSEN, STUDIES, best_heads, history_of, learning_rates, text_of
 from studies import CLASSES, PUBLISHED, make_runs, runs_of, samples
 from transfer_gain.evaluation import selection, tables
+from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting.figures.augmented import plot_augmented
 from transfer_gain.reporting.figures.grid import plot_grid
 from transfer_gain.reporting.figures.head_runs import describe
@@ -55,7 +56,7 @@ def test_no_band_or_bar_of_an_accuracy_goes_beyond_one():
     near_one = runs_of({0.1: 2})
     near_one["validation_accuracy"] = np.where(near_one["replicate"] == 0, 0.9, 1.0)
     published = tables.read_published(PUBLISHED, "best_heads", {})
-    (axes,) = plot_learning_rates(near_one, CHOSEN, published, 1 / 7).axes
+    (axes,) = plot_learning_rates(near_one, CHOSEN, published, 1 / 7, ACCURACY).axes
     drawn = [path for each in axes.collections for path in each.get_paths()]
     assert max(path.vertices[:, 1].max() for path in drawn) == 1
 
@@ -87,18 +88,18 @@ def test_a_configuration_in_words(layers: str, words: str):
 def test_the_smallest_sizes_head_is_the_one_shown():
     selections = pd.concat(
         [
-            selection.select_heads(make_runs(seed=seed)).assign(fraction=fraction)
+            selection.select_heads(make_runs(seed=seed), ACCURACY).assign(fraction=fraction)
             for seed, fraction in enumerate((0.01, 0.001, 1.0))
         ],
         ignore_index=True,
     )
     shown = best_at_smallest(selections)
-    expected = selection.select_heads(make_runs(seed=1)).iloc[0]
+    expected = selection.select_heads(make_runs(seed=1), ACCURACY).iloc[0]
     assert tuple(shown[selection.CONFIGURATION]) == tuple(expected[selection.CONFIGURATION])
 
 
 def test_accuracy_has_a_line_a_dataset_and_backbone_against_labels():
-    (axes,) = accuracy(STUDIES["the default"]).axes
+    (axes,) = best_heads(STUDIES["the default"]).axes
     assert sorted(text.get_text() for text in axes.get_legend().get_texts()) == [
         "clothes, 2018 paper",
         "clothes, other",
@@ -131,7 +132,7 @@ def test_long_runs_name_head_units_replicates_and_the_epoch_of_the_lowest_loss()
 
 def test_the_grid_has_every_head_and_size_with_its_mean():
     fractions = {0.001: 2, 1.0: 1}
-    figure = plot_grid(runs_of(fractions), 1 / 7)
+    figure = plot_grid(runs_of(fractions), 1 / 7, ACCURACY)
     axes, bar = figure.axes
     title = axes.get_title()
     assert "clothes, features of vgg16: mean accuracy over replicates" in title

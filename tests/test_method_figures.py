@@ -9,11 +9,11 @@ from drawings import (
     accuracies,
     cost_table,
     gains_table,
+    label_values,
     learning_curves,
-    selected_of,
     text_of,
 )
-from transfer_gain.evaluation import comparison
+from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting.figures.cost import plot_cost
 from transfer_gain.reporting.figures.gains import plot_gains
 from transfer_gain.reporting.figures.label_value import plot_label_value
@@ -64,7 +64,7 @@ def test_methods_are_told_apart_by_colour_and_marker_and_backbones_by_line():
 
 
 def test_the_other_protocol_is_named_and_has_nothing_of_the_report():
-    figure = plot_learning_curves(accuracies({0.01: 3}, "held-out"), 1 / 7)
+    figure = plot_learning_curves(accuracies({0.01: 3}, "held-out"), 1 / 7, ACCURACY)
     (axes,) = figure.axes
     assert "selected and scored on different images" in axes.get_title()
     assert hollow_in(axes) == []
@@ -73,7 +73,7 @@ def test_the_other_protocol_is_named_and_has_nothing_of_the_report():
 
 def test_gains_have_a_panel_a_backbone_and_intervals_only_where_there_are_replicates():
     fractions = {1: 1, 0.1: 3, 0.01: 5}
-    figure = plot_gains(gains_table(fractions))
+    figure = plot_gains(gains_table(fractions), ACCURACY)
     assert [axes.get_title() for axes in figure.axes] == [
         "transfer from vgg16",
         "transfer from other",
@@ -93,8 +93,8 @@ def test_gains_have_a_panel_a_backbone_and_intervals_only_where_there_are_replic
 
 
 def test_labels_worth_has_a_line_of_no_gain_and_an_arrow_where_the_curve_ends():
-    table = comparison.label_value(selected_of({1: 1, 0.1: 3, 0.01: 5}), 0)
-    figure = plot_label_value(table)
+    table = label_values({1: 1, 0.1: 3, 0.01: 5})
+    figure = plot_label_value(table, ACCURACY)
     (axes,) = figure.axes
     assert legend_of(axes) == [
         "no gain",
@@ -111,7 +111,7 @@ def test_labels_worth_has_a_line_of_no_gain_and_an_arrow_where_the_curve_ends():
 def test_cost_shows_all_methods_and_leaves_out_what_was_not_measured():
     table = cost_table({1: 1, 0.1: 3})
     table.loc[(table["method"] == "baseline") & (table["fraction"] == 1), "seconds"] = np.nan
-    figure = plot_cost(table)
+    figure = plot_cost(table, ACCURACY)
     (axes,) = figure.axes
     assert legend_of(axes) == LEGEND
     assert axes.get_xlabel() == "training time (seconds)"

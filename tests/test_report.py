@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import reports
+from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting import alt_text, report
 
 
@@ -92,7 +93,7 @@ def test_what_no_section_names_is_shown_all_the_same(html):
 def test_a_section_without_anything_is_left_out(html):
     assert 'id="one-shot"' not in html
     tables = [*reports.tables(), reports.made("one_shot", reports.tables()[0].content)]
-    again = report.render([], tables, reports.runs(), reports.FACTS)
+    again = report.render([], tables, reports.runs(), ACCURACY, reports.FACTS)
     section = again.split('<section id="one-shot">')[1].split("</section>")[0]
     assert '<a href="tables/one_shot.csv">' in section
 
@@ -135,7 +136,7 @@ def test_the_templates_of_captions_are_all_plain():
     templates = [*folder.glob("*.rst")]
     assert len(templates) > 10
     for template in templates:
-        text = report.caption(template, wildcards)
+        text = report.caption(template, wildcards, ACCURACY)
         assert text
         assert "{{" not in text
         assert "``" not in text
@@ -153,18 +154,18 @@ def test_figures_of_one_shot_and_similarity_are_told_from_their_tables():
     pairs += [("x", "a", "x", "a", 0.0)]
     columns = ["dataset_a", "class_a", "dataset_b", "class_b", "feature_distance"]
     tables = {"one_shot_summary": summary, "similarity": pd.DataFrame(pairs, columns=columns)}
-    said = alt_text.describe("one_shot", {"approach": "first"}, tables)
+    said = alt_text.describe("one_shot", {"approach": "first"}, tables, ACCURACY)
     assert "siamese (36 pairs per batch, epoch: one pass) 0.300; cosine 0.250" in said
     assert "0.200" not in said
-    said = alt_text.describe("similarity", {}, tables)
+    said = alt_text.describe("similarity", {}, tables, ACCURACY)
     assert "nearest a of x and b of x (0.400)" in said
     assert "(0.000)" not in said
-    said = alt_text.describe("distance_and_gain", {}, tables)
+    said = alt_text.describe("distance_and_gain", {}, tables, ACCURACY)
     assert said == "Distances between datasets (MMD): x from y 0.700."
 
 
 def test_an_unknown_kind_of_figure_has_no_words_of_its_own():
-    assert alt_text.describe("new", {}, {}) == ""
+    assert alt_text.describe("new", {}, {}, ACCURACY) == ""
 
 
 # --- In a browser ---

@@ -60,7 +60,7 @@ REPORT = {"write_report", "describe_run"}
 ROWS = {"gather_rows runs", "gather_rows history", "tabulate_cost"} | VERDICT | REPORT
 FIGURES = {"plot_grid clothes vgg16", "plot_learning_rates clothes vgg16"}
 # Whatever depends on a selection is listed with it: what it will choose is not known beforehand.
-BEST = {"tabulate_best_heads", "plot_accuracy"}
+BEST = {"tabulate_best_heads", "plot_best_heads"}
 AGGREGATES = FIGURES | ROWS | LONG_RUNS | LONG_RUNS_FIGURE | BEST
 
 HEADS = {
@@ -338,13 +338,13 @@ def edit(made: Path, folder: Path, file: str) -> Path:
 
 def test_editing_how_figures_are_drawn_redraws_them_and_trains_nothing(made, tmp_path):
     figures = FIGURES | LONG_RUNS_FIGURE | VERDICT_FIGURES
-    figures |= {"plot_samples clothes", "plot_augmented clothes", "plot_accuracy"} | REPORT
-    edited = edit(made, tmp_path, "transfer_gain/reporting/figures.py")
+    figures |= {"plot_samples clothes", "plot_augmented clothes", "plot_best_heads"} | REPORT
+    edited = edit(made, tmp_path, "transfer_gain/reporting/figures/style.py")
     found = {str(job): job.reason for job in jobs(edited, study=STUDY)}
     assert {*found} == figures
     reason = found["plot_samples clothes"]
     assert "Params have changed since last execution" in reason
-    assert "transfer_gain/reporting/figures.py" in reason
+    assert "transfer_gain/reporting/figures/style.py" in reason
     # All use it, and it is as it was.
     assert not any("transfer_gain/data/store.py" in each for each in found.values())
 

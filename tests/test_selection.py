@@ -14,6 +14,7 @@ from transfer_gain import names
 from transfer_gain.data import store
 from transfer_gain.evaluation import selection
 from transfer_gain.methods import heads
+from transfer_gain.metrics import ACCURACY
 
 
 def mean(values: np.ndarray) -> Fraction:
@@ -37,7 +38,7 @@ def test_the_best_has_the_highest_mean_then_the_lowest_loss_then_stands_first(
     seed, replicates, steps
 ):
     runs = make_runs(replicates, seed, steps)
-    selected = selection.select_heads(runs)
+    selected = selection.select_heads(runs, ACCURACY)
     assert selected["protocol"].tolist() == ["same-images", "held-out"]
     assert selected["configurations"].tolist() == [18, 18]
     # The rule again, in plain Python and exact fractions.
@@ -56,15 +57,15 @@ def test_ties_go_to_the_lower_loss_and_then_to_the_config():
     runs[ACCURACIES] = 0.5
     runs[LOSSES] = 1.0
     for protocol in selection.PROTOCOLS:
-        assert chosen(selection.select_heads(runs), protocol) == HEADS[0]
+        assert chosen(selection.select_heads(runs, ACCURACY), protocol) == HEADS[0]
         backwards = runs.iloc[::-1]
-        assert chosen(selection.select_heads(backwards), protocol) == HEADS[-1]
+        assert chosen(selection.select_heads(backwards, ACCURACY), protocol) == HEADS[-1]
     set_head(runs, HEADS[11], **{loss: [0.7, 1.0, 1.0] for loss in LOSSES})
     for protocol in selection.PROTOCOLS:
-        assert chosen(selection.select_heads(runs), protocol) == HEADS[11]
+        assert chosen(selection.select_heads(runs, ACCURACY), protocol) == HEADS[11]
     set_head(runs, HEADS[4], validation_accuracy=[0.5, 0.5, 0.51], validation_loss=9)
-    assert chosen(selection.select_heads(runs), "same-images") == HEADS[4]
-    assert chosen(selection.select_heads(runs), "held-out") == HEADS[11]
+    assert chosen(selection.select_heads(runs, ACCURACY), "same-images") == HEADS[4]
+    assert chosen(selection.select_heads(runs, ACCURACY), "held-out") == HEADS[11]
 
 
 def test_as_many_correct_images_are_a_tie():
@@ -77,21 +78,20 @@ def test_as_many_correct_images_are_a_tie():
         set_head(runs, HEADS[head], selection_loss=1)
     set_head(runs, HEADS[11], **dict.fromkeys(LOSSES, 0.5))
     for protocol in selection.PROTOCOLS:
-        assert chosen(selection.select_heads(runs), protocol) == HEADS[11]
+        assert chosen(selection.select_heads(runs, ACCURACY), protocol) == HEADS[11]
 
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10**6))
 def test_the_reporting_half_never_selects(seed):
     runs = make_runs(seed=seed)
-    before = selection.select_heads(runs)
+    before = selection.select_heads(runs, ACCURACY)
     rng = np.random.default_rng(seed + 1)
     for column in ("test_accuracy", "validation_accuracy", "validation_loss"):
         runs[column] = rng.uniform(0, 1, len(runs))
-    after = selection.select_heads(runs)
+    after = selection.select_heads(runs, ACCURACY)
     pd.testing.assert_frame_equal(after.iloc[1:], before.iloc[1:])  # the held-out protocol
-    selects, reports = selection.PROTOCOLS["held-out"]
-    assert (selects, reports) == ("selection_accuracy", "test_accuracy")
+    assert selection.PROTOCOLS["held-out"] == ("selection", "test")
 
 
 def test_what_is_compared_has_the_accuracy_that_its_protocol_reports():
@@ -108,8 +108,10 @@ def test_what_is_compared_has_the_accuracy_that_its_protocol_reports():
     )
     long = refit.assign(run="long", protocol="same-images")
     labels = pd.DataFrame({"dataset": ["toy"], "fraction": [0.1], "training_per_class": [600]})
-    selected = selection.select_runs(pd.concat([grid, refits, long], ignore_index=True), labels)
-    assert [*selected] == selection.SELECTED
+    selected = selection.select_runs(
+        pd.concat([grid, refits, long], ignore_index=True), labels, ACCURACY
+    )
+    assert [*selected][-4:] == ["accuracy", "train_loss", "levelled_off", "updates"]
     found = selected.groupby(["method", "protocol"])["accuracy"].unique().map(list).to_dict()
     assert found == {
         ("transfer", "same-images"): [1.03],
@@ -131,7 +133,7 @@ def test_a_selection_is_read_from_its_file_as_it_was_written(tmp_path_factory, s
     path = Path(tmp_path_factory.mktemp("selection"), "selection.parquet")
     runs = make_runs(seed=seed)
     runs["learning_rate"] = runs["learning_rate"].replace(0.01, rate)
-    selected = selection.select_heads(runs)
+    selected = selection.select_heads(runs, ACCURACY)
     store.write_rows(selected, path)
     pd.testing.assert_frame_equal(store.read_rows(path), selected, check_exact=True)
     for (_, written), (_, read) in zip(

@@ -12,6 +12,7 @@ from studies import make_runs
 from transfer_gain.data import store
 from transfer_gain.evaluation import selection, tables
 from transfer_gain.evaluation.statistics import accuracy_interval
+from transfer_gain.metrics import ACCURACY
 
 PUBLISHED = Path(__file__).parents[1] / "workflow" / "published_2018.yaml"
 PAPER = yaml.safe_load(PUBLISHED.read_text())
@@ -107,7 +108,7 @@ def test_sizes_are_counted_from_rows():
         }
     )
     samples = pd.DataFrame({"replicate": [0] * 7 + [1] * 7, "label": [0, 0, 0, 0, 1, 1, 1] * 2})
-    table = tables.fractions(index, samples, "clothes", 0.13)
+    table = tables.fractions(index, samples, "clothes", 0.13, ACCURACY)
     assert table.to_dict("records") == [
         {
             "dataset": "clothes",
@@ -126,7 +127,7 @@ def test_without_samples_all_training_images_are_counted():
     index = pd.DataFrame(
         {"split": [store.TRAINING] * 5 + [store.VALIDATION] * 2, "label": [0, 0, 0, 1, 1, 0, 0]}
     )
-    (row,) = tables.fractions(index, None, "toy", 1.0).to_dict("records")
+    (row,) = tables.fractions(index, None, "toy", 1.0, ACCURACY).to_dict("records")
     assert (row["training_samples"], row["training_per_class"]) == (5, 2)  # 2.5
     assert (row["validation_samples"], row["validation_per_class"]) == (2, 1)
 
@@ -135,7 +136,8 @@ def test_chance_is_what_a_constant_guess_scores():
     index = pd.DataFrame(
         {"split": ["validation"] * 10 + ["training"] * 5, "label": [0] * 8 + [1] * 7}
     )
-    assert tables.chance_of(index) == 0.8
+    assert tables.chance_of(index, ACCURACY) == 0.8
+    assert np.isnan(tables.chance_of(index[index["split"] == "training"], ACCURACY))
 
 
 # --- best heads
@@ -150,7 +152,7 @@ def make_case() -> tuple[pd.DataFrame, pd.DataFrame]:
         names = {"dataset": dataset, "backbone": "vgg16", "fraction": fraction}
         of_size = make_runs(3 if fraction < 1 else 1, seed)
         runs.append(store.with_names(of_size, names))
-        selections.append(store.with_names(selection.select_heads(of_size), names))
+        selections.append(store.with_names(selection.select_heads(of_size, ACCURACY), names))
     return pd.concat(runs), pd.concat(selections)
 
 
@@ -163,7 +165,7 @@ def published_transfer(sources: dict[str, str]) -> pd.DataFrame:
 
 def test_best_heads_have_the_mean_and_interval_of_their_own_runs():
     runs, selections = make_case()
-    table = tables.best_heads(runs, selections, published_transfer(SOURCES))
+    table = tables.best_heads(runs, selections, published_transfer(SOURCES), ACCURACY)
     assert len(table) == 8
     start = ["dataset", "backbone", "fraction", "protocol", *selection.CONFIGURATION]
     assert list(table)[:9] == [*start, "validation_accuracy"]
@@ -183,7 +185,7 @@ def test_best_heads_have_the_mean_and_interval_of_their_own_runs():
 
 
 def test_published_heads_stand_beside_the_reports_protocol_data_and_size_alone():
-    table = tables.best_heads(*make_case(), published_transfer(SOURCES))
+    table = tables.best_heads(*make_case(), published_transfer(SOURCES), ACCURACY)
     columns = [name for name in table if name.startswith("published_")]
     assert {name.removeprefix("published_") for name in columns} == {
         "validation_accuracy",
@@ -202,13 +204,13 @@ def test_published_heads_stand_beside_the_reports_protocol_data_and_size_alone()
 
 def test_the_reports_figures_stand_beside_no_other_backbone():
     runs, selections = (rows.assign(backbone="other") for rows in make_case())
-    table = tables.best_heads(runs, selections, published_transfer(SOURCES))
+    table = tables.best_heads(runs, selections, published_transfer(SOURCES), ACCURACY)
     assert table.filter(like="published_").isna().all(axis=None)
 
 
 def test_a_study_of_other_data_has_the_columns_and_no_published_value():
     of_avatars = [rows[rows["dataset"] == "avatars"] for rows in make_case()]
-    table = tables.best_heads(*of_avatars, published_transfer({"avatars": "avatars"}))
+    table = tables.best_heads(*of_avatars, published_transfer({"avatars": "avatars"}), ACCURACY)
     columns = [name for name in table if name.startswith("published_")]
     assert len(columns) == 4
     assert table[columns].isna().all(axis=None)

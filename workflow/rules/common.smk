@@ -11,6 +11,7 @@ from snakemake.io import IOFile
 WORKFLOW = Path(workflow.current_basedir).resolve().parent
 sys.path.insert(0, str(WORKFLOW))
 
+from transfer_gain import metrics
 from transfer_gain.config import jobs
 from transfer_gain.config.errors import ConfigError
 from transfer_gain.config.jobs import fill
@@ -31,6 +32,7 @@ from transfer_gain.names import (
     TRANSFER_AUGMENTED,
     TRANSFER_EXTENDED,
 )
+from transfer_gain.reporting import metric_display
 from transfer_gain.runtime import (
     code_dependencies,
     job_environment,

@@ -3,7 +3,7 @@
 
 
 rule comparison:
-    """The comparison of methods: accuracy, gains, hypotheses and the value of a label."""
+    """The comparison of methods: scores, gains, hypotheses and the value of a label."""
     input:
         [
             paths.table(name) + ending
@@ -26,12 +26,13 @@ rule tabulate_selected:
         "../../envs/environment.yaml"
     params:
         **code_of("tabulate_selected"),
+        metric=study.metric,
     script:
         "../scripts/tabulate_selected.py"
 
 
 rule tabulate_comparison:
-    """Accuracies, gains, hypotheses and the value of a label."""
+    """Scores, gains, hypotheses and the value of a label."""
     input:
         selected=f"{paths.table('selected')}.parquet",
         published=PUBLISHED,
@@ -46,10 +47,11 @@ rule tabulate_comparison:
         "../../envs/environment.yaml"
     params:
         **code_of("tabulate_comparison"),
+        metric=study.metric,
         seed=study.seed,
         controls=study.controls(),
         contrast=study.contrast,
-        sources=SOURCES,
+        sources=SOURCES_OF_SCORES,
         published_backbones=PUBLISHED_BACKBONES,
     script:
         "../scripts/tabulate_comparison.py"

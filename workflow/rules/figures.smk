@@ -14,7 +14,7 @@ FIGURES = [
         protocol=PROTOCOLS,
     ),
     *expand("augmented_{dataset}", dataset=TRANSFER),
-    "accuracy",
+    "best_heads",
 ]
 ONE_SHOT_FIGURES = ["one_shot_tasks", "similarity", "class_map", "distance_and_gain"]
 if study.one_shot:
@@ -23,6 +23,12 @@ if study.one_shot:
         approach=study.one_shot.approaches,
     )
     FIGURES += ONE_SHOT_FIGURES
+
+# What figures of scores depend on. Their captions contain the label.
+SHOWN = {
+    "metric": study.metric,
+    "metric_label": metric_display.words(metrics.metric(study.metric)).noun,
+}
 
 
 rule figures:
@@ -46,12 +52,13 @@ rule plot_learning_rates:
         "../../envs/environment.yaml"
     params:
         **code_of("plot_learning_rates"),
+        **SHOWN,
         fractions=lambda wildcards: [
             float(fraction) for fraction in study.fraction_names(wildcards.backbone)
         ],
         sources=lambda wildcards: {
             name: source
-            for name, source in SOURCES.items()
+            for name, source in SOURCES_OF_SCORES.items()
             if name == wildcards.dataset and wildcards.backbone in PUBLISHED_BACKBONES
         },
     script:
@@ -71,6 +78,7 @@ rule plot_grid:
         "../../envs/environment.yaml"
     params:
         **code_of("plot_grid"),
+        **SHOWN,
     script:
         "../scripts/plot_grid.py"
 
@@ -130,27 +138,28 @@ rule plot_near_copies:
         "../scripts/plot_near_copies.py"
 
 
-rule plot_accuracy:
-    """The best accuracy of transfer against labels, of all datasets and backbones."""
+rule plot_best_heads:
+    """The best heads' scores against labels, of all datasets and backbones."""
     input:
         best=f"{paths.table('best_heads')}.parquet",
         fractions=f"{paths.table('fractions')}.parquet",
     output:
-        **figure_files("accuracy", "accuracy"),
+        **figure_files("best_heads", "best_heads"),
     log:
-        paths.log(paths.figure("accuracy")),
-        paths.benchmark(paths.figure("accuracy")),
+        paths.log(paths.figure("best_heads")),
+        paths.benchmark(paths.figure("best_heads")),
     conda:
         "../../envs/environment.yaml"
     params:
-        **code_of("plot_accuracy"),
+        **code_of("plot_best_heads"),
+        **SHOWN,
     script:
-        "../scripts/plot_accuracy.py"
+        "../scripts/plot_best_heads.py"
 
 
 rule plot_learning_curves:
     input:
-        accuracy=f"{paths.table('accuracy')}.parquet",
+        scores=f"{paths.table(study.metric)}.parquet",
         images=paths.images,
     output:
         **figure_files("learning_curves_{dataset}_{protocol}", "learning_curves"),
@@ -161,6 +170,7 @@ rule plot_learning_curves:
         "../../envs/environment.yaml"
     params:
         **code_of("plot_learning_curves"),
+        **SHOWN,
     script:
         "../scripts/plot_learning_curves.py"
 
@@ -177,6 +187,7 @@ rule plot_gains:
         "../../envs/environment.yaml"
     params:
         **code_of("plot_gains"),
+        **SHOWN,
     script:
         "../scripts/plot_gains.py"
 
@@ -193,6 +204,7 @@ rule plot_label_value:
         "../../envs/environment.yaml"
     params:
         **code_of("plot_label_value"),
+        **SHOWN,
     script:
         "../scripts/plot_label_value.py"
 
@@ -200,7 +212,7 @@ rule plot_label_value:
 rule plot_cost:
     input:
         cost=f"{paths.table('cost')}.parquet",
-        accuracy=f"{paths.table('accuracy')}.parquet",
+        scores=f"{paths.table(study.metric)}.parquet",
         fractions=f"{paths.table('fractions')}.parquet",
     output:
         **figure_files("cost_{dataset}_{protocol}", "cost"),
@@ -211,6 +223,7 @@ rule plot_cost:
         "../../envs/environment.yaml"
     params:
         **code_of("plot_cost"),
+        **SHOWN,
     script:
         "../scripts/plot_cost.py"
 

@@ -53,6 +53,7 @@ rule select_heads:
         "../../envs/environment.yaml"
     params:
         **code_of("select_heads"),
+        metric=study.metric,
     script:
         "../scripts/select_heads.py"
 

@@ -71,6 +71,7 @@ rule write_report:
         "../../envs/environment.yaml"
     params:
         **code_of("write_report"),
+        metric=study.metric,
         datasets=list(study.datasets),
         tables=lambda wildcards: [
             origins.origin_of(f"{paths.table(name)}.csv", workflow.rules, paths.report)

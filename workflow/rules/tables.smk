@@ -7,11 +7,13 @@ SOURCES = {
     for name, dataset in study.datasets.items()
     if dataset.matches_2018
 }
+# The paper's scores are accuracies.
+SOURCES_OF_SCORES = SOURCES if study.metric == metrics.ACCURACY.name else {}
 PUBLISHED_BACKBONES = [
     name for name, backbone in study.backbones.items() if backbone.matches_2018
 ]
 ONE_SHOT_TABLES = ["one_shot", "few_shot", "one_shot_summary", "similarity"]
-COMPARISON = ["accuracy", "gains", "hypotheses", "label_value"]
+COMPARISON = [study.metric, "gains", "hypotheses", "label_value"]
 TABLES = [
     *["fractions", "skipped", "runs", "history", "best_heads", "selected", "cost"],
     *COMPARISON,
@@ -47,6 +49,7 @@ rule tabulate_fractions:
         "../../envs/environment.yaml"
     params:
         **code_of("tabulate_fractions"),
+        metric=study.metric,
         datasets=list(study.datasets),
         samples=[(dataset, fraction) for dataset in TRANSFER for fraction in FRACTIONS],
         sources=SOURCES,
@@ -141,7 +144,8 @@ rule tabulate_best_heads:
         "../../envs/environment.yaml"
     params:
         **code_of("tabulate_best_heads"),
-        sources=SOURCES,
+        metric=study.metric,
+        sources=SOURCES_OF_SCORES,
         published_backbones=PUBLISHED_BACKBONES,
         names=[names | {"fraction": float(names["fraction"])} for names in SELECTIONS],
     script:

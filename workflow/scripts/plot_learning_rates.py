@@ -3,6 +3,7 @@ from transfer_gain.runtime import job
 with job.monitored(*snakemake.log):
     import pandas as pd
 
+    from transfer_gain import metrics
     from transfer_gain.data import store
     from transfer_gain.evaluation import tables
     from transfer_gain.reporting.figures.learning_rates import best_at_smallest, plot_learning_rates
@@ -17,10 +18,12 @@ with job.monitored(*snakemake.log):
     published = tables.read_published(
         snakemake.input.published, "best_heads", snakemake.params.sources
     )
+    metric = metrics.metric(snakemake.params.metric)
     figure = plot_learning_rates(
         store.read_rows(snakemake.input.runs),
         best_at_smallest(selections.reset_index(drop=True)),
         published,
-        chance=tables.chance_of(store.read_index(snakemake.input.images)),
+        tables.chance_of(store.read_index(snakemake.input.images), metric),
+        metric,
     )
     save(figure, *snakemake.output)

@@ -3,6 +3,7 @@ from transfer_gain.runtime import job
 with job.monitored(*snakemake.log):
     import pandas as pd
 
+    from transfer_gain import metrics
     from transfer_gain.data import store
     from transfer_gain.evaluation import tables
 
@@ -15,5 +16,10 @@ with job.monitored(*snakemake.log):
         snakemake.params.sources,
         snakemake.params.published_backbones,
     )
-    table = tables.best_heads(store.read_rows(snakemake.input.runs), selections, published)
+    table = tables.best_heads(
+        store.read_rows(snakemake.input.runs),
+        selections,
+        published,
+        metrics.metric(snakemake.params.metric),
+    )
     store.write_table(table, snakemake.output.csv, snakemake.output.parquet)

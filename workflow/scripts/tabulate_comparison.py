@@ -1,12 +1,14 @@
 from transfer_gain.runtime import job
 
 with job.monitored(*snakemake.log):
+    from transfer_gain import metrics
     from transfer_gain.data import store
     from transfer_gain.evaluation import comparison
 
     table = comparison.tabulate(
         snakemake.wildcards.table,
         store.read_rows(snakemake.input.selected),
+        metrics.metric(snakemake.params.metric),
         published=snakemake.input.published,
         sources=snakemake.params.sources,
         backbones=snakemake.params.published_backbones,

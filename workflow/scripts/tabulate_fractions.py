@@ -3,18 +3,20 @@ from transfer_gain.runtime import job
 with job.monitored(*snakemake.log):
     import pandas as pd
 
+    from transfer_gain import metrics
     from transfer_gain.data import store
     from transfer_gain.evaluation import tables
 
     samples = dict(zip(snakemake.params.samples, snakemake.input.samples, strict=True))
+    metric = metrics.metric(snakemake.params.metric)
     rows = []
     for dataset, path in zip(snakemake.params.datasets, snakemake.input.images, strict=True):
         index = store.read_index(path)
         drawn = {fraction: samples[name, fraction] for name, fraction in samples if name == dataset}
         rows += [
-            tables.fractions(index, store.read_rows(file), dataset, float(fraction))
+            tables.fractions(index, store.read_rows(file), dataset, float(fraction), metric)
             for fraction, file in drawn.items()
-        ] or [tables.fractions(index, None, dataset, 1.0)]
+        ] or [tables.fractions(index, None, dataset, 1.0, metric)]
     published = tables.read_published(
         snakemake.input.published, "fractions", snakemake.params.sources
     )

@@ -1,6 +1,7 @@
 from transfer_gain.runtime import job
 
 with job.monitored(*snakemake.log):
+    from transfer_gain import metrics
     from transfer_gain.data import store
     from transfer_gain.evaluation import selection
 
@@ -8,5 +9,6 @@ with job.monitored(*snakemake.log):
     selected = selection.select_runs(
         store.read_rows(snakemake.input.runs),
         fractions[["dataset", "fraction", "training_per_class"]],
+        metrics.metric(snakemake.params.metric),
     )
     store.write_table(selected, snakemake.output.csv, snakemake.output.parquet)

@@ -4,12 +4,14 @@ with job.monitored(*snakemake.log):
     import json
     from pathlib import Path
 
+    from transfer_gain import metrics
     from transfer_gain.data import store
     from transfer_gain.data.whole_files import written_whole
     from transfer_gain.reporting import answer, report
     from transfer_gain.runtime import provenance
 
     params, files = snakemake.params, snakemake.input
+    metric = metrics.metric(params.metric)
     tables = [
         report.ReportItem(**made, content=store.read_rows(path))
         for made, path in zip(params.tables, files.tables, strict=True)
@@ -18,7 +20,7 @@ with job.monitored(*snakemake.log):
         report.ReportItem(
             **made,
             content=Path(path).read_text(),
-            caption=report.caption(template, made["wildcards"]),
+            caption=report.caption(template, made["wildcards"], metric),
         )
         for made, path, template in zip(params.figures, files.figures, files.captions, strict=True)
     ]
@@ -36,10 +38,10 @@ with job.monitored(*snakemake.log):
             rows["cost"]["seconds"],
         ),
     }
-    html = report.render(figures, tables, runs, facts)
+    html = report.render(figures, tables, runs, metric, facts)
     for path, text in (
         (snakemake.output.html, html),
-        (snakemake.output.answer, answer.write(rows, snakemake.output.html)),
+        (snakemake.output.answer, answer.write(rows, metric, snakemake.output.html)),
     ):
         with written_whole(path) as temporary:
             temporary.write_text(text)

@@ -7,6 +7,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
+from transfer_gain import metrics
+
 T = TypeVar("T")
 
 
@@ -43,6 +45,13 @@ def _all_different(values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
+def _known_metric(name: str) -> str:
+    """Refuse a metric that has no record."""
+    if name not in metrics.BY_NAME:
+        raise PydanticCustomError("literal_error", "a metric")
+    return name
+
+
 def _path(text: str) -> str:
     """Return a path in canonical form: no `./`, no final slash, `~` expanded as in a shell."""
     return str(Path(os.path.expanduser(text)))  # noqa: PTH111 (Path's fails for no user)
@@ -69,6 +78,12 @@ Weights = Annotated[
     str,
     Field(pattern=PATH, title="imagenet, none or a path without braces"),
     AfterValidator(_path),
+]
+
+MetricName = Annotated[
+    str,
+    AfterValidator(_known_metric),
+    Field(json_schema_extra={"enum": list(metrics.BY_NAME)}),
 ]
 
 # Settings that several sections have.

@@ -8,12 +8,12 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from transfer_gain import names
+from transfer_gain import metrics, names
 from transfer_gain.config.backbones import Backbone, check_backbones
 from transfer_gain.config.baselines import Augmentation, Baseline, Baseline2018, Network
 from transfer_gain.config.datasets import AnyDataset, Avatars, FashionMnist, Peeps
 from transfer_gain.config.errors import ConfigError
-from transfer_gain.config.fields import Name, Section, Some, is_file
+from transfer_gain.config.fields import MetricName, Name, Section, Some, is_file
 from transfer_gain.config.one_shot import OneShot
 from transfer_gain.config.paths import Paths, format_number
 from transfer_gain.config.training import (
@@ -65,6 +65,11 @@ class Study(Section):
         "AVX512-BF16) or the GPU (compute capability 8.0) is faster in it, and float32 otherwise. "
         "The precision that was used is in the metadata of the features and in every row of "
         "`runs`.",
+    )
+    metric: MetricName = Field(
+        default=metrics.ACCURACY.name,
+        description="The metric that selects configurations, is compared and is drawn. `runs` and "
+        "`history` have every metric.",
     )
     datasets: dict[Name, AnyDataset] = Field(
         default_factory=_default_datasets,

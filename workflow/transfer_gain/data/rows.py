@@ -8,36 +8,41 @@ import pandas as pd
 
 from transfer_gain.data import store
 from transfer_gain.data.sampling import Replicates
+from transfer_gain.metrics import METRICS, Predictions
 
 # A run has levelled off if its training loss fell by less than this (in nats) in its last fifth.
 STILL_FALLING = 0.01
 
 
 def scores(
-    training: tuple[np.ndarray, np.ndarray],
-    validation: tuple[np.ndarray, np.ndarray],
-    data: Replicates,
+    training: Predictions, validation: Predictions, data: Replicates
 ) -> dict[str, np.ndarray]:
-    """Return every replicate's accuracies and mean losses, as columns of `runs`.
+    """Return every replicate's scores by all metrics, and mean losses, as columns of `runs`.
 
     Args:
-        training: cross-entropy and correctness, (replicates, images), of the training sample.
-        validation: the same for the validation images.
+        training: predictions for the training sample.
+        validation: predictions for the validation images.
         data: defines the selection set and the test set.
 
     Returns:
-        Columns (replicates,).
+        Columns (replicates,): `train_`, `validation_`, `selection_` and `test_`, each followed by
+        the name of every metric; the first three also followed by `loss`.
     """
-    (train_loss, train_correct), (loss, correct) = training, validation
+    selection, test = validation.of(data.selection), validation.of(~data.selection)
     return {
-        "train_accuracy": train_correct.mean(axis=1),
-        "train_loss": train_loss.mean(axis=1, dtype=np.float64),
-        "validation_accuracy": correct.mean(axis=1),
-        "validation_loss": loss.mean(axis=1, dtype=np.float64),
-        "selection_loss": loss[:, data.selection].mean(axis=1, dtype=np.float64),
-        "selection_accuracy": correct[:, data.selection].mean(axis=1),
-        "test_accuracy": correct[:, ~data.selection].mean(axis=1),
+        **_scored(training, "train"),
+        "train_loss": training.losses.mean(axis=1, dtype=np.float64),
+        **_scored(validation, "validation"),
+        "validation_loss": validation.losses.mean(axis=1, dtype=np.float64),
+        "selection_loss": selection.losses.mean(axis=1, dtype=np.float64),
+        **_scored(selection, "selection"),
+        **_scored(test, "test"),
     }
+
+
+def _scored(predictions: Predictions, role: str) -> dict[str, np.ndarray]:
+    """Return the scores by every metric, in columns named after what the images are for."""
+    return {f"{role}_{metric.name}": metric.score(predictions) for metric in METRICS}
 
 
 def levelled_off(history: pd.DataFrame) -> np.ndarray:

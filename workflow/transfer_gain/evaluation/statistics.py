@@ -14,14 +14,18 @@ RELEVANT = 0.02
 SIGNIFICANT = 0.05
 
 
-def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
+def mean_interval(
+    values: ArrayLike, level: float = 0.95, bounds: tuple[float, float] = (-np.inf, np.inf)
+) -> tuple[float, float, float]:
     """Return a mean and the ends of its Student's t interval over replicates.
 
     A single value, or equal values, give no interval: the ends are NaN instead of a width of zero.
+    Clipping to `bounds` removes only impossible values, so coverage does not change.
 
     Args:
         values: one finite number per replicate.
         level: coverage, in (0, 1).
+        bounds: the lowest and the highest possible value.
     """
     values = np.asarray(values, float)
     mean = values.mean()
@@ -29,18 +33,17 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float,
         return mean, np.nan, np.nan
     error = values.std(ddof=1) / np.sqrt(len(values))
     half = stats.t.ppf((1 + level) / 2, len(values) - 1) * error
-    return mean, mean - half, mean + half
+    low, high = np.clip([mean - half, mean + half], *bounds)
+    return mean, low, high
 
 
 def accuracy_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return `mean_interval` of accuracies, clipped to [0, 1].
-
-    Clipping removes only impossible values, so coverage does not change.
+    """Return `mean_interval` of accuracies, which lie in [0, 1].
 
     Args:
         values: one accuracy per replicate, in [0, 1].
     """
-    return tuple(np.clip(mean_interval(values), 0, 1))
+    return mean_interval(values, bounds=(0, 1))
 
 
 class Contrast(NamedTuple):

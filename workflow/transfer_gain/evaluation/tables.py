@@ -10,7 +10,8 @@ import yaml
 from transfer_gain.data import store
 from transfer_gain.data.sampling import groups_of
 from transfer_gain.evaluation import selection
-from transfer_gain.evaluation.statistics import accuracy_interval
+from transfer_gain.evaluation.statistics import mean_interval
+from transfer_gain.metrics import Metric
 from transfer_gain.names import SAME_IMAGES
 
 COST = ["rule", "dataset", "backbone", "fraction", "method", "protocol"]
@@ -59,7 +60,11 @@ def read_published_transfer(
 
 
 def fractions(
-    index: pd.DataFrame, samples: pd.DataFrame | None, dataset: str, fraction: float
+    index: pd.DataFrame,
+    samples: pd.DataFrame | None,
+    dataset: str,
+    fraction: float,
+    metric: Metric,
 ) -> pd.DataFrame:
     """Count one fraction's images in the files (Tables 1 and 2 of the 2018 paper).
 
@@ -69,6 +74,7 @@ def fractions(
             training images.
         dataset: name of the dataset.
         fraction: the fraction.
+        metric: the metric of column `chance`.
 
     Returns:
         One row. If classes differ in size, counts per class are rounded means. A dataset with
@@ -88,7 +94,7 @@ def fractions(
             "validation_samples": [len(validation)],
             "validation_per_class": [round(len(validation) / classes)],
             "replicates": [len(sampled)],
-            "chance": [chance_of(index)],
+            "chance": [chance_of(index, metric)],
         }
     )
     numbers = groups_of(index)
@@ -100,14 +106,16 @@ def fractions(
     return row
 
 
-def chance_of(index: pd.DataFrame) -> float:
-    """Return the accuracy of a constant guess: the largest class's share of validation images.
+def chance_of(index: pd.DataFrame, metric: Metric) -> float:
+    """Return the score of a constant guess on the validation images; NaN if there are none.
 
     Args:
         index: a dataset's rows (split, label).
+        metric: the metric that scores.
     """
     validation = index[index["split"] == store.VALIDATION]
-    return validation["label"].value_counts(normalize=True).max()
+    counts = validation["label"].value_counts().to_numpy()
+    return metric.chance(counts) if len(counts) else np.nan
 
 
 def skipped(skipped: Mapping[str, Sequence[tuple[str, str]]]) -> pd.DataFrame:
@@ -152,33 +160,36 @@ def near_copies(pairs: Mapping[str, Sequence[tuple[str, str, int, str]]]) -> pd.
 
 
 def best_heads(
-    runs: pd.DataFrame, selections: pd.DataFrame, published: pd.DataFrame
+    runs: pd.DataFrame, selections: pd.DataFrame, published: pd.DataFrame, metric: Metric
 ) -> pd.DataFrame:
-    """Describe each selected head and its accuracy (Table 3 of the 2018 paper).
+    """Describe each selected head and its score (Table 3 of the 2018 paper).
 
     Args:
         runs: rows of all heads.
         selections: rows of `selection.select_heads` with dataset, backbone and fraction.
         published: the table that `read_published_transfer` returns.
+        metric: the metric that selected.
 
     Returns:
-        One row per dataset, backbone, fraction and protocol. `validation_accuracy` is the mean over
-        replicates with its 95 % interval: on all validation images under protocol "same-images", on
-        the test set under "held-out". `published_*` are the 2018 paper's values, if any.
+        One row per dataset, backbone, fraction and protocol. `validation_` and the metric's name
+        is the mean over replicates with its 95 % interval: on all validation images under protocol
+        "same-images", on the test set under "held-out". `published_*` are the 2018 paper's values,
+        if any.
     """
     rows = []
     for _, chosen in selections.iterrows():
         where = ["dataset", "backbone", "fraction"]
         same = runs[(runs[where] == chosen[where].to_numpy()).all(axis=1)]
-        accuracy = selection.runs_of(same, chosen)[selection.PROTOCOLS[chosen["protocol"]][1]]
-        mean, low, high = accuracy_interval(accuracy)
+        _, role = selection.PROTOCOLS[chosen["protocol"]]
+        scores = selection.runs_of(same, chosen)[f"{role}_{metric.name}"]
+        mean, low, high = mean_interval(scores, bounds=metric.bounds)
         rows.append(
             {
                 **chosen[[*where, "protocol", *selection.CONFIGURATION]],
-                "validation_accuracy": mean,
+                f"validation_{metric.name}": mean,
                 "ci_low": low,
                 "ci_high": high,
-                "replicates": len(accuracy),
+                "replicates": len(scores),
                 "configurations": chosen["configurations"],
             }
         )

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from transfer_gain.data import rows, store
 from transfer_gain.data.sampling import Replicates, read_replicates
+from transfer_gain.metrics import Predictions
 from transfer_gain.seeds import run_seed
 
 # Maximum for L-BFGS. It converges earlier for all but the weakest penalties.
@@ -85,13 +86,11 @@ def fit(
     return pd.concat(fitted, ignore_index=True)
 
 
-def _scored(
-    probe: LogisticRegression, features: np.ndarray, labels: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return cross-entropy and correctness of images, (1, images)."""
+def _scored(probe: LogisticRegression, features: np.ndarray, labels: np.ndarray) -> Predictions:
+    """Return the predictions for images (images, values) of one replicate."""
     logarithms = probe.predict_log_proba(features)
     entropy = -logarithms[np.arange(len(labels)), labels]
-    return entropy[None], (logarithms.argmax(axis=1) == labels)[None]
+    return Predictions(labels, logarithms.argmax(axis=1)[None], entropy[None])
 
 
 def fit_files(

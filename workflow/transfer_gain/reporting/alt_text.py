@@ -5,24 +5,35 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 
 from transfer_gain.evaluation import similarity
+from transfer_gain.metrics import Metric
 from transfer_gain.names import SAME_IMAGES
 from transfer_gain.reporting import words
+
+# The table that has the metric's name, and columns whose names contain it.
+SCORES = "scores"
+VALIDATION, NEEDED = "validation_score", "baseline_labels"
 
 Tables = Mapping[str, pd.DataFrame]
 
 
-def describe(kind: str, wildcards: Mapping[str, str], tables: Tables) -> str:
+def describe(kind: str, wildcards: Mapping[str, str], tables: Tables, metric: Metric) -> str:
     """Return the values that a figure shows as sentences, or "" for an unknown kind.
 
     Args:
         kind: kind of the figure, such as "gains".
         wildcards: dataset, protocol and backbone, if the figure has them.
         tables: tables by name.
+        metric: the metric that is compared.
     """
     if kind not in _WRITERS:
         return ""
     table, write = _WRITERS[kind]
-    rows = tables[table]
+    rows = tables[metric.name if table == SCORES else table].rename(
+        columns={
+            f"validation_{metric.name}": VALIDATION,
+            f"baseline_labels_for_same_{metric.name}": NEEDED,
+        }
+    )
     for name in set(wildcards) & set(rows):
         rows = rows[rows[name] == wildcards[name]]
     return write(rows)
@@ -36,7 +47,7 @@ def _learning_curves(rows: pd.DataFrame) -> str:
 
 def _label_value(rows: pd.DataFrame) -> str:
     def value(row: pd.Series) -> str:
-        needed = words.count(row["baseline_labels_for_same_accuracy"])
+        needed = words.count(row[NEEDED])
         return f"{row['relation']} {needed} instead of {words.count(row['labels'])}".strip()
 
     return _lines(rows, value)
@@ -59,7 +70,7 @@ def _best_heads(rows: pd.DataFrame) -> str:
     rows = rows[rows["protocol"] == SAME_IMAGES]
     said = [
         f"{row['dataset']}, {row['backbone']}, {100 * row['fraction']:g} %: "
-        f"{words.accuracy(row['validation_accuracy'])} with layers {row['layers']}, "
+        f"{words.accuracy(row[VALIDATION])} with layers {row['layers']}, "
         f"{row['activation']}, learning rate {row['learning_rate']:g}"
         for _, row in rows.iterrows()
     ]
@@ -79,14 +90,12 @@ def _long_runs(rows: pd.DataFrame) -> str:
 
 def _grid(rows: pd.DataFrame) -> str:
     rows = rows[(rows["run"] == "grid") & (rows["method"] == "transfer")]
-    means = rows.groupby(["fraction", "layers", "activation", "learning_rate"])[
-        "validation_accuracy"
-    ]
+    means = rows.groupby(["fraction", "layers", "activation", "learning_rate"])[VALIDATION]
     said = [
         f"{100 * fraction:g} %: {words.accuracy(means.min())} to {words.accuracy(means.max())}"
         for fraction, means in means.mean().groupby("fraction")
     ]
-    return _sentence("range of accuracy over all heads", said)
+    return _sentence("lowest to highest mean over all heads", said)
 
 
 def _one_shot(rows: pd.DataFrame) -> str:
@@ -146,10 +155,10 @@ def _lines(rows: pd.DataFrame, value: Callable[[pd.Series], str]) -> str:
 
 
 _WRITERS = {
-    "learning_curves": ("accuracy", _learning_curves),
+    "learning_curves": (SCORES, _learning_curves),
     "gains": ("gains", _gains),
     "label_value": ("label_value", _label_value),
-    "accuracy": ("best_heads", _best_heads),
+    "best_heads": ("best_heads", _best_heads),
     "learning_rates": ("best_heads", _best_heads),
     "long_runs": ("runs", _long_runs),
     "grid": ("runs", _grid),

@@ -11,49 +11,51 @@ import pandas as pd
 from transfer_gain.evaluation.statistics import RELEVANT, SIGNIFICANT
 from transfer_gain.methods import records
 from transfer_gain.methods.records import TRANSFER
+from transfer_gain.metrics import Metric
 from transfer_gain.names import BASELINE, HELD_OUT
-from transfer_gain.reporting import words
+from transfer_gain.reporting import metric_display, words
 
 PROTOCOL = HELD_OUT
 
 Tables = Mapping[str, pd.DataFrame]
 
 
-def answer(tables: Tables) -> dict[str, list[str]]:
+def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
     """Return three sentences per dataset: the best methods, the gain, the value of a label.
 
     Args:
-        tables: `accuracy`, `hypotheses` and `label_value`.
+        tables: the metric's table, `hypotheses` and `label_value`.
+        metric: the metric that is compared.
     """
-    datasets = tables["accuracy"]["dataset"].unique()
+    datasets = tables[metric.name]["dataset"].unique()
     return {
         dataset: [
-            best_methods(tables, dataset),
-            gain(tables, dataset),
-            label_value(tables, dataset),
+            best_methods(tables, metric, dataset),
+            gain(tables, metric, dataset),
+            label_value(tables, metric, dataset),
         ]
         for dataset in datasets
     }
 
 
-def write(tables: Tables, where: str) -> str:
+def write(tables: Tables, metric: Metric, where: str) -> str:
     """Return the answer, its caveats and the path of the report as lines for a terminal."""
-    lines = [sentence for sentences in answer(tables).values() for sentence in sentences]
-    lines += caveats(tables)
+    lines = [sentence for sentences in answer(tables, metric).values() for sentence in sentences]
+    lines += caveats(tables, metric)
     return "\n".join([*lines, f"The report: {where}"]) + "\n"
 
 
-def best_methods(tables: Tables, dataset: str) -> str:
-    """Name the most accurate method at each fraction, and those not significantly different.
+def best_methods(tables: Tables, metric: Metric, dataset: str) -> str:
+    """Name the best method at each fraction, and those not significantly different.
 
     Differences are paired by replicate, and p-values are Holm-adjusted over the methods of that
     fraction. A difference that is the same in all replicates cannot be tested.
     """
-    rows = _of(tables["accuracy"], dataset)
+    rows = _of(tables[metric.name], dataset)
     rows = rows[~rows["method"].map(lambda name: records.method(name).is_reference)]
     found: list[str] = []
     for _, at_size in rows.groupby("fraction"):
-        at_size = at_size.sort_values("mean", ascending=False, kind="stable")
+        at_size = at_size.sort_values("mean", ascending=not metric.higher_is_better, kind="stable")
         best, others = at_size.iloc[0], at_size.iloc[1:]
         score = words.accuracy(best["mean"])
         score += words.interval(best["ci_low"], best["ci_high"], words.accuracy)
@@ -70,13 +72,13 @@ def best_methods(tables: Tables, dataset: str) -> str:
                 names = [words.method(*row) for row in methods[["method", "backbone"]].to_numpy()]
                 text += f", {relation} {words.listed(names, 'or')}"
         found.append(text)
-    return f"Most accurate on {dataset}: {'; '.join(found)}."
+    return f"{metric_display.words(metric).best} on {dataset}: {'; '.join(found)}."
 
 
-def gain(tables: Tables, dataset: str) -> str:
+def gain(tables: Tables, metric: Metric, dataset: str) -> str:
     """Say what transfer gains over training from scratch at each fraction, and how certainly."""
-    backbone = strongest_backbone(tables, dataset)
-    labels = _labels(tables, dataset)
+    backbone = strongest_backbone(tables, metric, dataset)
+    labels = _labels(tables, metric, dataset)
     rows = _of(tables["hypotheses"], dataset, backbone=backbone, hypothesis="H1")
     found: list[str] = []
     for _, row in rows.sort_values("fraction").iterrows():
@@ -88,9 +90,9 @@ def gain(tables: Tables, dataset: str) -> str:
     return f"Transfer from {backbone}, compared with training from scratch: {words.listed(found)}."
 
 
-def label_value(tables: Tables, dataset: str) -> str:
+def label_value(tables: Tables, metric: Metric, dataset: str) -> str:
     """Say how many labels of training from scratch one label with transfer replaces."""
-    backbone = strongest_backbone(tables, dataset)
+    backbone = strongest_backbone(tables, metric, dataset)
     rows = _of(tables["label_value"], dataset, backbone=backbone, method=TRANSFER)
     found: list[str] = []
     for _, row in rows.sort_values("labels").iterrows():
@@ -98,36 +100,43 @@ def label_value(tables: Tables, dataset: str) -> str:
         text = f"{relation}{words.times(row['multiplier'])}"
         text += words.interval(row["multiplier_low"], row["multiplier_high"], words.times)
         text += f" {_at(row['labels'], not found)}"
-        needed = words.count(row["baseline_labels_for_same_accuracy"])
+        needed = words.count(row[f"baseline_labels_for_same_{metric.name}"])
         found.append(f"{text} (from scratch needs {relation}{needed})")
     return f"One label with transfer is worth this many labels from scratch: {words.listed(found)}."
 
 
-def strongest_backbone(tables: Tables, dataset: str) -> str:
-    """Return the trained backbone from which transfer is the most accurate on average.
+def strongest_backbone(tables: Tables, metric: Metric, dataset: str) -> str:
+    """Return the trained backbone from which transfer is best on average.
 
     The average is over the fractions that all backbones share. Backbones with random weights are
     controls and have no row in `hypotheses`.
     """
     trained = _of(tables["hypotheses"], dataset)["backbone"].unique()
-    rows = _of(tables["accuracy"], dataset, method=TRANSFER)
+    rows = _of(tables[metric.name], dataset, method=TRANSFER)
     means = rows[rows["backbone"].isin(trained)].pivot(
         index="fraction", columns="backbone", values="mean"
     )
-    return means[trained].dropna().mean().idxmax()
+    return (metric.sign * means[trained].dropna().mean()).idxmax()
 
 
-def caveats(tables: Tables) -> list[str]:
+def caveats(tables: Tables, metric: Metric) -> list[str]:
     """Say what was noticed about the images, what is at chance, and where training ended too early.
 
     Args:
-        tables: `accuracy`, `hypotheses`, `fractions` and, of your own images, `notes`.
+        tables: the metric's table, `hypotheses`, `fractions` and, of your own images, `notes`.
+        metric: the metric that is compared.
     """
-    rows = tables["accuracy"]
-    strongest = {name: strongest_backbone(tables, name) for name in rows["dataset"].unique()}
+    rows = tables[metric.name]
+    strongest = {
+        name: strongest_backbone(tables, metric, name) for name in rows["dataset"].unique()
+    }
     transfer = (rows["method"] == TRANSFER) & (rows["backbone"] == rows["dataset"].map(strongest))
     both_sides = rows[(rows["method"] == BASELINE) | transfer]
-    return [*noticed(tables), *at_chance(tables), *still_learning({"accuracy": both_sides})]
+    return [
+        *noticed(tables),
+        *at_chance(tables, metric),
+        *still_learning({metric.name: both_sides}, metric),
+    ]
 
 
 def noticed(tables: Tables) -> list[str]:
@@ -137,17 +146,18 @@ def noticed(tables: Tables) -> list[str]:
     return [f"On {row['dataset']}: {row['note']}." for _, row in tables["notes"].iterrows()]
 
 
-def at_chance(tables: Tables) -> list[str]:
+def at_chance(tables: Tables, metric: Metric) -> list[str]:
     """Say where training from scratch, the reference of all gains, may be no better than chance.
 
     Args:
-        tables: `accuracy` and `fractions`.
+        tables: the metric's table and `fractions`.
+        metric: the metric that is compared.
     """
     chance = tables["fractions"].drop_duplicates("dataset").set_index("dataset")["chance"]
-    rows = tables["accuracy"]
+    rows = tables[metric.name]
     rows = rows[(rows["method"] == BASELINE) & (rows["protocol"] == PROTOCOL)]
-    least = rows["ci_low"].fillna(rows["mean"])
-    rows = rows[least <= rows["dataset"].map(chance)]
+    worst = rows["ci_low" if metric.higher_is_better else "ci_high"].fillna(rows["mean"])
+    rows = rows[metric.sign * worst <= metric.sign * rows["dataset"].map(chance)]
     return [
         f"On {dataset}, training from scratch is not significantly better than a constant guess "
         f"({words.accuracy(chance[dataset])}) at {_sizes(own)} images per class: the network may "
@@ -156,12 +166,12 @@ def at_chance(tables: Tables) -> list[str]:
     ]
 
 
-def still_learning(tables: Tables) -> list[str]:
+def still_learning(tables: Tables, metric: Metric) -> list[str]:
     """Name the methods whose training loss was still falling at the end of most runs.
 
     This does not imply underfitting: the validation loss may have been rising for a long time.
     """
-    rows = tables["accuracy"]
+    rows = tables[metric.name]
     rows = rows[(rows["protocol"] == PROTOCOL) & (rows["levelled_off"] < 0.5)]
     sentences = []
     for dataset, of_dataset in rows.groupby("dataset", sort=False):
@@ -172,14 +182,15 @@ def still_learning(tables: Tables) -> list[str]:
         most = "most runs of " if of_dataset["replicates"].max() > 1 else ""
         sentences.append(
             f"On {dataset}, the training loss was still falling at the end of {most}"
-            f"{words.listed(named)}: longer training may raise or lower these accuracies."
+            f"{words.listed(named)}: longer training may raise or lower these "
+            f"{metric_display.words(metric).plural}."
         )
     return sentences
 
 
-def beside_the_report(tables: Tables) -> list[str]:
+def beside_the_report(tables: Tables, metric: Metric) -> list[str]:
     """Say where our training from scratch beats the 2018 paper's, its reference for gains."""
-    rows = tables["accuracy"]
+    rows = tables[metric.name]
     rows = rows[(rows["method"] == BASELINE) & (rows["mean"] > rows["published"] + RELEVANT)]
     return [
         f"On {row['dataset']} at {words.count(row['labels'])} images per class, the 2018 paper "
@@ -189,10 +200,10 @@ def beside_the_report(tables: Tables) -> list[str]:
     ]
 
 
-def scored_on(tables: Tables) -> str:
+def scored_on(tables: Tables, metric: Metric) -> str:
     """Say how many validation images each dataset has."""
     rows = tables["fractions"].drop_duplicates("dataset")
-    rows = rows[rows["dataset"].isin(tables["accuracy"]["dataset"])]
+    rows = rows[rows["dataset"].isin(tables[metric.name]["dataset"])]
     said = [
         f"{words.count(row['validation_samples'])} of {row['dataset']}"
         for _, row in rows.iterrows()
@@ -200,7 +211,7 @@ def scored_on(tables: Tables) -> str:
     return words.listed(said)
 
 
-def hypotheses(tables: Tables) -> list[str]:
+def hypotheses(tables: Tables, metric: Metric) -> list[str]:
     """Return one sentence per test of the 2018 paper's two hypotheses."""
     sentences = []
     rows = tables["hypotheses"]
@@ -209,7 +220,7 @@ def hypotheses(tables: Tables) -> list[str]:
         value = words.points(row["estimate"])
         value += words.interval(row["ci_low"], row["ci_high"], words.points)
         if row["hypothesis"] == "H1":
-            labels = _labels(tables, row["dataset"])[row["fraction"]]
+            labels = _labels(tables, metric, row["dataset"])[row["fraction"]]
             where += f" at {words.count(labels)} images per class"
         text = f"{row['hypothesis']} {where}: {row['verdict']} ({row['statistic']}: {value} points"
         sentences.append(f"{text}{_p_value(row)}).")
@@ -222,9 +233,9 @@ def _of(table: pd.DataFrame, dataset: str, **values: str) -> pd.DataFrame:
     return table[(table[list(wanted)] == list(wanted.values())).all(axis=1)]
 
 
-def _labels(tables: Tables, dataset: str) -> Mapping[float, int]:
+def _labels(tables: Tables, metric: Metric, dataset: str) -> Mapping[float, int]:
     """Return the training images per class of each fraction."""
-    rows = _of(tables["accuracy"], dataset)
+    rows = _of(tables[metric.name], dataset)
     return dict(zip(rows["fraction"], rows["labels"], strict=True))
 
 

@@ -28,7 +28,8 @@ def compare(tables: Mapping[str, pd.DataFrame]) -> str:
     """Return a Markdown row for every published value, under protocol "same-images".
 
     Args:
-        tables: `accuracy`, `best_heads` and `gains`; `one_shot` if the study has it.
+        tables: `accuracy`, `best_heads` and `gains` of a study whose metric is accuracy, as the
+            paper's; `one_shot` if the study has it.
     """
     return "\n".join([HEAD, *_rows(tables)]) + "\n"
 

@@ -20,6 +20,7 @@ from transfer_gain.evaluation.statistics import SIGNIFICANT
 from transfer_gain.few_shot.tasks import SEEN, UNSEEN
 from transfer_gain.methods import records
 from transfer_gain.methods.records import TRANSFER
+from transfer_gain.metrics import ACCURACY
 from transfer_gain.names import EPOCH_IS_BATCH, FIRST, SECOND, TRANSFER_AUGMENTED, TRANSFER_EXTENDED
 from transfer_gain.reporting import answer, compare_2018, words
 
@@ -79,7 +80,10 @@ def findings(tables: Tables) -> str:
     """Return a list: the gain and the value of a label on each dataset, and one-shot accuracy."""
     lines = []
     for dataset in tables["accuracy"]["dataset"].unique():
-        named = {"dataset": dataset, "backbone": answer.strongest_backbone(tables, dataset)}
+        named = {
+            "dataset": dataset,
+            "backbone": answer.strongest_backbone(tables, ACCURACY, dataset),
+        }
         gains = _rows(tables["hypotheses"], **named, hypothesis="H1").sort_values("fraction")
         values = _rows(tables["label_value"], **named, method=TRANSFER)
         values = values.sort_values("fraction")
@@ -184,7 +188,10 @@ def comparison(tables: Tables) -> str:
 
 def quoted_answer(tables: Tables) -> str:
     """Return the study's answer as a quotation."""
-    sentences = [*chain.from_iterable(answer.answer(tables).values()), *answer.caveats(tables)]
+    sentences = [
+        *chain.from_iterable(answer.answer(tables, ACCURACY).values()),
+        *answer.caveats(tables, ACCURACY),
+    ]
     return "\n>\n".join(f"> {sentence}" for sentence in sentences) + "\n"
 
 

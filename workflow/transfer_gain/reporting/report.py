@@ -13,11 +13,13 @@ import yaml
 from markupsafe import Markup
 
 from transfer_gain.methods import records
+from transfer_gain.metrics import Metric
 from transfer_gain.names import SAME_IMAGES
-from transfer_gain.reporting import alt_text, answer, few_shot_sentences
+from transfer_gain.reporting import alt_text, answer, few_shot_sentences, metric_display
 
 TEMPLATES = Path(__file__).parent / "templates"
 LARGE = 400  # a table with more rows is linked instead of embedded
+SCORES = "scores"  # kind of the table that is named after the metric
 
 
 class ReportItem(NamedTuple):
@@ -34,7 +36,10 @@ class ReportItem(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A part of the report, and the kinds of figures and tables that it shows if they exist."""
+    """A part of the report, and the kinds of figures and tables that it shows if they exist.
+
+    `{metric}` and `{metrics}` in a text stand for the metric's words.
+    """
 
     name: str
     title: str
@@ -49,15 +54,15 @@ SECTIONS = (
     Section(
         "learning-curves",
         "Learning curves",
-        "Accuracy on validation images against training images per class. All methods see the same "
+        "{metric} on validation images against training images per class. All methods see the same "
         "images.",
         ("learning_curves",),
-        ("accuracy",),
+        (SCORES,),
     ),
     Section(
         "gains",
         "The gain from transfer",
-        "The difference and the ratio of accuracies, paired by replicate: within a replicate, both "
+        "The difference and the ratio of {metrics}, paired by replicate: within a replicate, both "
         "methods train on the same images.",
         ("gains",),
         ("gains",),
@@ -65,7 +70,7 @@ SECTIONS = (
     Section(
         "label-value",
         "The value of a label",
-        "How many labels per class training from scratch needs to reach the same accuracy, read "
+        "How many labels per class training from scratch needs to reach the same {metric}, read "
         "from its learning curve; 'more than' if it never does.",
         ("label_value",),
         ("label_value",),
@@ -73,7 +78,7 @@ SECTIONS = (
     Section(
         "hypotheses",
         "Hypotheses",
-        "H1: transfer improves accuracy. H2: transfer improves accuracy more when images are few. "
+        "H1: transfer improves {metric}. H2: transfer improves {metric} more when images are few. "
         "One-sided tests on the gain over training from scratch, with Holm-adjusted p-values. H2 "
         "predicts a larger gain at the smallest fraction than at a larger one, and a negative "
         "slope of the gain over fractions.",
@@ -108,7 +113,7 @@ SECTIONS = (
         "heads",
         "The heads",
         "All small networks trained on the frozen features, and the selected ones.",
-        ("accuracy", "learning_rates", "long_runs", "grid"),
+        ("best_heads", "learning_rates", "long_runs", "grid"),
         ("best_heads",),
     ),
     Section("more", "More", "Other figures and tables of this study.", ("",), ("",)),
@@ -127,14 +132,16 @@ def render(
     figures: Sequence[ReportItem],
     tables: Sequence[ReportItem],
     runs: pd.DataFrame,
+    metric: Metric,
     facts: Mapping[str, Any],
 ) -> str:
     """Return the report as HTML.
 
     Args:
         figures: their SVG.
-        tables: their rows; `accuracy`, `hypotheses` and `label_value` among them.
+        tables: their rows; the metric's table, `hypotheses` and `label_value` among them.
         runs: rows of table `runs`.
+        metric: the metric that is compared.
         facts: `config` (every default filled in), `raw` (paths of the tables that are linked),
             `classes` (names by dataset) and `provenance` (descriptions by name).
 
@@ -147,7 +154,10 @@ def render(
         table._replace(content=cost_by_rule(table.content)) if table.kind == "cost" else table
         for table in tables
     ]
-    shown = {section.name: _section(section, figures, tables, rows) for section in SECTIONS}
+    tables = [
+        table._replace(kind=SCORES) if table.name == metric.name else table for table in tables
+    ]
+    shown = {section.name: _section(section, figures, tables, rows, metric) for section in SECTIONS}
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -159,13 +169,17 @@ def render(
     script = (TEMPLATES / "report.js").read_text()
     return environment.get_template("report.html").render(
         **facts,
-        methods=_described_methods(rows["accuracy"], facts["config"], environment),
-        answer=answer.answer(rows),
-        caveats=answer.caveats(rows),
-        scored_on=answer.scored_on(rows),
+        methods=_described_methods(rows[metric.name], facts["config"], environment),
+        metric=metric_display.words(metric),
+        answer=answer.answer(rows, metric),
+        caveats=answer.caveats(rows, metric),
+        scored_on=answer.scored_on(rows, metric),
         sentences={
-            "learning-curves": [*answer.still_learning(rows), *answer.beside_the_report(rows)],
-            "hypotheses": answer.hypotheses(rows),
+            "learning-curves": [
+                *answer.still_learning(rows, metric),
+                *answer.beside_the_report(rows, metric),
+            ],
+            "hypotheses": answer.hypotheses(rows, metric),
             "one-shot": few_shot_sentences.sentences(rows["one_shot_summary"])
             if "one_shot_summary" in rows
             else [],
@@ -192,10 +206,10 @@ def content_security_policy(script: str) -> str:
 
 
 def _described_methods(
-    accuracy: pd.DataFrame, config: Mapping[str, Any], environment: jinja2.Environment
+    scores: pd.DataFrame, config: Mapping[str, Any], environment: jinja2.Environment
 ) -> dict[str, str]:
     """Return the description of each method that the study compared, by name."""
-    compared = {records.method(name) for name in accuracy["method"].unique()}
+    compared = {records.method(name) for name in scores["method"].unique()}
     return {
         method.name: Markup(environment.from_string(method.description).render(config=config))
         for method in records.FOR_DISPLAY
@@ -203,15 +217,18 @@ def _described_methods(
     }
 
 
-def caption(template: Path | str, wildcards: Mapping[str, str]) -> str:
+def caption(template: Path | str, wildcards: Mapping[str, str], metric: Metric) -> str:
     """Return a caption of Snakemake's report as plain text.
 
     Args:
-        template: its file, which may use `snakemake.wildcards`.
+        template: its file, which may use `snakemake.wildcards` and the parameter `metric_label`.
         wildcards: those of the figure.
+        metric: the metric that is compared.
     """
     text = jinja2.Template(Path(template).read_text(), undefined=jinja2.StrictUndefined)
-    return text.render(snakemake={"wildcards": wildcards}).replace("``", "").strip()
+    params = {"metric_label": metric_display.words(metric).noun}
+    rendered = text.render(snakemake={"wildcards": wildcards, "params": params})
+    return rendered.replace("``", "").strip()
 
 
 def cost_by_rule(cost: pd.DataFrame) -> pd.DataFrame:
@@ -278,21 +295,25 @@ def _section(
     figures: Sequence[ReportItem],
     tables: Sequence[ReportItem],
     rows: Mapping[str, pd.DataFrame],
+    metric: Metric,
 ) -> dict[str, Any] | None:
     """Return the template's variables for a section, or None if the section is empty."""
     own_figures = [
-        _figure(figure, rows) for figure in _of_kinds(figures, section.figures, "figures")
+        _figure(figure, rows, metric) for figure in _of_kinds(figures, section.figures, "figures")
     ]
     own_tables = [_table(table) for table in _of_kinds(tables, section.tables, "tables")]
     if not own_figures and not own_tables:
         return None
-    return section._asdict() | {"figures": own_figures, "tables": own_tables}
+    words = metric_display.words(metric)
+    text = section.text.format(metric=words.noun, metrics=words.plural)
+    text = f"{text[0].upper()}{text[1:]}"
+    return section._asdict() | {"text": text, "figures": own_figures, "tables": own_tables}
 
 
-def _figure(figure: ReportItem, rows: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+def _figure(figure: ReportItem, rows: Mapping[str, pd.DataFrame], metric: Metric) -> dict[str, Any]:
     """Return the template's variables for a figure."""
     name = ", ".join([figure.kind.replace("_", " "), *figure.wildcards.values()])
-    description = alt_text.describe(figure.kind, figure.wildcards, rows)
+    description = alt_text.describe(figure.kind, figure.wildcards, rows, metric)
     svg = inline_svg(figure.content, figure.name, name, description or figure.caption)
     same_images = figure.wildcards.get("protocol") == SAME_IMAGES
     return {"made": figure, "name": name, "svg": svg, "same_images": same_images}

@@ -11,6 +11,7 @@ import pandas as pd
 
 from transfer_gain.data import rows, store
 from transfer_gain.data.sampling import Replicates, shuffled_batches
+from transfer_gain.metrics import Predictions
 from transfer_gain.seeds import run_seed
 from transfer_gain.training import devices
 from transfer_gain.training.devices import tf
@@ -204,8 +205,8 @@ def train(
         batches.append(changed)
         pauses |= set(range(changed.at_once, len(ordered), changed.at_once))
 
-    features, labels = tf.constant(data.features), tf.constant(data.labels)
-    one_hot = tf.one_hot(labels, data.classes)
+    features = tf.constant(data.features)
+    one_hot = tf.one_hot(data.labels, data.classes)
 
     def loss(parameters: Parameters, batch: tf.Tensor, *changed: tf.Tensor) -> tf.Tensor:
         # Padding is read as row 0 and has weight zero.
@@ -222,17 +223,20 @@ def train(
 
     @tf.function(autograph=False)
     def score(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return cross-entropy and correctness, (replicates, images), of rows (1 or R, images)."""
+        """Return cross-entropy and class, (replicates, images), of rows (1 or R, images)."""
         values = network.logits(parameters, tf.gather(features, images))
         truth = tf.broadcast_to(tf.gather(one_hot, images), tf.shape(values))
         entropy = tf.nn.softmax_cross_entropy_with_logits(truth, values)
-        correct = tf.argmax(values, axis=-1, output_type=tf.int32) == tf.gather(labels, images)
-        return entropy, correct
+        return entropy, tf.argmax(values, axis=-1, output_type=tf.int32)
+
+    def predictions(images: np.ndarray) -> Predictions:
+        losses, classes = _in_chunks(score, images, network.scored_at_once)
+        return Predictions(data.labels[images], classes, losses)
 
     def evaluate() -> dict[str, np.ndarray]:
         return rows.scores(
-            _in_chunks(score, data.samples, network.scored_at_once),
-            _in_chunks(score, data.validation[None], network.scored_at_once),
+            predictions(data.samples),
+            predictions(data.validation[None]),
             data,
         )
 
@@ -339,5 +343,5 @@ def _in_chunks(score: Callable, rows: np.ndarray, images: int) -> tuple[np.ndarr
         score(tf.constant(rows[:, start : start + images], tf.int32))
         for start in range(0, rows.shape[1], images)
     ]
-    entropy, correct = (np.concatenate(parts, axis=1) for parts in zip(*chunks, strict=True))
-    return entropy, correct
+    entropy, classes = (np.concatenate(parts, axis=1) for parts in zip(*chunks, strict=True))
+    return entropy, classes

@@ -4,6 +4,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from transfer_gain.metrics import Metric
+from transfer_gain.reporting import metric_display
 from transfer_gain.reporting.figures.method_lines import (
     comparison_title,
     in_order,
@@ -14,11 +16,12 @@ from transfer_gain.reporting.figures.method_lines import (
 from transfer_gain.reporting.figures.style import NO_BARS, footnote, paper_style, percent, spread
 
 
-def plot_gains(gains: pd.DataFrame) -> Figure:
+def plot_gains(gains: pd.DataFrame, metric: Metric) -> Figure:
     """Plot the absolute gain of transfer over each reference, one panel per backbone.
 
     Args:
         gains: rows of table `gains` of one dataset under one protocol.
+        metric: the metric that is shown.
     """
     gains = gains[gains["method"] == "transfer"]
     backbones = list(gains["backbone"].unique())
@@ -50,9 +53,12 @@ def plot_gains(gains: pd.DataFrame) -> Figure:
                 title=f"transfer from {backbone}",
             )
             axes.grid(visible=False, axis="x")
-        panels[0][0].set_ylabel("absolute gain\n(difference in validation accuracy)")
+        noun = metric_display.words(metric).noun
+        panels[0][0].set_ylabel(f"absolute gain\n(difference in validation {noun})")
         low, high = axes.get_ylim()
-        axes.set_ylim(max(low, -1), min(high, 1))  # intervals of two replicates can be wider
+        # Intervals of two replicates can be wider than the largest possible difference.
+        largest = metric.bounds[1] - metric.bounds[0]
+        axes.set_ylim(max(low, -largest), min(high, largest))
         legend(axes, gains["published_absolute_gain"])
         figure.suptitle(comparison_title(gains, "gain from transfer learning"), fontsize="medium")
         figure.tight_layout()

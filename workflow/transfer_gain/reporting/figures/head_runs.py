@@ -1,8 +1,9 @@
 """What the figures of the heads of one dataset and backbone share."""
 
-from collections.abc import Callable
-
+import numpy as np
 import pandas as pd
+
+from transfer_gain.evaluation.statistics import mean_interval
 
 
 def subject(rows: pd.DataFrame) -> str:
@@ -22,10 +23,16 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def intervals_by(rows: pd.DataFrame, by: str, column: str, interval: Callable) -> pd.DataFrame:
+def intervals_by(
+    rows: pd.DataFrame, by: str, column: str, bounds: tuple[float, float] = (-np.inf, np.inf)
+) -> pd.DataFrame:
     """Return the mean and interval of a column over replicates, for each value of `by`."""
     return (
         rows.groupby(by)[column]
-        .apply(lambda values: pd.Series(interval(values), index=["mean", "low", "high"]))
+        .apply(
+            lambda values: pd.Series(
+                mean_interval(values, bounds=bounds), index=["mean", "low", "high"]
+            )
+        )
         .unstack()
     )

@@ -1,15 +1,15 @@
-"""Accuracy against learning rate."""
+"""Validation scores against learning rate."""
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from transfer_gain.evaluation.statistics import accuracy_interval
+from transfer_gain.metrics import Metric
 from transfer_gain.names import SAME_IMAGES
+from transfer_gain.reporting import metric_display
 from transfer_gain.reporting.figures.head_runs import counted, describe, intervals_by, subject
 from transfer_gain.reporting.figures.style import (
     BAND_AND_BARS,
-    TOP,
     colors,
     footnote,
     paper_style,
@@ -18,9 +18,13 @@ from transfer_gain.reporting.figures.style import (
 
 
 def plot_learning_rates(
-    runs: pd.DataFrame, chosen: pd.Series, published: pd.DataFrame, chance: float
+    runs: pd.DataFrame,
+    chosen: pd.Series,
+    published: pd.DataFrame,
+    chance: float,
+    metric: Metric,
 ) -> Figure:
-    """Plot validation accuracy against learning rate, one line per fraction.
+    """Plot the validation score against learning rate, one line per fraction.
 
     This corresponds to Figures 1 and 2 of the 2018 paper.
 
@@ -29,8 +33,10 @@ def plot_learning_rates(
         chosen: the configuration whose layers and activation are shown. As in the 2018 paper, this
             is the one selected at the smallest fraction.
         published: the 2018 paper's Table 3 for this dataset; may be empty.
-        chance: accuracy of a constant guess.
+        chance: score of a constant guess.
+        metric: the metric that is shown.
     """
+    noun = metric_display.words(metric).noun
     same = runs[
         (runs[["layers", "activation"]] == list(chosen[["layers", "activation"]])).all(axis=1)
     ]
@@ -40,7 +46,7 @@ def plot_learning_rates(
         for fraction, color in zip(fractions, colors(len(fractions)), strict=True):
             rows = same[same["fraction"] == fraction]
             intervals = intervals_by(
-                rows, "learning_rate", "validation_accuracy", accuracy_interval
+                rows, "learning_rate", f"validation_{metric.name}", bounds=metric.bounds
             )
             images, count = rows["training_samples"].iloc[0], rows["replicate"].nunique()
             label = f"{percent(fraction)}: {images:,} images, {counted(count, 'replicate')}"
@@ -63,9 +69,9 @@ def plot_learning_rates(
         axes.set(
             xscale="log",
             xlabel="learning rate (Adam)",
-            ylabel="validation accuracy",
-            ylim=(0, TOP),
-            title=f"{subject(runs)}: accuracy against learning rate\n{describe(chosen)}",
+            ylabel=f"validation {noun}",
+            ylim=metric_display.limits(metric),
+            title=f"{subject(runs)}: {noun} against learning rate\n{describe(chosen)}",
         )
         rates = sorted(same["learning_rate"].unique())
         axes.set_xticks(rates, [f"{rate:g}" for rate in rates])

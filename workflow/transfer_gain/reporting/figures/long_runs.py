@@ -4,7 +4,6 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from transfer_gain.evaluation.statistics import mean_interval
 from transfer_gain.reporting.figures.head_runs import counted, describe, intervals_by, subject
 from transfer_gain.reporting.figures.style import BAND, colors, footnote, paper_style, percent
 
@@ -24,7 +23,7 @@ def plot_long_runs(history: pd.DataFrame) -> Figure:
         for fraction, axes in zip(fractions, row[0], strict=True):
             rows = history[history["fraction"] == fraction]
             for (column, name), color in zip(names.items(), colors(2), strict=True):
-                intervals = intervals_by(rows, "epoch", column, mean_interval)
+                intervals = intervals_by(rows, "epoch", column)
                 axes.plot(intervals.index, intervals["mean"], color=color, label=name)
                 axes.fill_between(
                     intervals.index, intervals["low"], intervals["high"], color=color, alpha=0.2

@@ -18,7 +18,6 @@ from matplotlib.figure import Figure
 from transfer_gain.data.whole_files import written_whole
 from transfer_gain.printable import printable
 
-TOP = 1.02  # upper limit of accuracy axes, so that a marker at 1 is not clipped
 BAND = "line: mean over replicates; band: 95 % interval (Student's t)"
 BAND_AND_BARS = "line: mean over replicates; band and bars: 95 % interval (Student's t)"
 LONGEST_LABEL = 24  # characters of a class's name in a figure

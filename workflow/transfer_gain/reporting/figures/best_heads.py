@@ -1,19 +1,22 @@
-"""Accuracy of the selected heads against labels."""
+"""Scores of the selected heads against labels."""
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from transfer_gain.metrics import Metric
 from transfer_gain.names import SAME_IMAGES
-from transfer_gain.reporting.figures.style import TOP, colors, footnote, paper_style
+from transfer_gain.reporting import metric_display
+from transfer_gain.reporting.figures.style import colors, footnote, paper_style
 
 
-def plot_accuracy(best: pd.DataFrame, fractions: pd.DataFrame) -> Figure:
-    """Plot the selected heads' accuracy against labels, one line per dataset and backbone.
+def plot_best_heads(best: pd.DataFrame, fractions: pd.DataFrame, metric: Metric) -> Figure:
+    """Plot the selected heads' scores against labels, one line per dataset and backbone.
 
     Args:
         best: rows of table `best_heads`; those under protocol "same-images" are shown.
         fractions: rows of table `fractions`.
+        metric: the metric that is shown.
     """
     rows = best[best["protocol"] == SAME_IMAGES].merge(fractions, on=["dataset", "fraction"])
     datasets, backbones = rows["dataset"].unique(), rows["backbone"].unique()
@@ -24,11 +27,11 @@ def plot_accuracy(best: pd.DataFrame, fractions: pd.DataFrame) -> Figure:
             for backbone in backbones:
                 line = rows[(rows["dataset"] == dataset) & (rows["backbone"] == backbone)]
                 line = line.sort_values("training_per_class")
-                accuracy = line["validation_accuracy"]
+                mean = line[f"validation_{metric.name}"]
                 axes.errorbar(
                     line["training_per_class"],
-                    accuracy,
-                    yerr=[accuracy - line["ci_low"], line["ci_high"] - accuracy],
+                    mean,
+                    yerr=[mean - line["ci_low"], line["ci_high"] - mean],
                     color=color,
                     marker=markers[backbone],
                     linestyle="-" if backbone == backbones[0] else "--",
@@ -47,9 +50,9 @@ def plot_accuracy(best: pd.DataFrame, fractions: pd.DataFrame) -> Figure:
                     )
         axes.set(
             xscale="log",
-            ylim=(0, TOP),
+            ylim=metric_display.limits(metric),
             xlabel="training images per class",
-            ylabel="validation accuracy",
+            ylabel=f"validation {metric_display.words(metric).noun}",
             title="Best head at each fraction",
         )
         ticks = sorted(rows["training_per_class"].unique())
