@@ -15,7 +15,8 @@ PUBLISHED_BACKBONES = [
 ONE_SHOT_TABLES = ["one_shot", "few_shot", "one_shot_summary", "similarity"]
 COMPARISON = [study.metric, "gains", "hypotheses", "label_value"]
 TABLES = [
-    *["fractions", "skipped", "runs", "history", "best_heads", "selected", "cost"],
+    *["classes", "fractions", "skipped", "runs", "history", "best_heads", "selected"],
+    "cost",
     *COMPARISON,
 ]
 TABLES += ONE_SHOT_TABLES if study.one_shot else []
@@ -55,6 +56,25 @@ rule tabulate_fractions:
         sources=SOURCES,
     script:
         "../scripts/tabulate_fractions.py"
+
+
+rule tabulate_classes:
+    """Images of each class: to train, to select and to score on."""
+    input:
+        images=expand(paths.images, dataset=TRANSFER),
+        validation_roles=expand(paths.validation_roles, dataset=TRANSFER),
+    output:
+        **table_files("classes"),
+    log:
+        paths.log(paths.table("classes")),
+        paths.benchmark(paths.table("classes")),
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        **code_of("tabulate_classes"),
+        datasets=TRANSFER,
+    script:
+        "../scripts/tabulate_classes.py"
 
 
 rule tabulate_skipped:

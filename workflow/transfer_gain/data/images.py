@@ -71,6 +71,7 @@ def write_images(
         _batches(source, chosen, how, processes if source.forkable else 1, unit == "group"),
         {
             "classes": list(source.classes),
+            "resize": how.resize,
             "skipped": source.skipped,
             "notes": list(getattr(source, "notes", ())),
             "near_copies": list(getattr(source, "near_copies", ())),

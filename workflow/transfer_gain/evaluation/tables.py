@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
 
 from transfer_gain.data import store
+from transfer_gain.data.fitting import CHANNELS
 from transfer_gain.data.sampling import groups_of
 from transfer_gain.evaluation import selection
 from transfer_gain.evaluation.statistics import mean_interval
@@ -104,6 +106,37 @@ def fractions(
         row["training_groups"] = sampled_groups.min()
         row["validation_groups"] = group_of[validation["image_id"]].nunique()
     return row
+
+
+def classes(
+    index: pd.DataFrame, roles: pd.DataFrame, metadata: Mapping[str, Any], dataset: str
+) -> pd.DataFrame:
+    """Count the images of each class by what they are for.
+
+    Args:
+        index: rows of the dataset's images (image_id, label, split).
+        roles: rows of its validation roles (image_id, role).
+        metadata: of its images: classes, shape, resize.
+        dataset: name of the dataset.
+
+    Returns:
+        One row per class: dataset, class, training, selection, test (numbers of images), size (of a
+        picture, in pixels), channels, resize.
+    """
+    role = index["image_id"].map(roles.set_index("image_id")["role"])
+    role = role.where(index["split"] != store.TRAINING, "training")
+    counts = pd.crosstab(index["label"], role)
+    size, _, channels = metadata["shape"]
+    return pd.DataFrame(
+        {
+            "dataset": dataset,
+            "class": metadata["classes"],
+            **{name: counts[name].to_numpy() for name in ("training", "selection", "test")},
+            "size": size,
+            "channels": next(name for name, count in CHANNELS.items() if count == channels),
+            "resize": metadata["resize"],
+        }
+    )
 
 
 def chance_of(index: pd.DataFrame, metric: Metric) -> float:

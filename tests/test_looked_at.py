@@ -1,0 +1,57 @@
+"""Promises of the answer's opening: it says what was looked at, and what little is known."""
+
+import numpy as np
+import pandas as pd
+
+from transfer_gain.evaluation import tables
+from transfer_gain.reporting.looked_at import few_scored, looked_at
+
+
+def made(*rows, skipped: int = 0, **facts) -> dict[str, pd.DataFrame]:
+    columns = ["class", "training", "selection", "test"]
+    facts = {"dataset": "mine", "size": 64, "channels": "rgb", "resize": "crop"} | facts
+    return {
+        "classes": pd.DataFrame(rows, columns=columns).assign(**facts),
+        "skipped": pd.DataFrame({"dataset": ["mine"] * skipped + ["other"]}),
+    }
+
+
+def test_it_says_what_was_looked_at():
+    some = made(("sound", 203, 34, 35), ("cracked", 22, 4, 3), skipped=2)
+    assert looked_at(some, "mine") == (
+        "Looked at 301 images of mine: 272 sound and 29 cracked; in color, cropped to a square of "
+        "64 pixels. 225 are for training, 38 for selection and 38 are scored: one scored image is "
+        "2.6 points. Always answering 'sound' is right for 0.921 of them. 2 files were left out "
+        "(table skipped)."
+    )
+
+
+def test_many_classes_are_counted():
+    rows = [(f"class {number}", 10 + number, 2, 2) for number in range(20)]
+    said = looked_at(made(*rows, channels="gray", resize="stretch"), "mine")
+    assert "20 classes of 14 to 33; in gray, stretched to a square of 64 pixels" in said
+    assert "left out" not in said
+
+
+def test_classes_of_few_scored_images_are_named():
+    assert few_scored(made(("a", 90, 10, 10), ("b", 90, 10, 11))) == []
+    (said,) = few_scored(made(("a", 90, 10, 10), ("b", 9, 4, 3)))
+    assert said.startswith("On mine, few images are scored of b (3): these")
+    (said,) = few_scored(made(*[(f"c{number}", 9, 4, 3) for number in range(9)]))
+    assert "c0 (3), c1 (3), c2 (3), c3 (3) and 5 more" in said
+
+
+def test_classes_are_counted_by_role():
+    index = pd.DataFrame(
+        {
+            "image_id": list("abcdefgh"),
+            "label": [0, 0, 0, 1, 1, 1, 1, 0],
+            "split": ["training"] * 4 + ["validation"] * 4,
+        }
+    )
+    roles = pd.DataFrame({"image_id": list("efgh"), "role": ["selection", "test", "test", "test"]})
+    metadata = {"classes": ["x", "y"], "shape": [32, 32, 3], "resize": "pad"}
+    table = tables.classes(index, roles, metadata, "mine")
+    assert table["class"].tolist() == ["x", "y"]
+    assert np.array_equal(table[["training", "selection", "test"]], [[3, 0, 1], [1, 1, 2]])
+    assert set(table["channels"]) == {"rgb"}

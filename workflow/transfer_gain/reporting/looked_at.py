@@ -1,0 +1,75 @@
+"""What the answer opens with: which images it is about, and what would make it worthless."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from transfer_gain.reporting import words
+
+NAMED = 4  # classes whose numbers are given each
+# A class with fewer scored images says nothing of its own: its recall is known to 30 points or so.
+FEW = 10
+_RESIZED = {
+    "stretch": "stretched to a square",
+    "pad": "padded to a square",
+    "crop": "cropped to a square",
+}
+
+Tables = Mapping[str, pd.DataFrame]
+
+
+def looked_at(tables: Tables, dataset: str) -> str:
+    """Say how many images of which classes were looked at, and what each of them was for.
+
+    Args:
+        tables: `classes` and `skipped`.
+        dataset: name of the dataset.
+    """
+    rows = tables["classes"].query("dataset == @dataset")
+    roles = rows[["training", "selection", "test"]]
+    first, images, scored = rows.iloc[0], int(roles.to_numpy().sum()), int(roles["test"].sum())
+    color = "in color" if first["channels"] == "rgb" else "in gray"
+    text = f"Looked at {words.count(images)} images of {dataset}: {_classes(rows)}; {color}"
+    text += f", {_RESIZED[first['resize']]} of {first['size']} pixels"
+    counts = [words.count(int(roles[role].sum())) for role in roles]
+    text += f". {counts[0]} are for training, {counts[1]} for selection and {counts[2]} are scored"
+    text += f": one scored image is {100 / scored:.2g} points. "
+    largest = rows.loc[rows["test"].idxmax()]
+    constant = words.accuracy(largest["test"] / scored)
+    text += f"Always answering '{largest['class']}' is right for {constant} of them."
+    left_out = int((tables["skipped"]["dataset"] == dataset).sum())
+    if left_out:
+        files = "file was" if left_out == 1 else "files were"
+        text += f" {words.count(left_out)} {files} left out (table skipped)."
+    return text
+
+
+def few_scored(tables: Tables) -> list[str]:
+    """Say which classes have so few scored images that their results mean little.
+
+    Args:
+        tables: `classes`.
+    """
+    rows = tables["classes"]
+    rows = rows[rows["test"] < FEW]
+    said = []
+    for dataset, own in rows.groupby("dataset", sort=False):
+        named = [f"{row['class']} ({row['test']})" for _, row in own.head(NAMED).iterrows()]
+        if len(own) > NAMED:
+            named.append(f"{len(own) - NAMED} more")
+        said.append(
+            f"On {dataset}, few images are scored of {words.listed(named)}: these classes may do "
+            "much better or worse on new images."
+        )
+    return said
+
+
+def _classes(rows: pd.DataFrame) -> str:
+    """Return the classes with their numbers of images, or a summary of many classes."""
+    counts = rows[["training", "selection", "test"]].sum(axis=1)
+    if len(rows) <= NAMED:
+        pairs = zip(counts, rows["class"], strict=True)
+        return words.listed([f"{words.count(count)} {name}" for count, name in pairs])
+    fewest, most = words.count(counts.min()), words.count(counts.max())
+    each = fewest if fewest == most else f"{fewest} to {most}"
+    return f"{len(rows)} classes of {each}"
