@@ -1,5 +1,6 @@
 """Studies that were never run: the rows of every method, and the tables made of them."""
 
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -92,6 +93,27 @@ def hypotheses(selected: pd.DataFrame) -> pd.DataFrame:
 
 def label_value(selected: pd.DataFrame, seed: int = 1) -> pd.DataFrame:
     return worth.label_value(selected, ACCURACY, seed)
+
+
+def of_images(datasets: Iterable[str], scored: Sequence[int] = (100,) * 7) -> dict:
+    """Return tables `classes`, with so many scored images of each class, and `skipped`."""
+    classes = pd.concat(
+        pd.DataFrame(
+            {
+                "dataset": dataset,
+                "class": [f"class {number}" for number in range(len(scored))],
+                "training": 6000,
+                "selection": list(scored),
+                "test": list(scored),
+                "size": 64,
+                "channels": "gray",
+                "resize": "stretch",
+            }
+        )
+        for dataset in datasets
+    )
+    skipped = pd.DataFrame({"dataset": [], "path": [], "reason": []}, dtype="str")
+    return {"classes": classes, "skipped": skipped}
 
 
 TABLES = {

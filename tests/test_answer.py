@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studies import REPLICATES, TABLES, runs, study, table_of_study
+from studies import REPLICATES, TABLES, of_images, runs, study, table_of_study
 from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting import answer, words
 
@@ -16,9 +16,7 @@ TRANSFER, SCRATCH = ("vgg16", "transfer"), ("none", "baseline")
 
 def tables(selected: pd.DataFrame) -> dict[str, pd.DataFrame]:
     made = {name: make(selected) for name, (make, _) in TABLES.items()}
-    return made | {
-        "fractions": pd.DataFrame({"dataset": selected["dataset"].unique(), "chance": 1 / 7})
-    }
+    return made | of_images(selected["dataset"].unique())
 
 
 def two_methods(gains: dict[float, list[float]], scratch: float = 0.5) -> dict[str, pd.DataFrame]:
@@ -252,14 +250,25 @@ def test_caveats_are_of_both_sides_of_the_gains_alone():
 
 def test_training_from_scratch_that_learned_nothing_is_told():
     made = two_methods({0.01: [0.2, 0.21, 0.19], 1.0: [0.1]}, scratch=0.35)  # 0.15, 0.35
-    made["fractions"]["chance"] = 0.15
+    made |= of_images(["clothes"], scored=[150, 140, 140, 140, 140, 140, 150])
     learned_nothing, *_ = answer.caveats(made, ACCURACY)
-    assert (
-        "is not significantly better than a constant guess (0.150) at 60 images per class"
-        in learned_nothing
+    assert learned_nothing == (
+        "On clothes, training from scratch (at 60 images per class) is not significantly better "
+        "than always giving the same answer (0.150); training from scratch may have learned "
+        "almost nothing, which inflates the gain."
     )
-    made["fractions"]["chance"] = 0.1
-    assert not any("constant guess" in caveat for caveat in answer.caveats(made, ACCURACY))
+    made |= of_images(["clothes"], scored=[100] * 10)
+    assert not any("the same answer" in caveat for caveat in answer.caveats(made, ACCURACY))
+
+
+def test_every_method_at_chance_is_told():
+    """95 images of one class and 5 of another, of noise: all answer the larger class."""
+    made = two_methods({0.01: [0.0, 0.0, 0.0]}, scratch=1.12)
+    made |= of_images(["clothes"], scored=[48, 2])
+    (said,) = [text for text in answer.caveats(made, ACCURACY) if "the same answer" in text]
+    assert "transfer from vgg16" in said
+    assert "training from scratch (at 60 images per class)" in said
+    assert "are not significantly better than always giving the same answer (0.960)" in said
 
 
 def test_a_method_that_is_behind_by_the_same_each_time_is_not_said_to_be_near():

@@ -12,8 +12,8 @@ from transfer_gain.evaluation.statistics import RELEVANT, SIGNIFICANT
 from transfer_gain.methods import records
 from transfer_gain.methods.records import TRANSFER
 from transfer_gain.metrics import Metric
-from transfer_gain.names import BASELINE, HELD_OUT
-from transfer_gain.reporting import metric_display, words
+from transfer_gain.names import BASELINE, FROM_SCRATCH, HELD_OUT
+from transfer_gain.reporting import looked_at, metric_display, words
 
 PROTOCOL = HELD_OUT
 
@@ -40,7 +40,9 @@ def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
 
 def write(tables: Tables, metric: Metric, where: str) -> str:
     """Return the answer, its caveats and the path of the report as lines for a terminal."""
-    lines = [sentence for sentences in answer(tables, metric).values() for sentence in sentences]
+    lines = []
+    for dataset, sentences in answer(tables, metric).items():
+        lines += [looked_at.looked_at(tables, dataset), *sentences]
     lines += caveats(tables, metric)
     return "\n".join([*lines, f"The report: {where}"]) + "\n"
 
@@ -123,7 +125,7 @@ def caveats(tables: Tables, metric: Metric) -> list[str]:
     """Say what was noticed about the images, what is at chance, and where training ended too early.
 
     Args:
-        tables: the metric's table, `hypotheses`, `fractions` and, of your own images, `notes`.
+        tables: the metric's table, `hypotheses`, `classes` and, of your own images, `notes`.
         metric: the metric that is compared.
     """
     rows = tables[metric.name]
@@ -134,6 +136,7 @@ def caveats(tables: Tables, metric: Metric) -> list[str]:
     both_sides = rows[(rows["method"] == BASELINE) | transfer]
     return [
         *noticed(tables),
+        *looked_at.few_scored(tables),
         *at_chance(tables, metric),
         *still_learning({metric.name: both_sides}, metric),
     ]
@@ -147,23 +150,43 @@ def noticed(tables: Tables) -> list[str]:
 
 
 def at_chance(tables: Tables, metric: Metric) -> list[str]:
-    """Say where training from scratch, the reference of all gains, may be no better than chance.
+    """Say which methods may be no better than always giving the same answer, and what follows.
+
+    Controls, such as backbones of random weights, are left out: nothing is expected of them.
 
     Args:
-        tables: the metric's table and `fractions`.
+        tables: the metric's table, `hypotheses` and `classes`.
         metric: the metric that is compared.
     """
-    chance = tables["fractions"].drop_duplicates("dataset").set_index("dataset")["chance"]
+    scored = tables["classes"].groupby("dataset", sort=False)["test"]
+    chance = {dataset: metric.chance(counts.to_numpy()) for dataset, counts in scored}
     rows = tables[metric.name]
-    rows = rows[(rows["method"] == BASELINE) & (rows["protocol"] == PROTOCOL)]
+    trained = rows["backbone"].isin([FROM_SCRATCH, *tables["hypotheses"]["backbone"]])
+    reference = rows["method"].map(lambda name: records.method(name).is_reference)
+    rows = rows[trained & ~reference & (rows["protocol"] == PROTOCOL)]
     worst = rows["ci_low" if metric.higher_is_better else "ci_high"].fillna(rows["mean"])
     rows = rows[metric.sign * worst <= metric.sign * rows["dataset"].map(chance)]
-    return [
-        f"On {dataset}, training from scratch is not significantly better than a constant guess "
-        f"({words.accuracy(chance[dataset])}) at {_sizes(own)} images per class: the network may "
-        "have learned almost nothing, which inflates the gain."
-        for dataset, own in rows.groupby("dataset", sort=False)
-    ]
+    sentences = []
+    for dataset, of_dataset in rows.groupby("dataset", sort=False):
+        named = _methods_and_sizes(of_dataset)
+        text = f"On {dataset}, {words.listed(named)} {'is' if len(named) == 1 else 'are'} not "
+        text += "significantly better than always giving the same answer "
+        text += f"({words.accuracy(chance[dataset])})"
+        if BASELINE in set(of_dataset["method"]):
+            text += (
+                "; training from scratch may have learned almost nothing, which inflates the gain"
+            )
+        sentences.append(f"{text}.")
+    return sentences
+
+
+def _methods_and_sizes(rows: pd.DataFrame) -> list[str]:
+    """Return each method with its images per class: "transfer from vgg16 (at 6 and 60)"."""
+    named: list[str] = []
+    for method, own in rows.groupby(["method", "backbone"], sort=False):
+        unit = "" if named else " images per class"
+        named.append(f"{words.method(*method)} (at {_sizes(own)}{unit})")
+    return named
 
 
 def still_learning(tables: Tables, metric: Metric) -> list[str]:
@@ -175,10 +198,7 @@ def still_learning(tables: Tables, metric: Metric) -> list[str]:
     rows = rows[(rows["protocol"] == PROTOCOL) & (rows["levelled_off"] < 0.5)]
     sentences = []
     for dataset, of_dataset in rows.groupby("dataset", sort=False):
-        named: list[str] = []
-        for method, own in of_dataset.groupby(["method", "backbone"], sort=False):
-            unit = "" if named else " images per class"
-            named.append(f"{words.method(*method)} (at {_sizes(own)}{unit})")
+        named = _methods_and_sizes(of_dataset)
         most = "most runs of " if of_dataset["replicates"].max() > 1 else ""
         sentences.append(
             f"On {dataset}, the training loss was still falling at the end of {most}"

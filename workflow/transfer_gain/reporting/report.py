@@ -15,7 +15,13 @@ from markupsafe import Markup
 from transfer_gain.methods import records
 from transfer_gain.metrics import Metric
 from transfer_gain.names import SAME_IMAGES
-from transfer_gain.reporting import alt_text, answer, few_shot_sentences, metric_display
+from transfer_gain.reporting import (
+    alt_text,
+    answer,
+    few_shot_sentences,
+    looked_at,
+    metric_display,
+)
 
 TEMPLATES = Path(__file__).parent / "templates"
 LARGE = 400  # a table with more rows is linked instead of embedded
@@ -107,7 +113,7 @@ SECTIONS = (
         "The images",
         "The networks' input.",
         ("samples", "near_copies", "augmented"),
-        ("fractions", "notes", "near_copies", "skipped"),
+        ("classes", "fractions", "notes", "near_copies", "skipped"),
     ),
     Section(
         "heads",
@@ -167,11 +173,13 @@ def render(
     )
     environment.filters["cell"] = cell
     script = (TEMPLATES / "report.js").read_text()
+    answered = answer.answer(rows, metric)
     return environment.get_template("report.html").render(
         **facts,
         methods=_described_methods(rows[metric.name], facts["config"], environment),
         metric=metric_display.words(metric),
-        answer=answer.answer(rows, metric),
+        answer=answered,
+        looked_at={name: looked_at.looked_at(rows, name) for name in answered},
         caveats=answer.caveats(rows, metric),
         scored_on=answer.scored_on(rows, metric),
         sentences={
