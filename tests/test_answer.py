@@ -261,6 +261,14 @@ def test_training_from_scratch_that_learned_nothing_is_told():
     assert not any("the same answer" in caveat for caveat in answer.caveats(made, ACCURACY))
 
 
+def test_nothing_is_said_of_labels_where_every_scored_image_is_right():
+    made = two_methods({0.01: [0.1, 0.1, 0.1], 1.0: [0.1, 0.1, 0.1]})
+    rows = made["label_value"].query("method == 'transfer' and fraction == 1").index
+    made["label_value"].loc[rows, "accuracy"] = 1.0
+    said = answer.label_value(made, ACCURACY, "clothes")
+    assert said.endswith("not known at 6,000 (no score can be higher).")
+
+
 def test_every_method_at_chance_is_told():
     """95 images of one class and 5 of another, of noise: all answer the larger class."""
     made = two_methods({0.01: [0.0, 0.0, 0.0]}, scratch=1.12)

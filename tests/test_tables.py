@@ -10,6 +10,7 @@ import yaml
 
 from studies import make_runs
 from transfer_gain.data import store
+from transfer_gain.data.sources.base import SourceError
 from transfer_gain.evaluation import selection, tables
 from transfer_gain.evaluation.statistics import accuracy_interval
 from transfer_gain.metrics import ACCURACY
@@ -245,3 +246,12 @@ def test_cost_takes_each_jobs_benchmark(tmp_path: Path):
 def test_a_job_that_was_not_measured_has_an_empty_cost(tmp_path: Path):
     table = tables.cost([("make_images", "clothes", "", "", "", "")], [tmp_path / "none.tsv"])
     assert table[["seconds", "cpu_seconds", "max_rss_mb"]].isna().all(axis=None)
+
+
+def test_fractions_of_the_same_images_are_refused():
+    counts = pd.DataFrame(
+        {"dataset": ["mine"] * 3, "fraction": [0.1, 1, 0.12], "training_samples": [4, 40, 4]}
+    )
+    tables.check_distinct(counts[:2])
+    with pytest.raises(SourceError, match=r"found 0\.1 and 0\.12, which are the same 4 training"):
+        tables.check_distinct(counts)

@@ -46,6 +46,8 @@ rule tabulate_fractions:
     log:
         paths.log(paths.table("fractions")),
         paths.benchmark(paths.table("fractions")),
+    # Refuses fractions of the same images before any training.
+    priority: 1
     conda:
         "../../envs/environment.yaml"
     params:

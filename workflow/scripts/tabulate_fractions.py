@@ -17,8 +17,10 @@ with job.monitored(*snakemake.log):
             tables.fractions(index, store.read_rows(file), dataset, float(fraction), metric)
             for fraction, file in drawn.items()
         ] or [tables.fractions(index, None, dataset, 1.0, metric)]
+    counts = pd.concat(rows)
+    tables.check_distinct(counts)
     published = tables.read_published(
         snakemake.input.published, "fractions", snakemake.params.sources
     )
-    table = tables.beside(pd.concat(rows), published, ["dataset", "fraction"])
+    table = tables.beside(counts, published, ["dataset", "fraction"])
     store.write_table(table, snakemake.output.csv, snakemake.output.parquet)

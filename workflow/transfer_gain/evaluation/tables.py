@@ -11,10 +11,12 @@ import yaml
 from transfer_gain.data import store
 from transfer_gain.data.fitting import CHANNELS
 from transfer_gain.data.sampling import groups_of
+from transfer_gain.data.sources.base import SourceError
 from transfer_gain.evaluation import selection
 from transfer_gain.evaluation.statistics import mean_interval
 from transfer_gain.metrics import Metric
 from transfer_gain.names import SAME_IMAGES
+from transfer_gain.printable import printable
 
 COST = ["rule", "dataset", "backbone", "fraction", "method", "protocol"]
 
@@ -106,6 +108,24 @@ def fractions(
         row["training_groups"] = sampled_groups.min()
         row["validation_groups"] = group_of[validation["image_id"]].nunique()
     return row
+
+
+def check_distinct(fractions: pd.DataFrame) -> None:
+    """Refuse fractions of a dataset that are rounded to the same images.
+
+    Args:
+        fractions: rows of `fractions` (dataset, fraction, training_samples).
+
+    Raises:
+        SourceError: two fractions of a dataset have the same images.
+    """
+    for (dataset, images), same in fractions.groupby(["dataset", "training_samples"], sort=False):
+        if len(same) > 1:
+            named = " and ".join(f"{fraction:g}" for fraction in sorted(same["fraction"]))
+            raise SourceError(
+                f"fractions: found {named}, which are the same {images:,} training images of "
+                f"{printable(dataset)}, expected only one of them"
+            )
 
 
 def classes(

@@ -98,6 +98,9 @@ def label_value(tables: Tables, metric: Metric, dataset: str) -> str:
     rows = _of(tables["label_value"], dataset, backbone=backbone, method=TRANSFER)
     found: list[str] = []
     for _, row in rows.sort_values("labels").iterrows():
+        if row[metric.name] == metric.best:  # fewer labels may reach it as well, with either method
+            found.append(f"not known {_at(row['labels'], not found)} (no score can be higher)")
+            continue
         relation = f"{row['relation']} " if row["relation"] else ""
         text = f"{relation}{words.times(row['multiplier'])}"
         text += words.interval(row["multiplier_low"], row["multiplier_high"], words.times)
