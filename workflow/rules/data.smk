@@ -49,7 +49,8 @@ rule make_images:
     threads:
         lambda wildcards: (
             cores_for(wildcards.dataset)
-            if study.datasets[wildcards.dataset].source in ("avatars", "peeps", "folder")
+            if study.datasets[wildcards.dataset].source
+            in ("avatars", "peeps", "folder")
             else 1
         )
     resources:

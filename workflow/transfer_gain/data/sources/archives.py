@@ -83,7 +83,7 @@ def naming(name: str) -> Iterator[None]:
     except SourceError:
         raise
     except Exception as error:
-        raise UnreadableError(name, str(error) or type(error).__name__) from error
+        raise UnreadableError(name, str(error).strip() or type(error).__name__) from error
 
 
 _Readable = IO[bytes] | io.BufferedIOBase | io.RawIOBase
