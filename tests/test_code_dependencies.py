@@ -58,7 +58,10 @@ def imports(file: Path) -> set[str]:
             {"printable"}
             | {
                 f"data.sources.{name}"
-                for name in ("jaffe", "expressions", "archives", "pictures", "base")
+                for name in (
+                    *("jaffe", "expressions", "archives", "pictures", "base"),
+                    *("clutter", "kinds", "walk"),
+                )
             },
         ),
     ],

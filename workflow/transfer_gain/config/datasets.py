@@ -250,19 +250,19 @@ class Folder(Dataset):
     source: Literal["folder"] = Field(description="Where the images come from.")
     path: PathText = Field(
         description="Your folder (or a zip or tar file of it). It has one folder of images per "
-        "class, or such folders in `train` and `val`."
+        "class, or such folders in `train`, `val` and `test`; `test` is held out and only scored."
     )
     training_per_class: int | None = Field(
         default=None,
         ge=1,
         description="Training images per class at fraction 1; null for all that are not "
-        "validation images.",
+        "validation or test images.",
     )
     validation_per_class: int | None = Field(
         default=None,
         ge=2,
         description="Validation images per class; null for those in `val` or, without `val`, a "
-        "quarter of each class.",
+        "quarter of each class in `train`.",
     )
     channels: Channels = "rgb"
     resize: Resize = "pad"
@@ -271,6 +271,12 @@ class Folder(Dataset):
         description="What happens to a file that is no image, to an empty class, and to a picture "
         "that is in two classes. `error` stops the run; `skip` leaves it out and lists it in the "
         "table `skipped`.",
+    )
+
+    merge_similar_classes: bool = Field(
+        default=False,
+        description="Whether class folders whose names differ only in case, Unicode form or "
+        "surrounding blanks are one class. If not, they stop the run.",
     )
 
     @property

@@ -9,7 +9,6 @@ import gzip
 import io
 import lzma
 import math
-import os
 import stat
 import tarfile
 import tempfile
@@ -22,6 +21,8 @@ from posixpath import dirname
 from typing import IO, NamedTuple, Self
 
 from transfer_gain.data.sources.base import SourceError
+from transfer_gain.data.sources.clutter import is_clutter
+from transfer_gain.data.sources.walk import walk
 from transfer_gain.printable import printable
 
 MAX_TOTAL = 16 * 2**30  # bytes of everything in an archive; FERG-DB's bare pixels would fit
@@ -38,7 +39,7 @@ _ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 _ZIP = b"PK"
 _CHUNK = 2**20  # bytes read at a time
 _NO_ARCHIVE = "truncated or damaged, or no archive at all, expected a folder, a zip or a tar"
-_CLUTTER = {"__macosx", "thumbs.db", "desktop.ini"}
+_LINK = "a link; put the file itself here"
 
 
 class UnreadableError(SourceError):
@@ -94,14 +95,15 @@ class _Entry(NamedTuple):
     kind: str  # "file", "folder", "link" or "other"
     size: int
     open: Callable[[], _Readable]
+    reason: str = _LINK  # why a link is not followed
 
 
 class Files:
     """The files of a folder or an archive, archives within an archive included.
 
     Hidden files, clutter of macOS and Windows (`__MACOSX`, `._x`, `.DS_Store`, `Thumbs.db`) and
-    paths that contain `..` are skipped. Links are not followed. Archives inside a folder are not
-    opened, because their unpacked files are usually next to them.
+    paths that contain `..` are skipped. Links are followed in a folder, but never in an archive.
+    Archives inside a folder are not opened, because their unpacked files are usually next to them.
 
     Members of a zip or a plain tar are read in place. A compressed tar has no random access, so it
     is decompressed once into an unnamed temporary file, and so is an archive within an archive.
@@ -113,7 +115,8 @@ class Files:
         path: the folder or archive.
         paths: its files, relative and with `/`, sorted; an inner archive's name is a folder.
         folders: its folders, empty ones included.
-        links: symbolic and hard links, which are not among `paths`.
+        links: why each link that is not followed is not; these are not among `paths`.
+        outside: the links that lead out of the folder, which are followed.
     """
 
     def __init__(self, path: Path | str, max_total: int = MAX_TOTAL, max_file: int = MAX_FILE):
@@ -131,7 +134,8 @@ class Files:
         """
         self.path = Path(path)
         self.folders: set[str] = set()
-        self.links: list[str] = []
+        self.links: dict[str, str] = {}
+        self.outside: list[str] = []
         self._entries: dict[str, _Entry] = {}
         self._max_file = max_file
         self._shown = printable(path)
@@ -171,8 +175,12 @@ class Files:
 
     def _list(self) -> None:
         if self.path.is_dir():
-            for entry in _list_folder(self.path):
-                self._add(entry.name, entry, depth=0)
+            for found in walk(self.path):
+                content = partial(_open, self.path / found.name)
+                entry = _Entry(found.name, found.kind, found.size, content, found.reason)
+                self._add(found.name, entry, depth=0)
+                if found.outside and found.kind != "link":
+                    self.outside.append(found.name)
         elif self.path.is_file():
             self._add_archive(self._opened.enter_context(self.path.open("rb")), "", depth=1)
         elif self.path.exists():  # opening a pipe would wait for ever
@@ -213,7 +221,7 @@ class Files:
             return
         self._add_folders(path if entry.kind == "folder" else dirname(path))
         if entry.kind == "link":
-            self.links.append(path)
+            self.links[path] = entry.reason
         elif entry.kind == "file" and depth and path.lower().endswith(_ARCHIVES):
             with naming(f"{self.path}/{path}"):
                 with entry.open() as file:
@@ -238,23 +246,6 @@ class Files:
             file.write(chunk)
         file.seek(0)
         return file
-
-
-def is_clutter(parts: Iterable[str]) -> bool:
-    """Return whether a path is skipped, by its parts: hidden, or clutter of a system."""
-    # A leading dot is a hidden file, a resource fork, or `..`.
-    return any(part[0] == "." or part.lower() in _CLUTTER for part in parts)
-
-
-def _list_folder(folder: Path) -> Iterator[_Entry]:
-    def fail(error: OSError) -> None:
-        raise error
-
-    for above, folders, files in os.walk(folder, onerror=fail):
-        for path in (Path(above, name) for name in folders + files):
-            status = path.lstat()
-            name = path.relative_to(folder).as_posix()
-            yield _Entry(name, _kind(status.st_mode), status.st_size, partial(_open, path))
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -399,8 +390,3 @@ def _list_tar(file: IO[bytes]) -> Iterator[_Entry]:
     file.seek(archive.offset)
     if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise ValueError(_NO_ARCHIVE)
-
-
-def _kind(mode: int) -> str:
-    kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
-    return kinds.get(stat.S_IFMT(mode), "other")

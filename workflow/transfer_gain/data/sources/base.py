@@ -17,7 +17,8 @@ class Item(NamedTuple):
     Attributes:
         image_id: unique within the dataset and stable between machines.
         label: index into the source's `classes`.
-        split: "training" or "validation" where the source comes with a split, else None.
+        split: "training", "validation" or "test" where the source says so, else None. Test images
+            are held out; the others are drawn from.
         group: images of one group look alike (a character, a person); None where unknown.
     """
 

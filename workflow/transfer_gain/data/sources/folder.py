@@ -5,11 +5,12 @@ import logging
 import math
 import os
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from posixpath import splitext
 from typing import Any, Literal
 
 import numpy as np
@@ -34,28 +35,30 @@ log = logging.getLogger(__name__)
 
 
 class Folder:
-    """Images sorted into folders, `<class>/<image>` or `<split>/<class>/<image>`, as a source.
+    """Images sorted into folders, as a source; `layouts.by_folders` says how.
 
-    If all top-level folders are named as in `layouts.SPLITS`, in upper or lower case, they define a
-    split. Otherwise they are classes. A single folder that contains everything is ignored, even one
-    called `train`. All images are decoded once, when the source is opened, and kept in their final
-    shape in a temporary file.
+    A single folder that contains everything is ignored, even one called `train`. All images are
+    decoded once, when the source is opened, and kept in their final shape in a temporary file.
 
     These are problems: a file in a class folder that is not an image, is truncated or too large, or
-    has one color only; an image elsewhere; a link; a class without images (in any part of a given
-    split); the same pixels in two classes, or on both sides of a given split. Either all problems
-    are raised together, or the affected files are skipped. Of pixels in two classes, all copies are
-    skipped, because no label can be trusted. Of pixels on both sides of a split, the validation
-    copies are skipped. A class without images is skipped as a whole. Pixels are compared in the
-    shape in which the networks see them.
+    has one color only; an image elsewhere; a link that leads nowhere; a class without images (in
+    any part of a given split); the same pixels in two classes, or in two parts of a given split.
+    Either all problems are raised together, or the affected files are skipped. Of pixels in two
+    classes, all copies are skipped, because no label can be trusted. Of pixels in two parts of a
+    split, those of the later part are skipped: training comes before validation and test. A class
+    without images is skipped as a whole. Pixels are compared in the shape in which the networks see
+    them.
 
-    Duplicates within a class are not a problem, but only the first by name is used: otherwise a
-    random split could put one copy on each side.
+    These are no problems: notes, tables and other litter beside images, which are passed over, and
+    duplicates within a class, of which only the first by name is used. Otherwise a random split
+    could put one copy on each side.
 
     Attributes:
-        classes: names of the class folders, sorted.
-        items: training before validation if there is a split, by name within.
+        classes: names of the class folders, in natural order.
+        items: training before validation before test if there is a split, by name within. An
+            `image_id` is the file's path, escaped where it is not UTF-8 or not printable.
         skipped: (path, reason) of what is left out, sorted.
+        duplicates: how many duplicates of each label are left out.
     """
 
     forkable = False
@@ -66,6 +69,7 @@ class Folder:
         how: Fit,
         on_bad_image: Literal["error", "skip"] = "error",
         threads: int = 1,
+        merge_similar_classes: bool = False,
     ):
         """List, check and decode the images.
 
@@ -74,12 +78,15 @@ class Folder:
             how: the shape to which every picture is brought.
             on_bad_image: whether problems are raised or skipped.
             threads: pictures decoded in parallel.
+            merge_similar_classes: see `layouts.by_folders`.
 
         Raises:
-            SourceError: the path cannot be read, there are fewer than two classes, or (unless
-                `on_bad_image` is "skip") there are problems; the first ten are listed by name.
+            SourceError: the path cannot be read, the layout is none that is used, there are fewer
+                than two classes, or (unless `on_bad_image` is "skip") there are problems; the first
+                ten are listed by name.
         """
         self._how = how
+        self._merge_similar_classes = merge_similar_classes
         with ExitStack() as opened, Files(path) as files:
             self._pictures = _Pictures(how)
             opened.callback(self._pictures.close)
@@ -92,34 +99,41 @@ class Folder:
 
     def read(self, item: Item) -> np.ndarray:
         """Return an item's picture in its final shape: uint8 (size, size) or (size, size, 3)."""
-        return self._pictures[self._root + item.image_id]
+        return self._pictures[self._path_of[item.image_id]]
 
     def _list(self, files: Files, on_bad_image: str, threads: int) -> None:
-        arranged = layouts.by_folders(files)
-        self._root = arranged.root
+        arranged = layouts.by_folders(files, merge_similar=self._merge_similar_classes)
+        notes = _notes(files, arranged)
         bad = [*arranged.problems]
         bad += self._pictures.decode(files, list(arranged.places), threads)
         kept, conflicts, duplicates = _pick_copies(self._pictures.copies(), arranged.places)
         bad += conflicts
-        empty = sorted(arranged.expected - set(kept.values()))
+        empty = sorted(arranged.expected - set(kept.values()), key=lambda place: place.rank)
         bad += [(name, f"a class without {split or 'any'} images") for split, name in empty]
+        self._path_of = {printable(path.removeprefix(arranged.root)): path for path in kept}
+        strange = set(kept) - set(self._path_of.values())
+        bad += [(path, "a name that another one is shown like; rename it") for path in strange]
         if bad and on_bad_image == "error":
             raise SourceError(_report(files.path, sorted(bad), self._how if conflicts else None))
         self.skipped = [
-            (printable(name), printable(reason)) for name, reason in sorted(bad + duplicates)
+            (printable(name), printable(reason))
+            for name, reason in sorted(bad + duplicates + notes)
         ]
         classes = {place.class_name for place in arranged.expected}
         classes -= {place.class_name for place in empty}
-        self.classes = tuple(sorted(classes))
+        self.classes = tuple(sorted(classes, key=layouts.natural))
         if len(self.classes) < 2:
             found = list(self.classes)
             raise SourceError(
                 f"{printable(files.path)}: classes with images: {found}; {layouts.EXPECTED}"
             )
+        copies = Counter(arranged.places[path].class_name for path, _ in duplicates)
+        self.duplicates = {self.classes.index(name): copies[name] for name in self.classes}
+        paths = sorted(self._path_of.items(), key=lambda pair: (kept[pair[1]].rank[0], pair[1]))
         self.items = [
-            Item(path.removeprefix(self._root), self.classes.index(name), split)
-            for path, (split, name) in sorted(kept.items(), key=lambda pair: (pair[1][0], pair[0]))
-            if name in self.classes
+            Item(image_id, self.classes.index(kept[path].class_name), kept[path].split)
+            for image_id, path in paths
+            if kept[path].class_name in self.classes
         ]
 
 
@@ -187,7 +201,6 @@ def _contents(
     """
     for path in paths:
         try:
-            _check_name(path)
             yield path, f"{files.path}/{path}", files.read(path)
         except UnreadableError as error:
             yield path, path, error
@@ -230,14 +243,6 @@ def _one_color(picture: np.ndarray, how: Fit) -> str:
     return found
 
 
-def _check_name(path: str) -> None:
-    """Raise an error for a name that cannot be stored in a table."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        raise UnreadableError(path, "a name that is not UTF-8; rename it") from None
-
-
 def _pick_copies(
     copies: list[list[str]], places: Mapping[str, Place]
 ) -> tuple[dict[str, Place], list[Problem], list[Problem]]:
@@ -245,7 +250,7 @@ def _pick_copies(
     kept: dict[str, Place] = {}
     conflicts, duplicates = [], []
     for paths in copies:
-        first, *others = sorted(paths, key=lambda path: (places[path], path))
+        first, *others = sorted(paths, key=lambda path: (places[path].rank, path))
         strange = [p for p in others if places[p].class_name != places[first].class_name]
         if strange:
             conflicts.append((first, f"identical to {strange[0]}, of another class"))
@@ -259,6 +264,25 @@ def _pick_copies(
                 reason = f"identical to {first}, on the other side of the split"
                 conflicts.append((other, reason))
     return kept, conflicts, duplicates
+
+
+def _notes(files: Files, arranged: layouts.Arrangement) -> list[Problem]:
+    """Say what was done without asking: one line of the log each and one row of `skipped`.
+
+    Its path is that of the first file.
+    """
+    notes = []
+    if arranged.litter:
+        endings = Counter(splitext(path)[1].lower() for path in arranged.litter)
+        counts = ", ".join(f"{endings[ending]} {ending}" for ending in sorted(endings))
+        found = f"passed over, as files that are no images: {counts}"
+        notes.append((arranged.litter[0], found))
+    if files.outside:
+        found = f"used; {len(files.outside)} links lead out of the folder"
+        notes.append((min(files.outside), found))
+    for path, found in notes:
+        log.info("%s: %s", printable(path), found)
+    return notes
 
 
 def _report(path: Path | str, bad: list[Problem], compared: Fit | None) -> str:
@@ -277,4 +301,10 @@ def open_source(
 ) -> Folder:
     """Open the folder or archive that a dataset's settings name; see `sources`."""
     options = settings["options"]
-    return Folder(options["path"], Fit.of(settings), options["on_bad_image"], cores)
+    return Folder(
+        options["path"],
+        Fit.of(settings),
+        options["on_bad_image"],
+        cores,
+        options["merge_similar_classes"],
+    )
