@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from containers import CONTAINERS, make, noise, opened, png
+from transfer_gain.data.fitting import Fit
+from transfer_gain.data.images import write_images
 from transfer_gain.data.sources import layouts
 from transfer_gain.data.sources.archives import Files
 from transfer_gain.data.sources.base import SourceError
@@ -298,3 +300,20 @@ def test_litter_beside_images_is_passed_over_in_one_line(tmp_path, caplog):
     told = ("cat/1.txt", f"passed over, as files that are no images: {counts}")
     assert mine.skipped == [told]
     assert f"{told[0]}: {told[1]}" in caplog.text
+
+
+def test_the_split_s_error_tells_how_many_images_have_the_same_pixels(tmp_path):
+    files = tree("cat/0.png", *(f"dog/{number}.png" for number in range(8)))
+    files |= {f"cat/{number}.png": files["cat/0.png"] for number in range(1, 30)}
+    mine = opened(make("folder", tmp_path / "mine", files))
+    message = r"class cat: found 1 for validation \(of 1 in all and 29 with the same pixels"
+    with pytest.raises(SourceError, match=message):
+        write_images(
+            mine,
+            tmp_path / "mine.parquet",
+            dataset="mine",
+            training_per_class=None,
+            validation_per_class=None,
+            how=Fit(6, "rgb"),
+            study_seed=0,
+        )

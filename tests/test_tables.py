@@ -116,6 +116,8 @@ def test_sizes_are_counted_from_rows():
             "training_per_class": 4,  # 3.5 on average
             "validation_samples": 9,
             "validation_per_class": 4,
+            "selection_samples": 4,
+            "test_samples": 5,
             "replicates": 2,
             "chance": 5 / 9,
         }
@@ -136,6 +138,19 @@ def test_chance_is_what_a_constant_guess_scores():
         {"split": ["validation"] * 10 + ["training"] * 5, "label": [0] * 8 + [1] * 7}
     )
     assert tables.chance_of(index) == 0.8
+
+
+def test_test_images_of_a_dataset_are_counted_apart_and_give_the_chance():
+    index = pd.DataFrame(
+        {
+            "split": ["training"] * 4 + ["validation"] * 3 + ["test"] * 5,
+            "label": [0, 0, 1, 1, 0, 0, 1, 0, 1, 1, 1, 1],
+        }
+    )
+    (row,) = tables.fractions(index, None, "toy", 1.0).to_dict("records")
+    counts = ("validation_samples", "selection_samples", "test_samples")
+    assert [row[name] for name in counts] == [3, 3, 5]
+    assert row["chance"] == 0.8
 
 
 # --- best heads

@@ -10,6 +10,7 @@ import pandas as pd
 
 from transfer_gain.data.sources.base import SourceError
 from transfer_gain.data.store import (
+    TEST,
     TRAINING,
     VALIDATION,
     StoreError,
@@ -72,15 +73,44 @@ def draw_samples(
 def validation_roles(index: pd.DataFrame, dataset: str, study_seed: int) -> pd.DataFrame:
     """Split each class's validation images into a selection set and a test set of equal size.
 
+    If the dataset has test images of its own, these are the test set, and all validation images are
+    the selection set.
+
     Returns:
         Columns image_id, role ("selection" or "test"), in the order of `index`.
     """
+    if has_test_images(index):
+        scored = index[index["split"].isin([VALIDATION, TEST])].reset_index(drop=True)
+        role = np.where(scored["split"] == TEST, "test", "selection").astype(object)
+        return pd.DataFrame({"image_id": scored["image_id"], "role": role})
     validation = index[index["split"] == VALIDATION].reset_index(drop=True)
     rng = generator(study_seed, dataset, "validation halves")
     role = np.full(len(validation), "test", dtype=object)
     for _, rows in validation.groupby("label", sort=True).groups.items():
         role[rng.permutation(rows.to_numpy())[: len(rows) // 2]] = "selection"
     return pd.DataFrame({"image_id": validation["image_id"], "role": role})
+
+
+def has_test_images(index: pd.DataFrame) -> bool:
+    """Return whether a dataset has test images of its own, which nothing but the score reads.
+
+    Args:
+        index: the dataset's rows (split).
+    """
+    return bool((index["split"] == TEST).any())
+
+
+def count_roles(index: pd.DataFrame) -> tuple[int, int]:
+    """Return the sizes of the selection set and the test set; see `validation_roles`.
+
+    Args:
+        index: the dataset's rows (split, label).
+    """
+    validation = index[index["split"] == VALIDATION]
+    if has_test_images(index):
+        return len(validation), int((index["split"] == TEST).sum())
+    selection = int((validation.groupby("label").size() // 2).sum())
+    return selection, len(validation) - selection
 
 
 def shuffled_batches(
@@ -104,12 +134,13 @@ class Replicates(NamedTuple):
 
     Attributes:
         features: (images, ...), features or pixels: all training images of any replicate, then
-            their augmented copies if there are any, then all validation images.
+            their augmented copies if there are any, then all validation and test images.
         labels: int32 (images,).
         samples: int64 (replicates, sample size), rows of `features`.
-        validation: int64 (validation images,), rows of `features`.
-        selection: bool (validation images,), True in the selection set.
+        validation: int64 (validation and test images,), rows of `features`.
+        selection: bool (validation and test images,), True in the selection set.
         classes: number of classes.
+        has_test: whether the dataset has test images of its own.
     """
 
     features: np.ndarray
@@ -118,6 +149,7 @@ class Replicates(NamedTuple):
     validation: np.ndarray
     selection: np.ndarray
     classes: int
+    has_test: bool = False
 
 
 def read_replicates(
@@ -157,6 +189,7 @@ def read_replicates(
         validation=np.arange(used, len(rows)),
         selection=(roles["role"] == "selection").to_numpy(),
         classes=index["label"].nunique(),
+        has_test=has_test_images(index),
     )
     if copies is None:
         return data

@@ -27,7 +27,7 @@ ZSTD_LEVEL = 1
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 INDEX = {"image_id": pa.string(), "split": pa.string(), "label": pa.int32()}
-TRAINING, VALIDATION = "training", "validation"
+TRAINING, VALIDATION, TEST = "training", "validation", "test"
 
 
 class StoreError(ValueError):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from transfer_gain.data import store
+from transfer_gain.data import sampling, store
 from transfer_gain.evaluation import selection
 from transfer_gain.evaluation.statistics import accuracy_interval
 from transfer_gain.names import SAME_IMAGES
@@ -69,12 +69,14 @@ def fractions(
         fraction: the fraction.
 
     Returns:
-        One row. If classes differ in size, counts per class are rounded means.
+        One row. If classes differ in size, counts per class are rounded means. Test images that the
+        dataset came with are not among its validation images.
     """
     if samples is None:
         samples = index[index["split"] == store.TRAINING].assign(replicate=0)
     sampled = samples.groupby("replicate").size()
     validation = index[index["split"] == store.VALIDATION]
+    selection, test = sampling.count_roles(index)
     classes = index["label"].nunique()
     return pd.DataFrame(
         {
@@ -84,6 +86,8 @@ def fractions(
             "training_per_class": [round(sampled.min() / classes)],
             "validation_samples": [len(validation)],
             "validation_per_class": [round(len(validation) / classes)],
+            "selection_samples": [selection],
+            "test_samples": [test],
             "replicates": [len(sampled)],
             "chance": [chance_of(index)],
         }
@@ -93,11 +97,13 @@ def fractions(
 def chance_of(index: pd.DataFrame) -> float:
     """Return the accuracy of a constant guess: the largest class's share of validation images.
 
+    Of test images, if the dataset came with any.
+
     Args:
         index: a dataset's rows (split, label).
     """
-    validation = index[index["split"] == store.VALIDATION]
-    return validation["label"].value_counts(normalize=True).max()
+    part = store.TEST if sampling.has_test_images(index) else store.VALIDATION
+    return index["label"][index["split"] == part].value_counts(normalize=True).max()
 
 
 def skipped(skipped: Mapping[str, Sequence[tuple[str, str]]]) -> pd.DataFrame:

@@ -183,11 +183,12 @@ def beside_the_report(tables: Tables) -> list[str]:
 
 
 def scored_on(tables: Tables) -> str:
-    """Say how many validation images each dataset has."""
+    """Say how many images of each dataset select configurations, and how many score them."""
     rows = tables["fractions"].drop_duplicates("dataset")
     rows = rows[rows["dataset"].isin(tables["accuracy"]["dataset"])]
     said = [
-        f"{words.count(row['validation_samples'])} of {row['dataset']}"
+        f"{row['dataset']}: {words.count(row['selection_samples'])} and "
+        f"{words.count(row['test_samples'])}"
         for _, row in rows.iterrows()
     ]
     return words.listed(said)

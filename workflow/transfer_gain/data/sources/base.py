@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -48,6 +48,17 @@ class Source(Protocol):
 
         uint8, or uint16 with 65535 as white.
         """
+
+
+@runtime_checkable
+class HasDuplicates(Protocol):
+    """A source that leaves out all but one of the images of the same pixels in a class.
+
+    Attributes:
+        duplicates: how many of each label are left out.
+    """
+
+    duplicates: Mapping[int, int]
 
 
 class SourceError(ValueError):
