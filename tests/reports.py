@@ -60,6 +60,8 @@ def tables() -> list[report.ReportItem]:
         {
             "dataset": [*CLASSES, "peeps"],
             "validation_samples": [7000, 6300, 0],
+            "selection_samples": [3500, 3150, 0],
+            "test_samples": [3500, 3150, 0],
             "chance": [1 / 7, 1 / 7, np.nan],
         }
     )

@@ -10,6 +10,7 @@ import yaml
 
 from studies import make_runs
 from transfer_gain.data import store
+from transfer_gain.data.sampling import validation_roles
 from transfer_gain.evaluation import selection, tables
 from transfer_gain.evaluation.statistics import accuracy_interval
 
@@ -107,7 +108,8 @@ def test_sizes_are_counted_from_rows():
         }
     )
     samples = pd.DataFrame({"replicate": [0] * 7 + [1] * 7, "label": [0, 0, 0, 0, 1, 1, 1] * 2})
-    table = tables.fractions(index, samples, "clothes", 0.13)
+    roles = pd.DataFrame({"role": ["selection"] * 4 + ["test"] * 5})
+    table = tables.fractions(index, samples, roles, "clothes", 0.13)
     assert table.to_dict("records") == [
         {
             "dataset": "clothes",
@@ -116,6 +118,8 @@ def test_sizes_are_counted_from_rows():
             "training_per_class": 4,  # 3.5 on average
             "validation_samples": 9,
             "validation_per_class": 4,
+            "selection_samples": 4,
+            "test_samples": 5,
             "replicates": 2,
             "chance": 5 / 9,
         }
@@ -126,9 +130,10 @@ def test_without_samples_all_training_images_are_counted():
     index = pd.DataFrame(
         {"split": [store.TRAINING] * 5 + [store.VALIDATION] * 2, "label": [0, 0, 0, 1, 1, 0, 0]}
     )
-    (row,) = tables.fractions(index, None, "toy", 1.0).to_dict("records")
+    (row,) = tables.fractions(index, None, None, "toy", 1.0).to_dict("records")
     assert (row["training_samples"], row["training_per_class"]) == (5, 2)  # 2.5
     assert (row["validation_samples"], row["validation_per_class"]) == (2, 1)
+    assert (row["selection_samples"], row["test_samples"]) == (0, 0)
 
 
 def test_chance_is_what_a_constant_guess_scores():
@@ -136,6 +141,21 @@ def test_chance_is_what_a_constant_guess_scores():
         {"split": ["validation"] * 10 + ["training"] * 5, "label": [0] * 8 + [1] * 7}
     )
     assert tables.chance_of(index) == 0.8
+
+
+def test_test_images_of_a_dataset_are_counted_apart_and_give_the_chance():
+    index = pd.DataFrame(
+        {
+            "image_id": [f"{number}" for number in range(12)],
+            "split": ["training"] * 4 + ["validation"] * 3 + ["test"] * 5,
+            "label": [0, 0, 1, 1, 0, 0, 1, 0, 1, 1, 1, 1],
+        }
+    )
+    roles = validation_roles(index, "toy", 0)
+    (row,) = tables.fractions(index, None, roles, "toy", 1.0).to_dict("records")
+    counts = ("validation_samples", "selection_samples", "test_samples")
+    assert [row[name] for name in counts] == [3, 3, 5]
+    assert row["chance"] == 0.8
 
 
 # --- best heads

@@ -37,6 +37,7 @@ rule tabulate_fractions:
     input:
         images=expand(paths.images, dataset=study.datasets),
         samples=expand(paths.samples, dataset=TRANSFER, fraction=FRACTIONS),
+        roles=expand(paths.validation_roles, dataset=TRANSFER),
         published=PUBLISHED,
     output:
         **table_files("fractions"),
@@ -49,6 +50,7 @@ rule tabulate_fractions:
         **code_of("tabulate_fractions"),
         datasets=list(study.datasets),
         samples=[(dataset, fraction) for dataset in TRANSFER for fraction in FRACTIONS],
+        scored=TRANSFER,
         sources=SOURCES,
     script:
         "../scripts/tabulate_fractions.py"

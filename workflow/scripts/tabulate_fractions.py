@@ -7,14 +7,21 @@ with job.monitored(*snakemake.log):
     from transfer_gain.evaluation import tables
 
     samples = dict(zip(snakemake.params.samples, snakemake.input.samples, strict=True))
+    roles = dict(zip(snakemake.params.scored, snakemake.input.roles, strict=True))
     rows = []
     for dataset, path in zip(snakemake.params.datasets, snakemake.input.images, strict=True):
         index = store.read_index(path)
         drawn = {fraction: samples[name, fraction] for name, fraction in samples if name == dataset}
         rows += [
-            tables.fractions(index, store.read_rows(file), dataset, float(fraction))
+            tables.fractions(
+                index,
+                store.read_rows(file),
+                store.read_rows(roles[dataset]),
+                dataset,
+                float(fraction),
+            )
             for fraction, file in drawn.items()
-        ] or [tables.fractions(index, None, dataset, 1.0)]
+        ] or [tables.fractions(index, None, None, dataset, 1.0)]
     published = tables.read_published(
         snakemake.input.published, "fractions", snakemake.params.sources
     )

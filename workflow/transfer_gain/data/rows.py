@@ -22,18 +22,20 @@ def scores(
 
     Args:
         training: cross-entropy and correctness, (replicates, images), of the training sample.
-        validation: the same for the validation images.
+        validation: the same for the validation images and test images.
         data: defines the selection set and the test set.
 
     Returns:
-        Columns (replicates,).
+        Columns (replicates,). `validation_accuracy` and `validation_loss` are over the selection
+        set and the test set, except that they never read test images that the dataset came with.
     """
+    scored = data.selection if data.has_test else slice(None)
     (train_loss, train_correct), (loss, correct) = training, validation
     return {
         "train_accuracy": train_correct.mean(axis=1),
         "train_loss": train_loss.mean(axis=1, dtype=np.float64),
-        "validation_accuracy": correct.mean(axis=1),
-        "validation_loss": loss.mean(axis=1, dtype=np.float64),
+        "validation_accuracy": correct[:, scored].mean(axis=1),
+        "validation_loss": loss[:, scored].mean(axis=1, dtype=np.float64),
         "selection_loss": loss[:, data.selection].mean(axis=1, dtype=np.float64),
         "selection_accuracy": correct[:, data.selection].mean(axis=1),
         "test_accuracy": correct[:, ~data.selection].mean(axis=1),

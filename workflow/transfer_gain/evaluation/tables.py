@@ -8,7 +8,7 @@ import pandas as pd
 import yaml
 
 from transfer_gain.data import store
-from transfer_gain.data.sampling import groups_of
+from transfer_gain.data.sampling import groups_of, has_test_images
 from transfer_gain.evaluation import selection
 from transfer_gain.evaluation.statistics import accuracy_interval
 from transfer_gain.names import SAME_IMAGES
@@ -59,7 +59,11 @@ def read_published_transfer(
 
 
 def fractions(
-    index: pd.DataFrame, samples: pd.DataFrame | None, dataset: str, fraction: float
+    index: pd.DataFrame,
+    samples: pd.DataFrame | None,
+    roles: pd.DataFrame | None,
+    dataset: str,
+    fraction: float,
 ) -> pd.DataFrame:
     """Count one fraction's images in the files (Tables 1 and 2 of the 2018 paper).
 
@@ -67,17 +71,20 @@ def fractions(
         index: rows of the dataset's images (image_id, split, label, group).
         samples: rows of the fraction's samples (replicate, image_id, label); None counts all
             training images.
+        roles: rows of `sampling.validation_roles`; None if nothing is scored on the dataset.
         dataset: name of the dataset.
         fraction: the fraction.
 
     Returns:
-        One row. If classes differ in size, counts per class are rounded means. A dataset with
-        groups has their numbers as well, that of training groups as the smallest of all replicates.
+        One row. If classes differ in size, counts per class are rounded means. Test images that the
+        dataset came with are not among its validation images. A dataset with groups has their
+        numbers as well, that of training groups as the smallest of all replicates.
     """
     if samples is None:
         samples = index[index["split"] == store.TRAINING].assign(replicate=0)
     sampled = samples.groupby("replicate").size()
     validation = index[index["split"] == store.VALIDATION]
+    role = pd.Series(dtype="str") if roles is None else roles["role"]
     classes = index["label"].nunique()
     row = pd.DataFrame(
         {
@@ -87,6 +94,8 @@ def fractions(
             "training_per_class": [round(sampled.min() / classes)],
             "validation_samples": [len(validation)],
             "validation_per_class": [round(len(validation) / classes)],
+            "selection_samples": [(role == "selection").sum()],
+            "test_samples": [(role == "test").sum()],
             "replicates": [len(sampled)],
             "chance": [chance_of(index)],
         }
@@ -103,11 +112,13 @@ def fractions(
 def chance_of(index: pd.DataFrame) -> float:
     """Return the accuracy of a constant guess: the largest class's share of validation images.
 
+    Of test images, if the dataset came with any.
+
     Args:
         index: a dataset's rows (split, label).
     """
-    validation = index[index["split"] == store.VALIDATION]
-    return validation["label"].value_counts(normalize=True).max()
+    part = store.TEST if has_test_images(index) else store.VALIDATION
+    return index["label"][index["split"] == part].value_counts(normalize=True).max()
 
 
 def skipped(skipped: Mapping[str, Sequence[tuple[str, str]]]) -> pd.DataFrame:

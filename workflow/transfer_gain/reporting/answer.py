@@ -190,14 +190,15 @@ def beside_the_report(tables: Tables) -> list[str]:
 
 
 def scored_on(tables: Tables) -> str:
-    """Say how many validation images each dataset has."""
+    """Say how many images of each dataset select configurations, and how many score them."""
     rows = tables["fractions"].drop_duplicates("dataset")
     rows = rows[rows["dataset"].isin(tables["accuracy"]["dataset"])]
     said = [
-        f"{words.count(row['validation_samples'])} of {row['dataset']}"
+        f"{words.count(row['selection_samples'])} and {words.count(row['test_samples'])} images of "
+        f"{row['dataset']}"
         for _, row in rows.iterrows()
     ]
-    return words.listed(said)
+    return "; ".join(said)
 
 
 def hypotheses(tables: Tables) -> list[str]:
