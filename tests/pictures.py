@@ -19,3 +19,4 @@ def make_own_images(folder: Path) -> None:
             mode, ending = [("L", "png"), ("RGB", "jpg"), ("RGBA", "png")][number % 3]
             Image.fromarray(picture).convert(mode).save(folder / name / f"{number}.{ending}")
     (folder / "checks" / "notes.txt").write_text("not an image")
+    (folder / "checks" / "empty.png").touch()

@@ -97,20 +97,22 @@ def test_near_copies_of_two_classes_are_told_and_kept(choice, tmp_path):
     assert "in two classes: is a label wrong? (such as a/0.png and b/strange.jpg;" in mine.notes[0]
 
 
+@pytest.mark.parametrize("part", ["val", "test"])
 @pytest.mark.parametrize(("choice", "kept"), [("warn", True), ("group", True), ("drop", False)])
-def test_near_copies_on_both_sides_of_a_given_split(choice, kept, tmp_path):
+def test_near_copies_on_both_sides_of_a_given_split(choice, kept, part, tmp_path):
     tree = {f"train/{name}": content for name, content in PHOTOS.items()}
     tree |= {
-        f"val/{c}/{n}.png": encode(photo(100 + 10 * k + n), "PNG")
+        f"{part}/{c}/{n}.png": encode(photo(100 + 10 * k + n), "PNG")
         for k, c in enumerate("ab")
         for n in range(3)
     }
-    tree |= {"val/a/copy.jpg": copies(0)["small.jpg"]}
+    copy = f"{part}/a/copy.jpg"
+    tree |= {copy: copies(0)["small.jpg"]}
     mine = folder(tmp_path, tree, near_copies=choice)
     (pair,) = mine.near_copies
-    assert (*pair[:2], pair[3]) == ("train/a/0.png", "val/a/copy.jpg", "other side of the split")
-    assert ("val/a/copy.jpg" in {item.image_id for item in mine.items}) == kept
-    assert ("left out of validation" in mine.notes[0]) != kept
+    assert (*pair[:2], pair[3]) == ("train/a/0.png", copy, "other side of the split")
+    assert (copy in {item.image_id for item in mine.items}) == kept
+    assert ("of which those in validation or test are left out" in mine.notes[0]) != kept
 
 
 def test_near_copies_join_the_groups_of_a_pattern(tmp_path):

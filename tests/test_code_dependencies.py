@@ -60,9 +60,11 @@ def imports(file: Path) -> set[str]:
             {"printable"}
             | {
                 f"data.sources.{name}"
-                for name in ("jaffe", "expressions", "pictures", "archives", "archive_formats")
-            }
-            | {"data.sources.base", "data.sources.limits"},
+                for name in (
+                    *("jaffe", "expressions", "pictures", "archives", "archive_formats"),
+                    *("base", "limits", "clutter", "kinds", "walk"),
+                )
+            },
         ),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, list) else "",

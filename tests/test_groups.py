@@ -133,6 +133,85 @@ def test_a_given_split_is_kept_with_groups():
     assert [split for _, split in chosen] == [item.split for item in items]
 
 
+def with_test(groups: int) -> list[Item]:
+    """Two classes, each of some groups of three open images and of one group of test images."""
+    return [
+        Item(f"{label}-{group}-{n}", label, "test" if group == groups else None, f"{label}-{group}")
+        for label in (0, 1)
+        for group in range(groups + 1)
+        for n in range(3)
+    ]
+
+
+@pytest.mark.parametrize("groups", [2, 7])
+def test_given_test_images_are_kept_and_groups_are_drawn_from_the_others(groups):
+    items = with_test(groups)
+    chosen = draw_split(items, "ab", None, None, np.random.default_rng(0), "group")
+    assert len(chosen) == len(items)
+    index = pd.DataFrame(
+        [(item.image_id, split, item.label, item.group) for item, split in chosen],
+        columns=["image_id", "split", "label", "group"],
+    )
+    assert set(index["image_id"][index["split"] == "test"]) == {
+        item.image_id for item in items if item.split == "test"
+    }
+    assert (index.groupby("group")["split"].nunique() == 1).all()
+    assert (index.groupby("label")["split"].nunique() == 3).all()
+    roles = validation_roles(index, "mine", 0).merge(index, on="image_id")
+    assert dict(zip(roles["split"], roles["role"], strict=True)) == {
+        "validation": "selection",
+        "test": "test",
+    }
+
+
+def test_beside_given_test_images_a_class_needs_two_groups():
+    message = r"class a: found 1 group of images, expected at least 2: one to train on and one to "
+    with pytest.raises(SourceError, match=message):
+        draw_split(with_test(1), "ab", None, None, np.random.default_rng(0), "group")
+
+
+@pytest.mark.parametrize(
+    "layout", ["{part}/{label}/{group}/{n}.png", "{label}/{part}/{group}/{n}.png"]
+)
+def test_groups_of_subfolders_in_every_part_of_a_given_split(tmp_path, layout):
+    names = [
+        layout.format(part=part, label=label, group=f"{part}-{label}-{group}", n=n)
+        for part in ("train", "val", "test")
+        for label in ("cat", "dog")
+        for group in range(2)
+        for n in range(2)
+    ]
+    files = {name: png(noise(seed)) for seed, name in enumerate(names)}
+    path = make("folder", tmp_path / "mine", files)
+    mine = opened(path, groups={"subfolder": True})
+    found = {item.image_id: (item.split, item.group) for item in mine.items}
+    of_part = {"train": "training", "val": "validation", "test": "test"}
+    assert found == {
+        name: (of_part[name.split("/")[-2].split("-")[0]], name.split("/")[-2]) for name in names
+    }
+    assert not any("both sides" in note for note in mine.notes)
+
+
+def test_groups_that_are_in_training_and_in_given_test_images_are_told(tmp_path):
+    names = [
+        f"{part}/{label}/p{patient}/{n}.png"
+        for label, patients in {"cat": (1, 2), "dog": (3, 4)}.items()
+        for part in ("train", "test")
+        for patient in patients
+        for n in range(2)
+    ]
+    files = {name: png(noise(seed)) for seed, name in enumerate(names)}
+    mine = opened(make("folder", tmp_path / "mine", files), groups={"subfolder": True})
+    assert any("groups on both sides of the given split" in note for note in mine.notes)
+
+
+def test_a_group_whose_name_is_not_printable_is_escaped(tmp_path):
+    names = [f"{label}/{label}\n{group}/{n}.png" for label in "ab" for group in "12" for n in "01"]
+    files = {name: png(noise(seed)) for seed, name in enumerate(names)}
+    mine = opened(make("folder", tmp_path / "mine", files), groups={"subfolder": True})
+    assert {item.group for item in mine.items} == {"a\\n1", "a\\n2", "b\\n1", "b\\n2"}
+
+
 def grouped_index(per_class=8, size=5) -> pd.DataFrame:
     rows = [
         (f"{label}-{group}-{n}", store.TRAINING, label, f"{label}-{group}")
@@ -180,9 +259,10 @@ def test_roles_of_one_group_are_refused():
 def test_table_fractions_counts_groups_where_there_are_any():
     index = grouped_index()
     samples = draw_samples(index, 0.5, "mine", 2, 0)
-    row = tables.fractions(index, samples, "mine", 0.5).iloc[0]
+    row = tables.fractions(index, samples, None, "mine", 0.5).iloc[0]
     assert (row["training_samples"], row["training_groups"]) == (40, 8)
-    assert "training_groups" not in tables.fractions(index.drop(columns="group"), None, "m", 1)
+    alone = index.drop(columns="group")
+    assert "training_groups" not in tables.fractions(alone, None, None, "m", 1)
 
 
 def test_tasks_and_episodes_compare_images_of_different_groups():
@@ -251,7 +331,7 @@ def test_groups_by_subfolder(tmp_path):
     assert groups_in(mine) == {
         name: name.split("/")[1] if name.count("/") > 1 else None for name in names
     }
-    with pytest.raises(SourceError, match="an image that is not directly in a class folder"):
+    with pytest.raises(SourceError, match="set `groups: subfolder` for the dataset"):
         opened(path)
 
 
@@ -297,7 +377,7 @@ def test_a_group_on_both_sides_of_a_given_split_is_told(tmp_path):
         for n in (1, 2)
     ]
     mine = opened(make("folder", tmp_path / "d", pictures(names)), groups={"pattern": "^[a-z]"})
-    assert mine.notes[-1].endswith("validation may look better than it is: 1 (v)")
+    assert mine.notes[-1].endswith("accuracy may look better than it is: 1 (v)")
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,24 @@ def test_a_column_of_the_split_is_kept(tmp_path):
         labeled(tmp_path / "other", opened_again)
 
 
+def test_test_images_of_a_table_are_held_out_and_validation_is_drawn_if_none_is_given(tmp_path):
+    table = "file,label,split\na.png,cat,train\nb.png,dog,train\nc.png,cat,test\nd.png,dog,eval\n"
+    mine = labeled(tmp_path, table)
+    assert {item.image_id: item.split for item in mine.items} == {
+        "a.png": None,
+        "b.png": None,
+        "c.png": "test",
+        "d.png": "test",
+    }
+
+
+def test_labels_that_look_alike_are_told_and_merged_by_choice(tmp_path):
+    table = ROWS.replace("c.png,cat", "c.png,Cat")
+    with pytest.raises(SourceError, match=r"'Cat' and 'cat'; .* `merge_similar_classes: true`"):
+        labeled(tmp_path, table)
+    assert labeled(tmp_path / "again", table, merge_similar_classes=True).classes == ("Cat", "dog")
+
+
 @pytest.mark.parametrize("folder", ["", "images/"])
 def test_images_without_folders_of_classes_beside_a_table_are_explained(folder, tmp_path):
     tree = {f"{folder}{name}": png(noise(seed)) for seed, name in enumerate(NAMES)}

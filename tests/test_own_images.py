@@ -78,8 +78,11 @@ def test_the_sizes_are_counted(tables):
 
 
 def test_what_is_no_image_is_listed(tables):
-    (row,) = tables["skipped"].to_dict("records")
-    assert (row["dataset"], row["path"]) == ("mine", "checks/notes.txt")
+    rows = tables["skipped"][["dataset", "path", "reason"]].to_numpy().tolist()
+    assert rows == [
+        ["mine", "checks/empty.png", "an empty file"],
+        ["mine", "checks/notes.txt", "passed over, as files that are no images: 1 .txt"],
+    ]
 
 
 def test_stripes_are_told_from_checks(tables):
@@ -114,5 +117,5 @@ def test_a_bad_image_ends_the_run_by_name_where_it_is_asked_for(tmp_path: Path):
     )  # fmt: skip
     assert done.returncode == 1
     said = done.stdout + done.stderr
-    assert "checks/notes.txt" in said
+    assert "checks/empty.png: an empty file" in said
     assert "Traceback" not in (folder / "results/logs/images/mine.log").read_text()

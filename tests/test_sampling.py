@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transfer_gain.data import store
+from transfer_gain.data.rows import scores
 from transfer_gain.data.sampling import (
+    Replicates,
     draw_samples,
     read_replicates,
     shuffled_batches,
@@ -20,6 +22,7 @@ from transfer_gain.data.sampling import (
 from transfer_gain.data.sources.base import Item, SourceError
 from transfer_gain.data.splits import draw_split
 from transfer_gain.data.whole_files import StoreError
+from transfer_gain.metrics import Predictions
 from transfer_gain.seeds import generator, run_seed, seed_sequence
 
 quick = settings(deadline=None, max_examples=25)
@@ -492,3 +495,79 @@ def test_an_image_without_copies_is_refused_by_name(files: dict[str, Path]):
     copies = write_copies(files, images[1:], 2)
     with pytest.raises(StoreError, match=rf"copies\.parquet: .*image {images[0]},"):
         read_replicates(**files, copies=copies)
+
+
+# --- test images that a dataset came with
+
+
+def with_test(training: int, validation: int, test: int) -> list[Item]:
+    """Items of two classes; training images are open if there are no validation images."""
+    parts = {"training" if validation else None: training, "validation": validation, "test": test}
+    return [item for split, count in parts.items() for item in make_items([count] * 2, split)]
+
+
+@pytest.mark.parametrize("validation", [0, 6])
+def test_test_images_are_all_kept_apart(validation):
+    items = with_test(40, validation, 7)
+    drawn = draw_split(items, ["a", "b"], None, None, np.random.default_rng(0))
+    split_of = {item.image_id: split for item, split in drawn}
+    assert {name for name, split in split_of.items() if split == store.TEST} == {
+        item.image_id for item in items if item.split == store.TEST
+    }
+    expected = {"test": 14, "validation": 2 * (validation or 10)}
+    expected["training"] = 80 - (0 if validation else 20)
+    assert Counter(split_of.values()) == expected
+
+
+def test_test_images_do_not_change_what_is_drawn_from_the_others():
+    items = with_test(40, 0, 7)
+    open_items = [item for item in items if item.split is None]
+    names = ["a", "b"]
+    beside = draw_split(items, names, None, None, np.random.default_rng(0))
+    alone = draw_split(open_items, names, None, None, np.random.default_rng(0))
+    assert [pair for pair in beside if pair[1] != store.TEST] == alone
+
+
+def test_with_test_images_one_validation_image_is_enough():
+    items = with_test(2, 1, 1)
+    drawn = draw_split(items, ["a", "b"], None, None, np.random.default_rng(0))
+    assert Counter(split for _, split in drawn) == {"training": 4, "validation": 2, "test": 2}
+
+
+def test_an_error_of_the_split_tells_the_duplicates_that_were_left_out():
+    items = make_items([1, 30])
+    message = (
+        r"class a: found 1 for validation \(of 1 in all and 29 with the same pixels as another"
+    )
+    with pytest.raises(SourceError, match=message):
+        draw_split(items, ["a", "b"], None, None, np.random.default_rng(0), duplicates={0: 29})
+
+
+def test_given_test_images_are_the_test_set_and_all_validation_images_select():
+    index = make_index([5, 5], [4, 3])
+    of_test = pd.DataFrame({"image_id": ["t0", "t1"], "split": "test", "label": [0, 1]})
+    index = pd.concat([index, of_test], ignore_index=True)
+    roles = validation_roles(index, "toy", 0).set_index("image_id")["role"]
+    split = index.set_index("image_id")["split"][roles.index]
+    assert (roles == split.map({"validation": "selection", "test": "test"})).all()
+    assert roles.value_counts().to_dict() == {"selection": 7, "test": 2}
+
+
+@pytest.mark.parametrize("has_test", [False, True])
+def test_given_test_images_enter_no_accuracy_but_their_own(has_test):
+    data = Replicates(
+        features=np.zeros((6, 1)),
+        labels=np.zeros(6, np.int32),
+        samples=np.array([[0, 1]]),
+        validation=np.arange(2, 6),
+        selection=np.array([True, False, True, False]),
+        classes=1,
+        has_test=has_test,
+    )
+    truth = np.zeros(4, np.int32)
+    training = Predictions(truth[:2], np.zeros((1, 2), np.int32), np.zeros((1, 2)))
+    validation = Predictions(truth, np.array([[0, 1, 0, 1]]), np.array([[1.0, 10, 3, 20]]))
+    scored = scores(training, validation, data)
+    assert scored["validation_accuracy"] == (1 if has_test else 0.5)
+    assert scored["validation_loss"] == (2 if has_test else 8.5)
+    assert (scored["selection_accuracy"], scored["test_accuracy"]) == (1, 0)

@@ -10,6 +10,7 @@ import yaml
 
 from studies import make_runs
 from transfer_gain.data import store
+from transfer_gain.data.sampling import validation_roles
 from transfer_gain.data.sources.base import SourceError
 from transfer_gain.evaluation import selection, tables
 from transfer_gain.evaluation.statistics import accuracy_interval
@@ -139,6 +140,21 @@ def test_chance_is_what_a_constant_guess_scores():
     )
     assert tables.chance_of(index, ACCURACY) == 0.8
     assert np.isnan(tables.chance_of(index[index["split"] == "training"], ACCURACY))
+
+
+def test_test_images_of_a_dataset_are_counted_apart_and_give_the_chance():
+    index = pd.DataFrame(
+        {
+            "image_id": [f"{number}" for number in range(12)],
+            "split": ["training"] * 4 + ["validation"] * 3 + ["test"] * 5,
+            "label": [0, 0, 1, 1, 0, 0, 1, 0, 1, 1, 1, 1],
+        }
+    )
+    (row,) = tables.fractions(index, None, "toy", 1.0, ACCURACY).to_dict("records")
+    assert (row["validation_samples"], row["chance"]) == (3, 0.8)
+    metadata = {"classes": ["a", "b"], "shape": [8, 8, 1], "resize": "pad"}
+    counts = tables.classes(index, validation_roles(index, "toy", 0), metadata, "toy")
+    assert counts[["training", "selection", "test"]].to_numpy().tolist() == [[2, 2, 1], [2, 1, 4]]
 
 
 # --- best heads

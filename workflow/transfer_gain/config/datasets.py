@@ -295,19 +295,20 @@ class Folder(Dataset):
     source: Literal["folder"] = Field(description="Where the images come from.")
     path: PathText = Field(
         description="Your folder (or a zip or tar file of it). It has one folder of images per "
-        "class, or such folders in `train` and `val`, or a table of labels (`labels`)."
+        "class, or such folders in `train`, `val` and `test`, or a table of labels (`labels`). "
+        "`test` is held out and only scored."
     )
     training_per_class: int | None = Field(
         default=None,
         ge=1,
         description="Training images per class at fraction 1; null for all that are not "
-        "validation images.",
+        "validation or test images.",
     )
     validation_per_class: int | None = Field(
         default=None,
         ge=2,
         description="Validation images per class; null for those in `val` or, without `val`, a "
-        "quarter of each class.",
+        "quarter of each class in `train`.",
     )
     channels: Channels = "rgb"
     resize: Resize = "crop"
@@ -326,15 +327,20 @@ class Folder(Dataset):
         default="group",
         description="What happens to near copies, such as a picture and the same as a smaller JPEG "
         "(table `near_copies`). `group` makes one group of those of a class, so that they are on "
-        "one side of the split; `drop` uses only one of them, and of copies on both sides of a "
-        "given split the training copy; `warn` changes nothing. Near copies of different classes "
-        "are always kept and told.",
+        "one side of the split; `drop` uses only one of them, and of copies in two parts of a "
+        "given split that of the earlier part (training, validation, test); `warn` changes "
+        "nothing. Near copies of different classes are always kept and told.",
     )
     on_bad_image: Literal["error", "skip"] = Field(
         default="error",
         description="What happens to a file that is no image, to an empty class, and to a picture "
         "that is in two classes. `error` stops the run; `skip` leaves it out and lists it in the "
         "table `skipped`.",
+    )
+    merge_similar_classes: bool = Field(
+        default=False,
+        description="Whether classes whose names differ only in case, Unicode form or surrounding "
+        "blanks are one class. If not, they stop the run.",
     )
 
     @property

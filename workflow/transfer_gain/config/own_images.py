@@ -28,8 +28,8 @@ class LabelColumns(Section):
     label: ColumnName = Field(default="label", description="Column of the classes.")
     split: ColumnName = Field(
         default="split",
-        description="Column that says `train` or `val` of each image. Without such a column the "
-        "split is drawn.",
+        description="Column that says `train`, `val` or `test` of each image. Without such a "
+        "column the split is drawn.",
     )
 
 

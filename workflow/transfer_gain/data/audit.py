@@ -140,7 +140,7 @@ def audit(
 
     Those of different classes are told, whatever the choice, because a label may be wrong. `group`
     makes one group of those of a class, which a split keeps whole. `drop` leaves out all but the
-    first, and the validation copy of those on both sides of a given split.
+    first, and the copy in the later part of a given split (training, validation, test).
 
     Args:
         fingerprints: `fingerprint` of each image, by path.
@@ -148,8 +148,8 @@ def audit(
         groups: the group of each image that has one, by path.
         choice: what is done about near copies.
     """
-    # Training comes before validation: of two copies, the second is dropped.
-    paths = sorted(places, key=lambda path: (places[path], path))
+    # Training comes before validation and test: of two copies, the second is dropped.
+    paths = sorted(places, key=lambda path: (places[path].rank, path))
     rows, distances = near_pairs(
         np.array([fingerprints[path] for path in paths], np.uint8).reshape(-1, _LENGTH)
     )
@@ -221,9 +221,9 @@ def _notes(of_relation: Mapping[str, list[Pair]], choice: Choice) -> list[str]:
         OTHER_CLASS: "in two classes: is a label wrong?",
         OTHER_SIDE: "on both sides of the given split, "
         + (
-            "left out of validation"
+            "of which those in validation or test are left out"
             if choice == "drop"
-            else "where validation may look better than it is (`near_copies: drop` leaves them out)"
+            else "where accuracy may look better than it is (`near_copies: drop` leaves them out)"
         ),
         SAME_CLASS: "within a class, "
         + {

@@ -21,19 +21,22 @@ def scores(
 
     Args:
         training: predictions for the training sample.
-        validation: predictions for the validation images.
+        validation: predictions for the validation images and test images.
         data: defines the selection set and the test set.
 
     Returns:
         Columns (replicates,): `train_`, `validation_`, `selection_` and `test_`, each followed by
-        the name of every metric; the first three also followed by `loss`.
+        the name of every metric; the first three also followed by `loss`. Those of `validation_`
+        are over the selection set and the test set, except that they never read test images that
+        the dataset came with.
     """
     selection, test = validation.of(data.selection), validation.of(~data.selection)
+    validated = selection if data.has_test else validation
     return {
         **_scored(training, "train"),
         "train_loss": training.losses.mean(axis=1, dtype=np.float64),
-        **_scored(validation, "validation"),
-        "validation_loss": validation.losses.mean(axis=1, dtype=np.float64),
+        **_scored(validated, "validation"),
+        "validation_loss": validated.losses.mean(axis=1, dtype=np.float64),
         "selection_loss": selection.losses.mean(axis=1, dtype=np.float64),
         **_scored(selection, "selection"),
         **_scored(test, "test"),

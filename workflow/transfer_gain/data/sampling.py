@@ -11,6 +11,7 @@ import pandas as pd
 from transfer_gain.data.sources.base import SourceError
 from transfer_gain.data.splits import group_folds, group_numbers
 from transfer_gain.data.store import (
+    TEST,
     TRAINING,
     VALIDATION,
     read_arrays,
@@ -91,7 +92,8 @@ def groups_of(index: pd.DataFrame) -> np.ndarray:
 def validation_roles(index: pd.DataFrame, dataset: str, study_seed: int) -> pd.DataFrame:
     """Split each class's validation images into a selection set and a test set of equal size.
 
-    Groups are in one of them only, so that the sizes may differ.
+    Groups are in one of them only, so that the sizes may differ. If the dataset has test images of
+    its own, these are the test set, and all validation images are the selection set.
 
     Raises:
         SourceError: a class has images of one group only, or its groups cannot be divided.
@@ -99,6 +101,10 @@ def validation_roles(index: pd.DataFrame, dataset: str, study_seed: int) -> pd.D
     Returns:
         Columns image_id, role ("selection" or "test"), in the order of `index`.
     """
+    if has_test_images(index):
+        scored = index[index["split"].isin([VALIDATION, TEST])].reset_index(drop=True)
+        role = np.where(scored["split"] == TEST, "test", "selection").astype(object)
+        return pd.DataFrame({"image_id": scored["image_id"], "role": role})
     validation = index[index["split"] == VALIDATION].reset_index(drop=True)
     rng = generator(study_seed, dataset, "validation halves")
     role = np.full(len(validation), "test", dtype=object)
@@ -126,6 +132,15 @@ def _half_of_groups(
     )
 
 
+def has_test_images(index: pd.DataFrame) -> bool:
+    """Return whether a dataset has test images of its own, which nothing but the score reads.
+
+    Args:
+        index: the dataset's rows (split).
+    """
+    return bool((index["split"] == TEST).any())
+
+
 def shuffled_batches(
     images: int, batch_size: int, epochs: int, rng: np.random.Generator
 ) -> np.ndarray:
@@ -147,12 +162,13 @@ class Replicates(NamedTuple):
 
     Attributes:
         features: (images, ...), features or pixels: all training images of any replicate, then
-            their augmented copies if there are any, then all validation images.
+            their augmented copies if there are any, then all validation and test images.
         labels: int32 (images,).
         samples: int64 (replicates, sample size), rows of `features`.
-        validation: int64 (validation images,), rows of `features`.
-        selection: bool (validation images,), True in the selection set.
+        validation: int64 (validation and test images,), rows of `features`.
+        selection: bool (validation and test images,), True in the selection set.
         classes: number of classes.
+        has_test: whether the dataset has test images of its own.
     """
 
     features: np.ndarray
@@ -161,6 +177,7 @@ class Replicates(NamedTuple):
     validation: np.ndarray
     selection: np.ndarray
     classes: int
+    has_test: bool = False
 
 
 def read_replicates(
@@ -200,6 +217,7 @@ def read_replicates(
         validation=np.arange(used, len(rows)),
         selection=(roles["role"] == "selection").to_numpy(),
         classes=index["label"].nunique(),
+        has_test=has_test_images(index),
     )
     if copies is None:
         return data

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -10,14 +11,13 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from transfer_gain.data.sources.base import Item, SourceError
-from transfer_gain.data.store import TRAINING, VALIDATION
+from transfer_gain.data.store import TEST, TRAINING, VALIDATION
 from transfer_gain.printable import printable
 
 # What a split keeps whole: images, characters (of which validation gets the fewest possible), or
 # groups of images of any size.
 Unit = Literal["image", "character", "group"]
 
-_GROUPS_NEEDED = 3  # per class: one to train on, one to select on, one to test on
 _MOST_FOLDS = 20  # more would be slow
 _ATTEMPTS = 20  # draws of folds before a split is given up
 
@@ -29,12 +29,14 @@ def draw_split(
     validation_per_class: int | None,
     rng: np.random.Generator,
     unit: Unit = "image",
+    duplicates: Mapping[int, int] = MappingProxyType({}),
 ) -> list[tuple[Item, str]]:
     """Draw each class's training and validation images, disjoint.
 
     If the source has a split, each part is drawn from its own images. Otherwise both are drawn from
-    all images. Characters and groups are on one side only: characters are drawn at random until
-    every class has its validation images, groups by `hold_out_groups`.
+    all images but the source's test images, which are all kept as such. Characters and groups are
+    on one side only: characters are drawn at random until every class has its validation images,
+    groups by `hold_out_groups`.
 
     Args:
         items: the source's images.
@@ -44,6 +46,7 @@ def draw_split(
             split, a quarter of the class.
         rng: random generator.
         unit: what is kept whole: the groups of the items are characters or groups.
+        duplicates: how many duplicates of each label the source left out, for the error message.
 
     Returns:
         (item, split) in the order of `items`.
@@ -52,14 +55,18 @@ def draw_split(
         SourceError: a class has too few images or groups, or an item has no character.
     """
     labels = np.array([item.label for item in items])
-    splits = np.array([item.split or "" for item in items])
+    splits = np.array([item.split or "" for item in items], object)
+    has_test = TEST in splits
     if unit == "character":
         splits = _hold_out_characters(items, labels, validation_per_class or 1, rng)
-    elif unit == "group" and not splits.any():
+    elif unit == "group" and set(splits) <= {"", TEST}:
+        is_open = splits == ""
         groups = group_numbers([item.group for item in items])
-        held_out = hold_out_groups(labels, groups, classes, validation_per_class, rng)
-        splits = np.where(held_out, VALIDATION, TRAINING)
-    drawn = np.full(len(items), "", dtype=object)
+        held_out = hold_out_groups(
+            labels[is_open], groups[is_open], classes, validation_per_class, rng, has_test
+        )
+        splits[is_open] = np.where(held_out, VALIDATION, TRAINING)
+    drawn = np.where(splits == TEST, TEST, "").astype(object)
     for label, name in enumerate(classes):
         for split, count in ((VALIDATION, validation_per_class), (TRAINING, training_per_class)):
             allowed = np.isin(splits, ["", split]) & (labels == label) & (drawn == "")
@@ -67,15 +74,17 @@ def draw_split(
             if count is None:
                 is_open = split == VALIDATION and not splits[candidates].any()
                 count = len(candidates) // 4 if is_open else len(candidates)
-                # One half is the selection set, the other half the test set.
-                count = max(count, 2) if split == VALIDATION else count
+                # Without a given test set, one half is the selection set, the other the test set.
+                count = max(count, 1 if has_test else 2) if split == VALIDATION else count
             if len(candidates) < count or (count == 0 and split == TRAINING):
-                found = np.count_nonzero(labels == label)
+                found = np.count_nonzero((labels == label) & (splits != TEST))
                 taken = np.count_nonzero((labels == label) & (drawn == VALIDATION))
                 beside = f" beside {taken} for {VALIDATION}" if taken else ""
+                same = duplicates.get(label, 0)
+                left_out = f" and {same} with the same pixels as another, left out" if same else ""
                 raise SourceError(
                     f"class {printable(name)}: found {len(candidates)} for {split}{beside} "
-                    f"(of {found} in all), expected at least {max(count, 1)}"
+                    f"(of {found} in all{left_out}), expected at least {max(count, 1)}"
                 )
             drawn[rng.permutation(candidates)[:count]] = split
     return [(item, split) for item, split in zip(items, drawn, strict=True) if split]
@@ -110,11 +119,12 @@ def hold_out_groups(
     classes: Sequence[str],
     validation_per_class: int | None,
     rng: np.random.Generator,
+    has_test: bool = False,
 ) -> np.ndarray:
     """Hold out whole groups, with about the same share of each class.
 
     The share is a quarter or what `validation_per_class` needs, but at least two groups of each
-    class: one to select on and one to test on.
+    class: one to select on and one to test on, unless there are test images already.
 
     Args:
         labels: class of each image, int (images,).
@@ -122,6 +132,7 @@ def hold_out_groups(
         classes: names by label.
         validation_per_class: images that each class needs; None for a quarter.
         rng: random generator.
+        has_test: whether the dataset came with test images, which are not among these.
 
     Returns:
         bool (images,), True where held out.
@@ -132,31 +143,36 @@ def hold_out_groups(
     count = len(classes)
     groups_of = [len(np.unique(groups[labels == label])) for label in range(count)]
     fewest = min(groups_of)
-    if fewest < _GROUPS_NEEDED:
+    least = 1 if has_test else 2  # groups held out
+    if fewest < least + 1:
+        uses = "and one to select on" if has_test else "one to select on and one to test on"
         raise SourceError(
             f"class {printable(classes[groups_of.index(fewest)])}: found {fewest} "
-            f"group{'s' * (fewest != 1)} of images, expected at least {_GROUPS_NEEDED}: one to "
-            "train on, one to select on and one to test on; near copies count as one group unless "
+            f"group{'s' * (fewest != 1)} of images, expected at least {least + 1}: one to train "
+            f"on{' ' if has_test else ', '}{uses}; near copies count as one group unless "
             "`near_copies: warn`"
         )
     images = np.bincount(labels, minlength=count)
     wanted = 0.25 if validation_per_class is None else validation_per_class / images.min()
-    share = Fraction(min(max(wanted, 2 / fewest), 1 - 1 / fewest))
+    share = Fraction(min(max(wanted, least / fewest), 1 - 1 / fewest))
     share = share.limit_denominator(min(fewest, _MOST_FOLDS))
-    needed = np.full(count, validation_per_class or 2)
+    needed = np.full(count, validation_per_class or least)
     for _ in range(_ATTEMPTS):
         fold = group_folds(labels, groups, share.denominator, rng)
         for held_folds in range(max(share.numerator, 1), share.denominator):
             held_out = fold < held_folds
             if (
                 (np.bincount(labels[held_out], minlength=count) >= needed).all()
-                and all(len(np.unique(groups[held_out & (labels == c)])) > 1 for c in range(count))
+                and all(
+                    len(np.unique(groups[held_out & (labels == c)])) >= least for c in range(count)
+                )
                 and (np.bincount(labels[~held_out], minlength=count) > 0).all()
             ):
                 return held_out
     raise SourceError(
-        f"found no split of the groups of images that leaves each class {needed[0]} images of two "
-        f"groups for validation and others to train on; class "
+        f"found no split of the groups of images that leaves each class {needed[0]} "
+        f"image{'s' * (needed[0] != 1)} of {least} group{'s' * (least != 1)} for validation and "
+        "others to train on; class "
         f"{printable(classes[groups_of.index(fewest)])} has {fewest} groups, more are needed"
     )
 

@@ -10,7 +10,7 @@ import yaml
 
 from transfer_gain.data import store
 from transfer_gain.data.fitting import CHANNELS
-from transfer_gain.data.sampling import groups_of
+from transfer_gain.data.sampling import groups_of, has_test_images
 from transfer_gain.data.sources.base import SourceError
 from transfer_gain.evaluation import selection
 from transfer_gain.evaluation.statistics import mean_interval
@@ -81,8 +81,9 @@ def fractions(
         metric: the metric of column `chance`.
 
     Returns:
-        One row. If classes differ in size, counts per class are rounded means. A dataset with
-        groups has their numbers as well, that of training groups as the smallest of all replicates.
+        One row. If classes differ in size, counts per class are rounded means. Test images that the
+        dataset came with are not among its validation images. A dataset with groups has their
+        numbers as well, that of training groups as the smallest of all replicates.
     """
     if samples is None:
         samples = index[index["split"] == store.TRAINING].assign(replicate=0)
@@ -162,12 +163,14 @@ def classes(
 def chance_of(index: pd.DataFrame, metric: Metric) -> float:
     """Return the score of a constant guess on the validation images; NaN if there are none.
 
+    Of test images, if the dataset came with any.
+
     Args:
         index: a dataset's rows (split, label).
         metric: the metric that scores.
     """
-    validation = index[index["split"] == store.VALIDATION]
-    counts = validation["label"].value_counts().to_numpy()
+    part = store.TEST if has_test_images(index) else store.VALIDATION
+    counts = index["label"][index["split"] == part].value_counts().to_numpy()
     return metric.chance(counts) if len(counts) else np.nan
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from transfer_gain.data import store
-from transfer_gain.data.sampling import groups_of
+from transfer_gain.data.sampling import groups_of, has_test_images
 from transfer_gain.data.sources.base import SourceError
 from transfer_gain.few_shot.tasks import (
     ALL,
@@ -83,7 +83,8 @@ def read(
 ) -> Data:
     """Read an approach's training images and draw its tests.
 
-    Tests use the target's validation images, which no approach trains on.
+    Tests use the target's test images if it came with any, otherwise its validation images. No
+    approach trains on them.
 
     Args:
         trained_on: file of features to train on; its training images are used.
@@ -109,7 +110,8 @@ def read(
         chosen = chosen.iloc[rng.permutation(len(chosen))].groupby("label").head(per_class)
         chosen = chosen.sort_index()  # files are read in order
     target = store.read_index(tested_on)
-    target = target[target["split"] == store.VALIDATION]
+    part = store.TEST if has_test_images(target) else store.VALIDATION
+    target = target[target["split"] == part]
     groups = pd.Series(groups_of(target), target.index)
     labels = np.unique(target["label"])
     classes = {SEEN: labels[labels < seen], UNSEEN: labels[labels >= seen], ALL: labels}

@@ -223,15 +223,14 @@ def beside_the_report(tables: Tables, metric: Metric) -> list[str]:
     ]
 
 
-def scored_on(tables: Tables, metric: Metric) -> str:
-    """Say how many validation images each dataset has."""
-    rows = tables["fractions"].drop_duplicates("dataset")
-    rows = rows[rows["dataset"].isin(tables[metric.name]["dataset"])]
+def scored_on(tables: Tables) -> str:
+    """Say how many images of each dataset select configurations, and how many score them."""
+    counts = tables["classes"].groupby("dataset", sort=False)[["selection", "test"]].sum()
     said = [
-        f"{words.count(row['validation_samples'])} of {row['dataset']}"
-        for _, row in rows.iterrows()
+        f"{words.count(row['selection'])} and {words.count(row['test'])} images of {dataset}"
+        for dataset, row in counts.iterrows()
     ]
-    return words.listed(said)
+    return "; ".join(said)
 
 
 def hypotheses(tables: Tables, metric: Metric) -> list[str]:

@@ -27,7 +27,7 @@ from transfer_gain.reporting import answer, compare_2018, words
 ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "docs" / "results"
 PAGES = tuple(ROOT / page for page in ("README.md", "docs/results.md", "docs/reproducing-2018.md"))
-COPIED = ("accuracy", "best_heads", "fractions", "gains", "hypotheses", "label_value")
+COPIED = ("accuracy", "best_heads", "classes", "fractions", "gains", "hypotheses", "label_value")
 TABLES = (*COPIED, "one_shot", "one_shot_summary")
 PROVENANCE = "provenance.json"
 BLOCK = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)

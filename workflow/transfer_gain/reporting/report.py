@@ -181,7 +181,7 @@ def render(
         answer=answered,
         looked_at={name: looked_at.looked_at(rows, name) for name in answered},
         caveats=answer.caveats(rows, metric),
-        scored_on=answer.scored_on(rows, metric),
+        scored_on=answer.scored_on(rows),
         sentences={
             "learning-curves": [
                 *answer.still_learning(rows, metric),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from transfer_gain.data.sources.archives import is_clutter
+from transfer_gain.data.sources.walk import walk
 
 PACKAGES = (
     *("snakemake", "tensorflow", "keras", "numpy", "pandas", "scipy", "scikit-learn"),
@@ -106,7 +106,7 @@ def digest(path: Path | str) -> str:
     """
     path = Path(path)
     if path.is_dir():
-        files = (file for file in _files(path) if not is_clutter(file.relative_to(path).parts))
+        files = (path / found.name for found in walk(path) if found.kind == "file")
         return _digest_listing(files, path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

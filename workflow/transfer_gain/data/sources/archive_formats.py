@@ -8,7 +8,6 @@ import gzip
 import io
 import lzma
 import math
-import os
 import stat
 import tarfile
 import zipfile
@@ -19,10 +18,12 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from transfer_gain.data.sources import limits
+from transfer_gain.data.sources.walk import walk
 
 ZIP = b"PK"
 _CHUNK = 2**20  # bytes read at a time
 _NO_ARCHIVE = "truncated or damaged, or no archive at all, expected a folder, a zip or a tar"
+_LINK = "a link; put the file itself here"
 Readable = IO[bytes] | io.BufferedIOBase | io.RawIOBase
 
 
@@ -34,34 +35,27 @@ class Entry(NamedTuple):
         kind: "file", "folder", "link" or "other".
         size: bytes that it claims to have.
         open: function that opens it for reading.
+        reason: why a link is not followed.
+        outside: whether it is a link out of a folder.
     """
 
     name: str
     kind: str
     size: int
     open: Callable[[], Readable]
+    reason: str = _LINK
+    outside: bool = False
 
 
 def list_folder(folder: Path) -> Iterator[Entry]:
-    """Yield all that is in a folder, at any depth; links are not followed."""
-
-    def fail(error: OSError) -> None:
-        raise error
-
-    for above, folders, files in os.walk(folder, onerror=fail):
-        for path in (Path(above, name) for name in folders + files):
-            status = path.lstat()
-            name = path.relative_to(folder).as_posix()
-            yield Entry(name, _kind(status.st_mode), status.st_size, partial(_open, path))
+    """Yield all that is in a folder, at any depth, except clutter; links are followed."""
+    for found in walk(folder):
+        content = partial(_open, folder / found.name)
+        yield Entry(found.name, found.kind, found.size, content, found.reason, found.outside)
 
 
 def _open(path: Path) -> IO[bytes]:
     return path.open("rb")
-
-
-def _kind(mode: int) -> str:
-    kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
-    return kinds.get(stat.S_IFMT(mode), "other")
 
 
 def list_zip(file: IO[bytes]) -> Iterator[Entry]:

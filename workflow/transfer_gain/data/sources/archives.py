@@ -22,19 +22,19 @@ from transfer_gain.data.sources.archive_formats import (
     pieces,
 )
 from transfer_gain.data.sources.base import SourceError
+from transfer_gain.data.sources.clutter import is_clutter
 from transfer_gain.data.sources.limits import Budget, UnreadableError, naming
 from transfer_gain.printable import printable
 
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
-_CLUTTER = {"__macosx", "thumbs.db", "desktop.ini"}
 
 
 class Files:
     """The files of a folder or an archive, archives within an archive included.
 
     Hidden files, clutter of macOS and Windows (`__MACOSX`, `._x`, `.DS_Store`, `Thumbs.db`) and
-    paths that contain `..` are skipped. Links are not followed. Archives inside a folder are not
-    opened, because their unpacked files are usually next to them.
+    paths that contain `..` are skipped. Links are followed in a folder, but never in an archive.
+    Archives inside a folder are not opened, because their unpacked files are usually next to them.
 
     Members of a zip or a plain tar are read in place. A compressed tar has no random access, so it
     is decompressed once into an unnamed temporary file, and so is an archive within an archive.
@@ -46,7 +46,8 @@ class Files:
         path: the folder or archive.
         paths: its files, relative and with `/`, sorted; an inner archive's name is a folder.
         folders: its folders, empty ones included.
-        links: symbolic and hard links, which are not among `paths`.
+        links: why each link that is not followed is not; these are not among `paths`.
+        outside: the links that lead out of the folder, which are followed.
     """
 
     def __init__(
@@ -66,7 +67,8 @@ class Files:
         """
         self.path = Path(path)
         self.folders: set[str] = set()
-        self.links: list[str] = []
+        self.links: dict[str, str] = {}
+        self.outside: list[str] = []
         self._entries: dict[str, Entry] = {}
         self._max_file = max_file
         self._shown = printable(path)
@@ -153,8 +155,10 @@ class Files:
         if not parts or is_clutter(parts):
             return
         self._add_folders(path if entry.kind == "folder" else dirname(path))
+        if entry.outside and entry.kind != "link":
+            self.outside.append(path)
         if entry.kind == "link":
-            self.links.append(path)
+            self.links[path] = entry.reason
         elif entry.kind == "file" and depth and path.lower().endswith(_ARCHIVES):
             with naming(f"{self.path}/{path}"):
                 with entry.open() as file:
@@ -179,9 +183,3 @@ class Files:
             file.write(chunk)
         file.seek(0)
         return file
-
-
-def is_clutter(parts: Iterable[str]) -> bool:
-    """Return whether a path is skipped, by its parts: hidden, or clutter of a system."""
-    # A leading dot is a hidden file, a resource fork, or `..`.
-    return any(part[0] == "." or part.lower() in _CLUTTER for part in parts)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -17,7 +17,8 @@ class Item(NamedTuple):
     Attributes:
         image_id: unique within the dataset and stable between machines.
         label: index into the source's `classes`.
-        split: "training" or "validation" where the source comes with a split, else None.
+        split: "training", "validation" or "test" where the source says so, else None. Test images
+            are held out; the others are drawn from.
         group: images of one group look alike (a character, a person); None where unknown.
     """
 
@@ -50,6 +51,17 @@ class Source(Protocol):
 
         uint8, or uint16 with 65535 as white.
         """
+
+
+@runtime_checkable
+class HasDuplicates(Protocol):
+    """A source that leaves out all but one of the images of the same pixels in a class.
+
+    Attributes:
+        duplicates: how many of each label are left out.
+    """
+
+    duplicates: Mapping[int, int]
 
 
 class SourceError(ValueError):

@@ -6,11 +6,12 @@ import logging
 import math
 import os
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from posixpath import splitext
 from typing import Any, Literal
 
 import numpy as np
@@ -22,7 +23,7 @@ from transfer_gain.data.sources import groups as grouping
 from transfer_gain.data.sources import label_table, layouts
 from transfer_gain.data.sources.archives import Files
 from transfer_gain.data.sources.base import Item, SourceError
-from transfer_gain.data.sources.layouts import Arrangement, Place, Problem
+from transfer_gain.data.sources.layouts import Arrangement, LayoutError, Place, Problem
 from transfer_gain.data.sources.limits import Budget, UnreadableError
 from transfer_gain.data.sources.pictures import decode_picture, pixel_budget
 from transfer_gain.printable import printable
@@ -38,28 +39,30 @@ log = logging.getLogger(__name__)
 
 
 class Folder:
-    """A user's images, `<class>/<image>`, `<split>/<class>/<image>` or labeled by a table.
+    """A user's images, sorted into folders (`layouts.by_folders`) or labeled by a table.
 
-    If all top-level folders are named as in `layouts.SPLITS`, in upper or lower case, they define a
-    split. Otherwise they are classes. A single folder that contains everything is ignored, even one
-    called `train`. All images are decoded once, when the source is opened, and kept in their final
-    shape in a temporary file.
+    A single folder that contains everything is ignored, even one called `train`. All images are
+    decoded once, when the source is opened, and kept in their final shape in a temporary file.
 
     These are problems: a file in a class folder that is not an image, is truncated or too large, or
-    has one color only; an image elsewhere; a link; a class without images (in any part of a given
-    split); the same pixels in two classes, or on both sides of a given split. Either all problems
-    are raised together, or the affected files are skipped. Of pixels in two classes, all copies are
-    skipped, because no label can be trusted. Of pixels on both sides of a split, the validation
-    copies are skipped. A class without images is skipped as a whole. Pixels are compared in the
-    shape in which the networks see them.
+    has one color only; an image elsewhere; a link that leads nowhere; a class without images (in
+    any part of a given split); the same pixels in two classes, or in two parts of a given split.
+    Either all problems are raised together, or the affected files are skipped. Of pixels in two
+    classes, all copies are skipped, because no label can be trusted. Of pixels in two parts of a
+    split, those of the later part are skipped: training comes before validation and test. A class
+    without images is skipped as a whole. Pixels are compared in the shape in which the networks see
+    them.
 
-    Duplicates within a class are not a problem, but only the first by name is used: otherwise a
-    random split could put one copy on each side.
+    These are no problems: notes, tables and other litter beside images, which are passed over, and
+    duplicates within a class, of which only the first by name is used. Otherwise a random split
+    could put one copy on each side.
 
     Attributes:
-        classes: names of the class folders, sorted.
-        items: training before validation if there is a split, by name within.
-        skipped: (path, reason) of what is left out, sorted.
+        classes: names of the classes, in natural order.
+        items: training before validation before test if there is a split, by name within. An
+            `image_id` is the file's path, escaped where it is not UTF-8 or not printable.
+        skipped: (path, reason) of what is left out, sorted; litter is one row.
+        duplicates: how many duplicates of each label are left out.
         notes: what else a reader of the results should know.
         near_copies: (path, other, distance, relation) of near copies, see `audit.Pair`.
     """
@@ -75,6 +78,7 @@ class Folder:
         labels: Mapping[str, Any] | None = None,
         groups: Mapping[str, Any] | None = None,
         near_copies: Choice = "group",
+        merge_similar_classes: bool = False,
     ):
         """List, check and decode the images.
 
@@ -87,14 +91,16 @@ class Folder:
             groups: which images belong together, by one of `subfolder` (True), `pattern` and
                 `column`.
             near_copies: what is done about near copies, see `audit`.
+            merge_similar_classes: see `layouts.class_names`.
 
         Raises:
-            SourceError: the path or table cannot be read, there are fewer than two classes, or
-                (unless `on_bad_image` is "skip") there are problems; ten are listed by name.
+            SourceError: the path or table cannot be read, the layout is none that is used, there
+                are fewer than two classes, or (unless `on_bad_image` is "skip") there are problems;
+                the first ten are listed by name.
         """
         self._how = how
         with ExitStack() as opened, Files(path) as files:
-            arranged = _arrange(files, labels, groups or {})
+            arranged = _arrange(files, labels, groups or {}, merge_similar_classes)
             self._pictures = _Pictures(how)
             opened.callback(self._pictures.close)
             self._list(files, arranged, on_bad_image, near_copies, threads)
@@ -106,7 +112,7 @@ class Folder:
 
     def read(self, item: Item) -> np.ndarray:
         """Return an item's picture in its final shape: uint8 (size, size) or (size, size, 3)."""
-        return self._pictures[self._root + item.image_id]
+        return self._pictures[self._path_of[item.image_id]]
 
     def _list(
         self,
@@ -116,13 +122,15 @@ class Folder:
         near_copies: Choice,
         threads: int,
     ) -> None:
-        self._root = arranged.root
         bad = [*arranged.problems]
         bad += self._pictures.decode(files, list(arranged.places), threads)
         kept, conflicts, duplicates = _pick_copies(self._pictures.copies(), arranged.places)
         bad += conflicts
-        empty = sorted(arranged.expected - set(kept.values()))
+        empty = sorted(arranged.expected - set(kept.values()), key=lambda place: place.rank)
         bad += [(name, f"a class without {split or 'any'} images") for split, name in empty]
+        self._path_of = {printable(path.removeprefix(arranged.root)): path for path in kept}
+        strange = set(kept) - set(self._path_of.values())
+        bad += [(path, "a name that another one is shown like; rename it") for path in strange]
         if bad and on_bad_image == "error":
             raise SourceError(
                 _report(files.path, sorted(bad), arranged.layout, self._how if conflicts else None)
@@ -130,16 +138,18 @@ class Folder:
         audited = audit(self._pictures.fingerprints, kept, arranged.groups, near_copies)
         left_out = dict(audited.dropped)
         self.near_copies = [
-            (*(printable(path.removeprefix(self._root)) for path in pair[:2]), *pair[2:])
+            (*(printable(path.removeprefix(arranged.root)) for path in pair[:2]), *pair[2:])
             for pair in audited.pairs
         ]
         self.skipped = [
             (printable(name), printable(reason))
-            for name, reason in sorted([*bad, *duplicates, *audited.dropped])
+            for name, reason in sorted(
+                [*bad, *duplicates, *audited.dropped, *_passed_over(arranged.litter)]
+            )
         ]
         classes = {place.class_name for place in arranged.expected}
         classes -= {place.class_name for place in empty}
-        self.classes = tuple(sorted(classes))
+        self.classes = tuple(sorted(classes, key=layouts.natural))
         if len(self.classes) < 2:
             found = list(self.classes)
             raise SourceError(
@@ -148,28 +158,34 @@ class Folder:
         self.notes = [printable(note) for note in (*arranged.notes, *audited.notes)]
         for note in self.notes:
             log.info("%s: %s", printable(files.path), note)
+        copies = Counter(arranged.places[path].class_name for path, _ in duplicates)
+        self.duplicates = {label: copies[name] for label, name in enumerate(self.classes)}
+        paths = sorted(self._path_of.items(), key=lambda pair: (kept[pair[1]].rank[0], pair[1]))
         self.items = [
             Item(
-                path.removeprefix(self._root),
-                self.classes.index(name),
-                split,
-                audited.groups.get(path),
+                image_id,
+                self.classes.index(kept[path].class_name),
+                kept[path].split,
+                printable(audited.groups[path]) if path in audited.groups else None,
             )
-            for path, (split, name) in sorted(kept.items(), key=lambda pair: (pair[1][0], pair[0]))
-            if name in self.classes and path not in left_out
+            for image_id, path in paths
+            if kept[path].class_name in self.classes and path not in left_out
         ]
 
 
 def _arrange(
-    files: Files, labels: Mapping[str, Any] | None, groups: Mapping[str, Any]
+    files: Files,
+    labels: Mapping[str, Any] | None,
+    groups: Mapping[str, Any],
+    merge_similar: bool,
 ) -> Arrangement:
     """Arrange images by a table of labels if there is one, otherwise by their folders."""
     if labels:
         arranged = label_table.arrange(
-            files, labels["file"], labels["columns"], groups.get("column")
+            files, labels["file"], labels["columns"], groups.get("column"), merge_similar
         )
     else:
-        arranged = _by_folders(files, bool(groups.get("subfolder")))
+        arranged = _by_folders(files, bool(groups.get("subfolder")), merge_similar)
     paths, said = arranged.places, next((key for key, value in groups.items() if value), None)
     found = arranged.groups
     if said == "pattern":
@@ -179,24 +195,38 @@ def _arrange(
     found = {path: name for path, name in found.items() if path in paths}
     classes = {path: place.class_name for path, place in paths.items()}
     notes = []
+    if files.outside:
+        notes.append(
+            f"links that lead out of the folder, which are followed: {len(files.outside):,}, such "
+            f"as {min(files.outside)}"
+        )
     if said:
         shown = f"{said} {printable(str(groups[said]))}" if groups[said] is not True else said
         grouping.check(found, len(paths), shown)
     if found:
         splits = {path: place.split for path, place in paths.items()}
-        notes = grouping.describe(found, classes, splits)
+        notes += grouping.describe(found, classes, splits)
     elif suggested := grouping.suggest(classes):
-        notes = [
+        notes.append(
             f"file names suggest {suggested[1]:,} groups of images that belong together, which a "
             "random split separates; if they do, validation looks better than it is, and this "
             f"keeps them whole: `groups: {{pattern: '{suggested[0]}'}}`"
-        ]
+        )
     return dataclasses.replace(arranged, groups=found, notes=(*arranged.notes, *notes))
 
 
-def _by_folders(files: Files, grouped: bool) -> Arrangement:
+def _by_folders(files: Files, grouped: bool, merge_similar: bool) -> Arrangement:
     """Arrange images by their folders; mention a table of labels if there are no classes."""
-    arranged = layouts.by_folders(files, grouped)
+    try:
+        arranged = layouts.by_folders(files, grouped, merge_similar)
+    except LayoutError as error:
+        tables = [path for path in label_table.candidates(files) if "/" not in path]
+        if not tables:
+            raise
+        raise LayoutError(
+            f"{error}; or, if the classes are in {printable(tables[0])}, name that table: "
+            f"`labels: {{file: {printable(tables[0])}}}`"
+        ) from None
     classes = {place.class_name for place in arranged.places.values()}
     if len(classes) < 2 and (tables := label_table.candidates(files)):
         raise SourceError(
@@ -273,7 +303,6 @@ def _contents(
     """
     for path in paths:
         try:
-            _check_name(path)
             yield path, f"{files.path}/{path}", files.read(path)
         except UnreadableError as error:
             yield path, path, error
@@ -316,12 +345,15 @@ def _one_color(picture: np.ndarray, how: Fit) -> str:
     return found
 
 
-def _check_name(path: str) -> None:
-    """Raise an error for a name that cannot be stored in a table."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        raise UnreadableError(path, "a name that is not UTF-8; rename it") from None
+def _passed_over(litter: Sequence[str]) -> list[Problem]:
+    """Return one row of `skipped` for all files that are no images, at the path of the first."""
+    if not litter:
+        return []
+    endings = Counter(splitext(path)[1].lower() for path in litter)
+    counts = ", ".join(f"{endings[ending]} {ending}" for ending in sorted(endings))
+    found = f"passed over, as files that are no images: {counts}"
+    log.info("%s: %s", printable(litter[0]), found)
+    return [(litter[0], found)]
 
 
 def _pick_copies(
@@ -331,7 +363,7 @@ def _pick_copies(
     kept: dict[str, Place] = {}
     conflicts, duplicates = [], []
     for paths in copies:
-        first, *others = sorted(paths, key=lambda path: (places[path], path))
+        first, *others = sorted(paths, key=lambda path: (places[path].rank, path))
         strange = [p for p in others if places[p].class_name != places[first].class_name]
         if strange:
             conflicts.append((first, f"identical to {strange[0]}, of another class"))
@@ -371,4 +403,5 @@ def open_source(
         options["labels"],
         options["groups"],
         options["near_copies"],
+        options["merge_similar_classes"],
     )

@@ -93,7 +93,7 @@ def describe(
         notes.append(f"groups with images of several classes: {_listed(several)}")
     if several := _of_several(groups, splits):
         notes.append(
-            f"groups on both sides of the given split, where validation may look better than it "
+            f"groups on both sides of the given split, where accuracy may look better than it "
             f"is: {_listed(several)}"
         )
     return notes

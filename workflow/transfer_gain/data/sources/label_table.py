@@ -19,7 +19,15 @@ import pyarrow.parquet as pq
 from transfer_gain.data.sources import limits
 from transfer_gain.data.sources.archives import Files
 from transfer_gain.data.sources.base import SourceError
-from transfer_gain.data.sources.layouts import SPLITS, Arrangement, Place, Problem
+from transfer_gain.data.sources.layouts import (
+    SPLITS,
+    Arrangement,
+    Place,
+    Problem,
+    class_names,
+    open_training,
+    split_of,
+)
 from transfer_gain.data.sources.limits import naming
 from transfer_gain.data.sources.pictures import EXTENSIONS
 from transfer_gain.printable import printable
@@ -58,7 +66,11 @@ def candidates(files: Files) -> list[str]:
 
 
 def arrange(
-    files: Files, table: str, columns: Mapping[str, str], group: str | None = None
+    files: Files,
+    table: str,
+    columns: Mapping[str, str],
+    group: str | None = None,
+    merge_similar: bool = False,
 ) -> Arrangement:
     """Arrange images by a table of labels.
 
@@ -73,9 +85,11 @@ def arrange(
         columns: names of the columns `file`, `label` and `split`; the last may be missing if it has
             its usual name.
         group: name of the column of groups; None for `GROUP` if there is such a column.
+        merge_similar: see `class_names`.
 
     Raises:
-        SourceError: there is no such table, it cannot be read, is over a limit, or lacks a column.
+        SourceError: there is no such table, it cannot be read, is over a limit, or lacks a column,
+            or names of classes are too similar.
     """
     if table not in files.paths:
         raise SourceError(
@@ -83,7 +97,13 @@ def arrange(
             + _meant(table, candidates(files))
         )
     rows = read(files.read(table), f"{files.path}/{table}", columns, group)
+    rows = rows._replace(label=_shown_labels(files, rows.label, merge_similar))
     return _arranged(files, table, rows, columns)
+
+
+def _shown_labels(files: Files, labels: Sequence[str], merge_similar: bool) -> list[str]:
+    shown = class_names(printable(files.path), set(labels) - {""}, merge_similar)
+    return [shown.get(label, "") for label in labels]
 
 
 def read(content: bytes, name: str, columns: Mapping[str, str], group: str | None = None) -> Rows:
@@ -313,6 +333,7 @@ def _arranged(files: Files, table: str, rows: Rows, columns: Mapping[str, str]) 
         row_of.setdefault(path, row)
         if rows.group and rows.group[row - 2]:
             groups.setdefault(path, rows.group[row - 2])
+    places = open_training(places)
     classes = {place.class_name for place in places.values()}
     parts = {place.split for place in places.values()}
     return Arrangement(
@@ -338,7 +359,7 @@ def _read_row(
         raise ValueError(f"no file for label {label!r}")
     if not label:
         raise ValueError(f"no label for {name}")
-    part = SPLITS.get(split.lower())
+    part = split_of(split)
     if has_split and part is None:
         known = ", ".join(SPLITS)
         raise ValueError(f"split {split!r} of {name}, expected one of {known}")

@@ -59,4 +59,4 @@ def naming(name: str) -> Iterator[None]:
     except SourceError:
         raise
     except Exception as error:
-        raise UnreadableError(name, str(error) or type(error).__name__) from error
+        raise UnreadableError(name, str(error).strip() or type(error).__name__) from error

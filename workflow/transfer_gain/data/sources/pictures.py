@@ -6,8 +6,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pillow_heif
 from PIL import ExifTags, Image, ImageColor, TiffImagePlugin
 
+from transfer_gain.data.sources.kinds import kind_of
 from transfer_gain.data.sources.limits import Budget, naming
 from transfer_gain.printable import printable
 
@@ -16,6 +18,7 @@ from transfer_gain.printable import printable
 _ALLOWED: tuple[str, ...] = ("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO", "PCX")
 _ALLOWED += ("PNG", "PPM", "TGA", "TIFF", "WEBP")
 
+pillow_heif.register_heif_opener(thumbnails=False, decode_threads=1)  # photographs of phones
 Image.init()  # fills Image.OPEN
 FORMATS = [name for name in _ALLOWED if name in Image.OPEN]  # MPO is opened as JPEG
 EXTENSIONS = {end for end, name in Image.registered_extensions().items() if name in _ALLOWED}
@@ -98,7 +101,7 @@ def _open(content: bytes, pixels: Budget | None, enough: int | None) -> Image.Im
         image = Image.open(io.BytesIO(content), formats=FORMATS)
         _check_tiles(image)
     except Image.UnidentifiedImageError:
-        raise ValueError(_NO_IMAGE) from None
+        raise ValueError(kind_of(content) or _NO_IMAGE) from None
     except Image.DecompressionBombError:
         raise ValueError(
             f"more than {LARGEST:,} pixels, which is the limit; scale it down"
