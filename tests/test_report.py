@@ -140,7 +140,7 @@ def test_the_templates_of_captions_are_all_plain():
 
 
 def test_how_many_images_score_is_said(html):
-    assert "(7,000 of clothes and 6,300 of avatars)" in html
+    assert "(3,500 and 3,500 images of clothes; 3,150 and 3,150 images of avatars)" in html
 
 
 def test_figures_of_one_shot_and_similarity_are_told_from_their_tables():

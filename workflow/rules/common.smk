@@ -85,12 +85,13 @@ def source_files(dataset):
     """Return the files behind a dataset's images: fetched files, the user's archive, or none.
 
     A folder is never an input. Opening it in a file manager changes its time, and changing a file
-    deep inside does not. The digest of its listing is a parameter instead.
+    deep inside does not. The time of an archive is not asked for either: a replacement may be older.
+    A digest of what they contain is a parameter instead (`user_files.state`).
     """
     if study.datasets[dataset].source == "fashion-mnist":
         return paths.fashion_mnist
     path = study.datasets[dataset].options.get("path")
-    return [path] if path and not user_folder(dataset) else []
+    return [ancient(path)] if path and not user_folder(dataset) else []
 
 
 def weights_file(backbone):

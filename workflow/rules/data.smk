@@ -65,7 +65,9 @@ rule make_images:
                 ),
             ).values()
         ),
-        listing=lambda wildcards: user_files.listing(user_folder(wildcards.dataset)),
+        contents=lambda wildcards: user_files.state(
+            study.datasets[wildcards.dataset].options.get("path")
+        ),
         # `transfer` does not affect the images.
         settings=lambda wildcards: {
             key: value

@@ -33,11 +33,12 @@ rule digest_inputs:
         "../../envs/environment.yaml"
     params:
         **code_of("digest_inputs"),
-        # Folders are no input files (see source_files): their listing tells of a change.
-        folders={
-            folder: user_files.listing(folder)
-            for name in study.datasets
-            if (folder := user_folder(name))
+        # Folders are no input files (see source_files): a digest tells of a change.
+        folders=[folder for name in study.datasets if (folder := user_folder(name))],
+        contents={
+            path: user_files.state(path)
+            for dataset in study.datasets.values()
+            if (path := dataset.options.get("path"))
         },
     script:
         "../scripts/digest_inputs.py"

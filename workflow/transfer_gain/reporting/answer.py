@@ -187,11 +187,11 @@ def scored_on(tables: Tables) -> str:
     rows = tables["fractions"].drop_duplicates("dataset")
     rows = rows[rows["dataset"].isin(tables["accuracy"]["dataset"])]
     said = [
-        f"{row['dataset']}: {words.count(row['selection_samples'])} and "
-        f"{words.count(row['test_samples'])}"
+        f"{words.count(row['selection_samples'])} and {words.count(row['test_samples'])} images of "
+        f"{row['dataset']}"
         for _, row in rows.iterrows()
     ]
-    return words.listed(said)
+    return "; ".join(said)
 
 
 def hypotheses(tables: Tables) -> list[str]:
