@@ -340,8 +340,9 @@ def training_cost(
     extraction = extraction.groupby(["dataset", "backbone"])["seconds"]
     extraction = extraction.agg(lambda seconds: seconds.sum(skipna=False))
     images = fractions.set_index(["dataset", "fraction"])
-    needed = images["training_samples"] * images["replicates"] + images["validation_samples"]
-    every = images["training_samples"] + images["validation_samples"]
+    scored = images["selection_samples"] + images["test_samples"]
+    needed = images["training_samples"] * images["replicates"] + scored
+    every = images["training_samples"] + scored
     passed = every.where(images.index.get_level_values("fraction") == 1, needed)
     largest = accuracy.groupby(["dataset", "backbone"])["fraction"].max()
     rows = []
