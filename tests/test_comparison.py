@@ -362,7 +362,8 @@ def costs() -> pd.DataFrame:
             "dataset": "clothes",
             "fraction": [1.0, 0.01],
             "training_samples": [42_000, 420],
-            "validation_samples": 7000,
+            "validation_samples": 3500,
+            "test_samples": 3500,  # that the dataset came with
             "replicates": [1, 5],
         }
     )

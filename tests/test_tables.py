@@ -151,7 +151,7 @@ def test_test_images_of_a_dataset_are_counted_apart_and_give_the_chance():
         }
     )
     (row,) = tables.fractions(index, None, "toy", 1.0, ACCURACY).to_dict("records")
-    assert (row["validation_samples"], row["chance"]) == (3, 0.8)
+    assert (row["validation_samples"], row["test_samples"], row["chance"]) == (3, 5, 0.8)
     metadata = {"classes": ["a", "b"], "shape": [8, 8, 1], "resize": "pad"}
     counts = tables.classes(index, validation_roles(index, "toy", 0), metadata, "toy")
     assert counts[["training", "selection", "test"]].to_numpy().tolist() == [[2, 2, 1], [2, 1, 4]]

@@ -90,11 +90,20 @@ def user_folder(dataset):
     return user_files.folder(study.datasets[dataset].options.get("path"))
 
 
+def user_state(dataset):
+    """Return a digest of the user's files that a dataset's images depend on."""
+    options = study.datasets[dataset].options
+    return user_files.state(
+        options.get("path"), (options.get("labels") or {}).get("file")
+    )
+
+
 def source_files(dataset):
     """Return the files behind a dataset's images: fetched files, the user's archive, or none.
 
     A folder is never an input. Opening it in a file manager changes its time, and changing a file
-    deep inside does not. The digest of its listing is a parameter instead.
+    deep inside does not. The time of an archive is not asked for either: a replacement may be older.
+    A digest of what they contain is a parameter instead (`user_state`).
     """
     fetched = {
         "fashion-mnist": paths.fashion_mnist,
@@ -103,7 +112,7 @@ def source_files(dataset):
     if study.datasets[dataset].source in fetched:
         return fetched[study.datasets[dataset].source]
     path = study.datasets[dataset].options.get("path")
-    return [path] if path and not user_folder(dataset) else []
+    return [ancient(path)] if path and not user_folder(dataset) else []
 
 
 def weights_file(backbone):

@@ -81,7 +81,7 @@ rule make_images:
                 ),
             ).values()
         ),
-        listing=lambda wildcards: user_files.listing(user_folder(wildcards.dataset)),
+        contents=lambda wildcards: user_state(wildcards.dataset),
         # `transfer` does not affect the images.
         settings=lambda wildcards: {
             key: value

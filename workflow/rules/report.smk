@@ -33,12 +33,9 @@ rule digest_inputs:
         "../../envs/environment.yaml"
     params:
         **code_of("digest_inputs"),
-        # Folders are no input files (see source_files): their listing tells of a change.
-        folders={
-            folder: user_files.listing(folder)
-            for name in study.datasets
-            if (folder := user_folder(name))
-        },
+        # Folders are no input files (see source_files): a digest tells of a change.
+        folders=[folder for name in study.datasets if (folder := user_folder(name))],
+        contents={name: user_state(name) for name in study.datasets},
     script:
         "../scripts/digest_inputs.py"
 

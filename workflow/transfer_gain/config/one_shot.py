@@ -34,7 +34,8 @@ class OneShot(Section):
 
     null leaves out both. The first approach trains on some classes of the target dataset and is
     tested on its other classes. The second approach trains on a related dataset and is tested on
-    all classes of the target. All tests draw from the validation images of the target.
+    all classes of the target. All tests draw from the validation images of the target, or
+    from its test images if it came with any.
     """
 
     target: str = Field(description="Name of the dataset whose classes are recognized.")

@@ -82,8 +82,9 @@ def fractions(
 
     Returns:
         One row. If classes differ in size, counts per class are rounded means. Test images that the
-        dataset came with are not among its validation images. A dataset with groups has their
-        numbers as well, that of training groups as the smallest of all replicates.
+        dataset came with are not among its validation images, and have a column of their own. A
+        dataset with groups has their numbers as well, that of training groups as the smallest of
+        all replicates.
     """
     if samples is None:
         samples = index[index["split"] == store.TRAINING].assign(replicate=0)
@@ -102,6 +103,8 @@ def fractions(
             "chance": [chance_of(index, metric)],
         }
     )
+    if has_test_images(index):
+        row["test_samples"] = (index["split"] == store.TEST).sum()
     numbers = groups_of(index)
     if len(np.unique(numbers)) < len(numbers):
         group_of = pd.Series(numbers, index=index["image_id"])

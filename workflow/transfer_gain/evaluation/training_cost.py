@@ -38,8 +38,11 @@ def training_cost(
     extraction = extraction.groupby(["dataset", "backbone"])["seconds"]
     extraction = extraction.agg(lambda seconds: seconds.sum(skipna=False))
     images = fractions.set_index(["dataset", "fraction"])
-    needed = images["training_samples"] * images["replicates"] + images["validation_samples"]
-    every = images["training_samples"] + images["validation_samples"]
+    scored = images["validation_samples"]
+    if "test_samples" in images:
+        scored = scored + images["test_samples"].fillna(0)
+    needed = images["training_samples"] * images["replicates"] + scored
+    every = images["training_samples"] + scored
     passed = every.where(images.index.get_level_values("fraction") == 1, needed)
     largest = scores.groupby(["dataset", "backbone"])["fraction"].max()
     rows = []

@@ -157,17 +157,18 @@ def _check(
     """Raise an error if there are too few images for pairs, tasks or episodes; see `read`."""
     if (fewest := chosen["label"].value_counts().min()) < 2:
         raise SourceError(f"{trained_on}: found a class of {fewest} training image, expected 2")
+    part = next(iter(target["split"]), store.VALIDATION)
     fewest = min(target["label"].value_counts().min(), test_per_class)
     episode = max(few_shot["shots"]) + few_shot["queries"]
     if fewest < episode:
         raise SourceError(
-            f"{tested_on}: found a class of {fewest} validation images, expected at least "
+            f"{tested_on}: found a class of {fewest} {part} images, expected at least "
             f"{episode}, the shots and queries of an episode"
         )
     for name, some in classes.items():
         if (len(some) - 1) * fewest < CANDIDATES - 1:
             raise SourceError(
-                f"{tested_on}: found {len(some)} {name} classes of {fewest} validation images, "
+                f"{tested_on}: found {len(some)} {name} classes of {fewest} {part} images, "
                 f"expected {CANDIDATES - 1} images of other classes than the query's"
             )
 
