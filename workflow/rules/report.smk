@@ -35,7 +35,11 @@ rule digest_inputs:
         **code_of("digest_inputs"),
         # Folders are no input files (see source_files): a digest tells of a change.
         folders=[folder for name in study.datasets if (folder := user_folder(name))],
-        contents={name: user_state(name) for name in study.datasets},
+        contents={
+            name: user_state(name)
+            for name, dataset in study.datasets.items()
+            if dataset.options.get("path")
+        },
     script:
         "../scripts/digest_inputs.py"
 
