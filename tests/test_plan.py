@@ -1,7 +1,10 @@
 """Promises of the plan: right counts, and a time that grows with the work."""
 
+from pathlib import Path
+
 import pytest
 
+from transfer_gain.config.loading import load
 from transfer_gain.runtime import plan
 
 JOBS = [("train_head", 4_000_000.0)] * 12 + [("plot_grid", 0.0)]
@@ -32,3 +35,13 @@ def test_more_work_takes_longer_and_more_cores_less():
 )
 def test_times_are_rough(seconds, said):
     assert plan.duration(seconds) == said
+
+
+def test_photographs_are_reckoned_by_their_bytes():
+    study = load({"datasets": {"mine": {"source": "folder", "path": str(Path(__file__).parent)}}})
+    seen = [
+        plan.images_seen(study, "make_images", {"dataset": "mine"}, 100, megabytes=megabytes)
+        for megabytes in (0, 1, 500)
+    ]
+    assert seen[:2] == [100, 100]
+    assert plan.seconds([("make_images", seen[2])]) == pytest.approx(10, abs=3)

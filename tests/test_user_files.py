@@ -139,3 +139,12 @@ def test_images_are_made_again_only_if_they_changed(tmp_path):
     packed.write_bytes(other.read_bytes())
     os.utime(packed, (1e9, 1e9))
     assert ran(checkout) == {"packed"}
+
+
+def test_the_size_is_that_of_images(tmp_path: Path):
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "1.jpg").write_bytes(bytes(3_000_000))
+    (tmp_path / "cat" / "notes.txt").write_bytes(bytes(1_000_000))
+    assert user_files.megabytes(str(tmp_path)) == 3
+    assert user_files.megabytes(str(tmp_path / "cat" / "1.jpg")) == 3
+    assert user_files.megabytes(None) == user_files.megabytes(str(tmp_path / "nowhere")) == 0

@@ -36,6 +36,13 @@ def contents(path: str, table: str | None = None) -> list[File]:
     )
 
 
+def megabytes(path: str | None) -> float:
+    """Return the size of a user's folder or archive, as far as images depend on it."""
+    if path and Path(path).is_file():
+        return Path(path).stat().st_size / 1e6
+    return sum(size for _, size, _ in contents(path)) / 1e6 if path and folder(path) else 0
+
+
 @functools.cache
 def state(path: str | None, table: str | None = None) -> str:
     """Return a digest of what a user's folder or archive contains, as far as images depend on it.
