@@ -41,7 +41,7 @@ def results(study: Path) -> Path:
 def test_every_table_has_its_rows(results: Path):
     tables = {path.stem: pd.read_csv(path) for path in (results / "tables").glob("*.csv")}
     assert set(tables) == {
-        *["best_heads", "cost", "history", "runs", "fractions", "skipped"],
+        *["best_heads", "classes", "cost", "history", "runs", "fractions", "skipped"],
         *["selected", "accuracy", "gains", "hypotheses", "label_value"],
         *["one_shot", "few_shot", "one_shot_summary", "similarity"],
     }
@@ -89,7 +89,7 @@ def test_one_shot_learning_stands_beside_its_controls(results: Path):
         ("second", "pass"): 2,
     }
     summary = pd.read_csv(tables / "one_shot_summary.csv")
-    assert summary["verdict"].str.endswith(".").all()
+    assert summary["conclusion"].str.endswith(".").all()
     assert summary["published_low"].notna().sum() == 1  # 24 pairs are no batch of the 2018 paper
     few_shot = pd.read_csv(tables / "few_shot.csv")
     ways = few_shot.groupby(["approach", "classes"])["way"].unique().map(sorted).to_dict()
@@ -136,7 +136,7 @@ def test_the_report_holds_every_figure_and_begins_with_the_answer(results: Path)
     names = {path.stem for path in (results / "figures").glob("*.svg")}
     assert set(re.findall(r'<figure id="figure-([^"]+)">', html)) == names
     *sentences, where = (results / "answer.txt").read_text().splitlines()
-    begun = ("Most accurate on", "Transfer from", "One label with transfer", "On clothes, ")
+    begun = ("Looked at", "Most accurate on", "Transfer from", "One label with", "On clothes, ")
     assert all(each.startswith(start) for each, start in zip(sentences, begun, strict=True))
     assert all(escape(sentence) in html for sentence in sentences)
     assert where == "The report: results/smoke/report.html"
