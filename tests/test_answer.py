@@ -10,6 +10,7 @@ import pytest
 from studies import REPLICATES, TABLES, of_images, runs, study, table_of_study
 from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting import answer, words
+from transfer_gain.reporting.looked_at import looked_at
 
 TRANSFER, SCRATCH = ("vgg16", "transfer"), ("none", "baseline")
 
@@ -183,8 +184,12 @@ def test_backbones_are_compared_at_the_sizes_that_they_share():
 def test_the_terminal_s_lines_are_the_sentences_and_the_place():
     made = tables(study())
     *sentences, where = answer.write(made, ACCURACY, "results/report.html").splitlines()
-    three = [each for three in answer.answer(made, ACCURACY).values() for each in three]
-    assert sentences == three + answer.caveats(made, ACCURACY)
+    each = [
+        sentence
+        for dataset, three in answer.answer(made, ACCURACY).items()
+        for sentence in (looked_at(made, dataset), *three)
+    ]
+    assert sentences == each + answer.caveats(made, ACCURACY)
     assert where == "The report: results/report.html"
 
 

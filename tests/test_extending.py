@@ -166,7 +166,7 @@ def test_a_metric_is_added_as_the_page_says(tmp_path: Path, tensorflow):
     assert "Validation balanced accuracy of every method" in report
     assert "<code>balanced_accuracy</code>" in report
     answer = (folder / "results/answer.txt").read_text()
-    assert answer.startswith("Highest balanced accuracy on avatars")
+    assert "\nHighest balanced accuracy on avatars" in answer
 
 
 def test_the_page_s_metric_weighs_every_class_equally():
