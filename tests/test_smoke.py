@@ -2,12 +2,12 @@
 
 import re
 import shutil
-from html import escape
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
+from markupsafe import escape  # as the report's templates do
 
 import crates
 import reports
