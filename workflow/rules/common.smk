@@ -148,12 +148,12 @@ def images_seen(rule, wildcards):
     folder = user_folder(names["dataset"]) if "dataset" in names else None
     gathers = rule == "extract_features" and len(shards_of(**names))
     found = len(user_files.contents(folder)) if folder else 0
-    path = None
-    if rule == "make_images":
-        path = study.datasets[names["dataset"]].options.get("path")
-    return plan.images_seen(
-        study, rule, names, found, gathers, user_files.megabytes(path)
+    megabytes = (
+        user_files.megabytes(study.datasets[names["dataset"]].options.get("path"))
+        if rule == "make_images"
+        else 0
     )
+    return plan.images_seen(study, rule, names, found, gathers, megabytes)
 
 
 def minutes(rule):
