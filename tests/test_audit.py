@@ -34,6 +34,16 @@ def copies(seed: int) -> dict[str, bytes]:
     }
 
 
+def classes_of_copies(count: int) -> dict[str, bytes]:
+    """Two classes of so many pictures, each in three files."""
+    return {
+        f"{c}/{n}-{name}": content
+        for k, c in enumerate("ab")
+        for n in range(count)
+        for name, content in copies(10 * k + n).items()
+    }
+
+
 PHOTOS = {
     f"{c}/{n}.png": encode(photo(10 * k + n), "PNG") for k, c in enumerate("ab") for n in range(6)
 }
@@ -58,13 +68,7 @@ def test_png_jpeg_and_thumbnail_are_near_copies_and_other_pictures_are_not(tmp_p
 
 
 def test_near_copies_of_a_class_become_a_group_and_cannot_leak(tmp_path):
-    tree = {
-        f"{c}/{n}-{name}": content
-        for k, c in enumerate("ab")
-        for n in range(8)
-        for name, content in copies(10 * k + n).items()
-    }
-    mine = folder(tmp_path, tree)
+    mine = folder(tmp_path, classes_of_copies(8))
     groups = {item.image_id: item.group for item in mine.items}
     assert len(set(groups.values())) == 16
     assert all(groups[name] == groups[name.replace("small.jpg", "whole.png")] for name in groups)
@@ -144,13 +148,7 @@ def test_pictures_that_differ_in_hue_alone_are_not_near_copies(tmp_path):
 
 
 def test_too_few_different_pictures_are_refused_with_the_number(tmp_path):
-    tree = {
-        f"{c}/{n}-{name}": content
-        for k, c in enumerate("ab")
-        for n in range(2)
-        for name, content in copies(10 * k + n).items()
-    }
-    mine = folder(tmp_path, tree)
+    mine = folder(tmp_path, classes_of_copies(2))
     with pytest.raises(
         SourceError,
         match=r"class a: found 2 groups of images, expected at least 3.*near_copies: warn",

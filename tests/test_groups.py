@@ -418,7 +418,7 @@ def test_groups_reach_the_images_file(tmp_path):
     )  # fmt: skip
     index = store.read_index(output)
     assert (index.groupby("group")["split"].nunique() == 1).all()
-    assert store.read_metadata(output)["notes"] == source.notes
+    assert store.read_metadata(output)["notes"] == [[note] for note in source.notes]
 
 
 # --- the config

@@ -74,7 +74,7 @@ FROM_SCRATCH_RUNS = {
     for fraction in ("1", "0.1")
 }
 PROBES = {"fit_probes clothes vgg16 0.1"}
-SIZES_OF_ALL = {"tabulate_classes", "tabulate_fractions", "tabulate_skipped"}
+SIZES_OF_ALL = {"tabulate_classes", "tabulate_fractions", "tabulate_noticed skipped"}
 # Downloads aside.
 EVERYTHING = HEADS | FROM_SCRATCH_RUNS | PROBES | SELECTIONS | AGGREGATES | SIZES_OF_ALL
 EVERYTHING |= {

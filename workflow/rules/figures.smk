@@ -25,7 +25,7 @@ if study.one_shot:
     FIGURES += ONE_SHOT_FIGURES
 
 # What figures of scores depend on. Their captions contain the label.
-SHOWN = {
+METRIC_SHOWN = {
     "metric": study.metric,
     "metric_label": metric_display.words(metrics.metric(study.metric)).noun,
 }
@@ -52,7 +52,7 @@ rule plot_learning_rates:
         "../../envs/environment.yaml"
     params:
         **code_of("plot_learning_rates"),
-        **SHOWN,
+        **METRIC_SHOWN,
         fractions=lambda wildcards: [
             float(fraction) for fraction in study.fraction_names(wildcards.backbone)
         ],
@@ -78,7 +78,7 @@ rule plot_grid:
         "../../envs/environment.yaml"
     params:
         **code_of("plot_grid"),
-        **SHOWN,
+        **METRIC_SHOWN,
     script:
         "../scripts/plot_grid.py"
 
@@ -152,7 +152,7 @@ rule plot_best_heads:
         "../../envs/environment.yaml"
     params:
         **code_of("plot_best_heads"),
-        **SHOWN,
+        **METRIC_SHOWN,
     script:
         "../scripts/plot_best_heads.py"
 
@@ -170,7 +170,7 @@ rule plot_learning_curves:
         "../../envs/environment.yaml"
     params:
         **code_of("plot_learning_curves"),
-        **SHOWN,
+        **METRIC_SHOWN,
     script:
         "../scripts/plot_learning_curves.py"
 
@@ -187,7 +187,7 @@ rule plot_gains:
         "../../envs/environment.yaml"
     params:
         **code_of("plot_gains"),
-        **SHOWN,
+        **METRIC_SHOWN,
     script:
         "../scripts/plot_gains.py"
 
@@ -204,7 +204,7 @@ rule plot_label_value:
         "../../envs/environment.yaml"
     params:
         **code_of("plot_label_value"),
-        **SHOWN,
+        **METRIC_SHOWN,
     script:
         "../scripts/plot_label_value.py"
 
@@ -223,7 +223,7 @@ rule plot_cost:
         "../../envs/environment.yaml"
     params:
         **code_of("plot_cost"),
-        **SHOWN,
+        **METRIC_SHOWN,
     script:
         "../scripts/plot_cost.py"
 

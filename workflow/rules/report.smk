@@ -34,8 +34,11 @@ rule digest_inputs:
     params:
         **code_of("digest_inputs"),
         # Folders are no input files (see source_files): a digest tells of a change.
-        folders=[folder for name in study.datasets if (folder := user_folder(name))],
-        contents={
+        # Not evaluated before the job is wanted: digesting reads the files.
+        folders=lambda wildcards: [
+            folder for name in study.datasets if (folder := user_folder(name))
+        ],
+        contents=lambda wildcards: {
             name: user_state(name)
             for name, dataset in study.datasets.items()
             if dataset.options.get("path")

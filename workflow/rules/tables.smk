@@ -14,15 +14,13 @@ PUBLISHED_BACKBONES = [
 ]
 ONE_SHOT_TABLES = ["one_shot", "few_shot", "one_shot_summary", "similarity"]
 COMPARISON = [study.metric, "gains", "hypotheses", "label_value"]
-TABLES = [
-    *["classes", "fractions", "skipped", "runs", "history", "best_heads", "selected"],
-    "cost",
-    *COMPARISON,
-]
+NOTICED = ["skipped", "notes", "near_copies"]
+TABLES = ["classes", "fractions", "skipped", "runs", "history", "best_heads"]
+TABLES += ["selected", "cost", *COMPARISON]
 TABLES += ONE_SHOT_TABLES if study.one_shot else []
 # Datasets whose images are the user's own.
 OWN = [name for name, dataset in study.datasets.items() if dataset.source == "folder"]
-TABLES += ["notes", "near_copies"] if OWN else []
+TABLES += NOTICED[1:] if OWN else []
 
 
 rule tables:
@@ -79,58 +77,24 @@ rule tabulate_classes:
         "../scripts/tabulate_classes.py"
 
 
-rule tabulate_skipped:
-    """Files of a user's folder that were skipped, and why."""
+rule tabulate_noticed:
+    """What was left out of a user's images, and what was noticed about them."""
     input:
         images=expand(paths.images, dataset=study.datasets),
     output:
-        **table_files("skipped"),
+        **table_files("{table}"),
     log:
-        paths.log(paths.table("skipped")),
-        paths.benchmark(paths.table("skipped")),
+        paths.log(paths.table("{table}")),
+        paths.benchmark(paths.table("{table}")),
+    wildcard_constraints:
+        table="|".join(NOTICED),
     conda:
         "../../envs/environment.yaml"
     params:
-        **code_of("tabulate_skipped"),
+        **code_of("tabulate_noticed"),
         datasets=list(study.datasets),
     script:
-        "../scripts/tabulate_skipped.py"
-
-
-rule tabulate_notes:
-    """What was noticed about your own images, such as groups."""
-    input:
-        images=expand(paths.images, dataset=OWN),
-    output:
-        **table_files("notes"),
-    log:
-        paths.log(paths.table("notes")),
-        paths.benchmark(paths.table("notes")),
-    conda:
-        "../../envs/environment.yaml"
-    params:
-        **code_of("tabulate_notes"),
-        datasets=OWN,
-    script:
-        "../scripts/tabulate_notes.py"
-
-
-rule tabulate_near_copies:
-    """Near copies among your own images."""
-    input:
-        images=expand(paths.images, dataset=OWN),
-    output:
-        **table_files("near_copies"),
-    log:
-        paths.log(paths.table("near_copies")),
-        paths.benchmark(paths.table("near_copies")),
-    conda:
-        "../../envs/environment.yaml"
-    params:
-        **code_of("tabulate_near_copies"),
-        datasets=OWN,
-    script:
-        "../scripts/tabulate_near_copies.py"
+        "../scripts/tabulate_noticed.py"
 
 
 rule gather_rows:

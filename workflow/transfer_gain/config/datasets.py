@@ -33,6 +33,14 @@ GARMENTS_2018: tuple[Garment, ...] = (
 )
 
 Training = Annotated[int, Field(ge=1, description="Training images per class at fraction 1.")]
+TrainingOrAll = Annotated[
+    int | None,
+    Field(
+        ge=1,
+        description="Training images per class at fraction 1; null for all that are not "
+        "validation or test images.",
+    ),
+]
 Validation = Annotated[
     int,
     Field(
@@ -266,12 +274,7 @@ class SolarCells(Dataset):
         description="What becomes of the images that are not drawn: nothing, or all are test "
         "images. `test` shows what an answer from `images` photographs is worth in the world.",
     )
-    training_per_class: int | None = Field(
-        default=None,
-        ge=1,
-        description="Training images per class at fraction 1; null for all that are not "
-        "validation images.",
-    )
+    training_per_class: TrainingOrAll = None
     validation_per_class: int | None = Field(
         default=None,
         ge=2,
@@ -298,12 +301,7 @@ class Folder(Dataset):
         "class, or such folders in `train`, `val` and `test`, or a table of labels (`labels`). "
         "`test` is held out and only scored."
     )
-    training_per_class: int | None = Field(
-        default=None,
-        ge=1,
-        description="Training images per class at fraction 1; null for all that are not "
-        "validation or test images.",
-    )
+    training_per_class: TrainingOrAll = None
     validation_per_class: int | None = Field(
         default=None,
         ge=2,

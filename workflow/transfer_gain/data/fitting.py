@@ -64,17 +64,19 @@ def fit(picture: np.ndarray, how: Fit, white: int = 255) -> np.ndarray:
     """
     height, width = picture.shape[:2]
     left, top, right, bottom = how.box(height, width)
+    cut = _cut(height, width) if how.resize == "crop" else None
+
+    def resized(image: Image.Image) -> np.ndarray:
+        sides = (right - left, bottom - top)
+        return np.asarray(image.resize(sides, Image.Resampling.BILINEAR, cut))
+
     if picture.dtype == np.uint8:
         mode = "L" if how.channels == "gray" else "RGB"
-        planes = [Image.fromarray(picture).convert(mode)]
+        values = resized(Image.fromarray(picture).convert(mode))
     else:
-        planes = _planes(picture, how.channels)
-    cut = _cut(height, width) if how.resize == "crop" else None
-    sides = (right - left, bottom - top)
-    resized = [np.asarray(plane.resize(sides, Image.Resampling.BILINEAR, cut)) for plane in planes]
-    values = resized[0] if picture.dtype == np.uint8 else np.stack(resized, axis=-1)
-    if picture.dtype != np.uint8:
-        values = np.clip(values * np.float32(255 / white) + np.float32(0.5), 0, 255)
+        planes = [resized(plane) for plane in _planes(picture, how.channels)]
+        scaled = np.stack(planes, axis=-1) * np.float32(255 / white) + np.float32(0.5)
+        values = np.clip(scaled, 0, 255)
     fitted = np.empty(how.shape, np.uint8)
     fitted[:] = background(how)
     fitted[top:bottom, left:right] = values.reshape(bottom - top, right - left, -1)

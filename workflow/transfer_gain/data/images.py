@@ -13,7 +13,7 @@ import pandas as pd
 
 from transfer_gain.data import store
 from transfer_gain.data.fitting import Fit, fit
-from transfer_gain.data.sources.base import HasDuplicates, Item, Source
+from transfer_gain.data.sources.base import Item, Source
 from transfer_gain.data.splits import Unit, draw_split
 from transfer_gain.processes import end_with
 from transfer_gain.seeds import generator
@@ -62,7 +62,7 @@ def write_images(
         validation_per_class,
         generator(study_seed, dataset, "split"),
         unit,
-        source.duplicates if isinstance(source, HasDuplicates) else {},
+        source.duplicates,
     )
     store.write_arrays(
         output,
@@ -74,8 +74,8 @@ def write_images(
             "classes": list(source.classes),
             "resize": how.resize,
             "skipped": source.skipped,
-            "notes": list(getattr(source, "notes", ())),
-            "near_copies": list(getattr(source, "near_copies", ())),
+            "notes": [(note,) for note in source.notes],
+            "near_copies": source.near_copies,
         },
     )
 

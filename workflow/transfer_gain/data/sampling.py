@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from transfer_gain.data.sources.base import SourceError
-from transfer_gain.data.splits import group_folds, group_numbers
+from transfer_gain.data.splits import group_numbers, half_of_groups
 from transfer_gain.data.store import (
     TEST,
     TRAINING,
@@ -22,8 +22,6 @@ from transfer_gain.data.store import (
 from transfer_gain.data.whole_files import StoreError
 from transfer_gain.printable import printable
 from transfer_gain.seeds import generator
-
-_ATTEMPTS = 20  # draws of two halves before it is given up
 
 
 def draw_samples(
@@ -110,26 +108,11 @@ def validation_roles(index: pd.DataFrame, dataset: str, study_seed: int) -> pd.D
     role = np.full(len(validation), "test", dtype=object)
     groups = groups_of(validation)
     if len(np.unique(groups)) < len(groups):
-        role[_half_of_groups(validation["label"].to_numpy(), groups, dataset, rng)] = "selection"
+        role[half_of_groups(validation["label"].to_numpy(), groups, dataset, rng)] = "selection"
         return pd.DataFrame({"image_id": validation["image_id"], "role": role})
     for _, rows in validation.groupby("label", sort=True).groups.items():
         role[rng.permutation(rows.to_numpy())[: len(rows) // 2]] = "selection"
     return pd.DataFrame({"image_id": validation["image_id"], "role": role})
-
-
-def _half_of_groups(
-    labels: np.ndarray, groups: np.ndarray, dataset: str, rng: np.random.Generator
-) -> np.ndarray:
-    """Return where the selection set is, bool (images,): about half of each class."""
-    for _ in range(_ATTEMPTS):
-        half = group_folds(labels, groups, 2, rng) == 0
-        if all(set(labels[part]) == set(labels) for part in (half, ~half)):
-            return half
-    counts = [len(np.unique(groups[labels == label])) for label in np.unique(labels)]
-    raise SourceError(
-        f"{dataset}: found {min(counts)} group{'s' * (min(counts) != 1)} of validation images of a "
-        "class, expected two or more that can be divided: some to select on, others to test on"
-    )
 
 
 def has_test_images(index: pd.DataFrame) -> bool:

@@ -177,6 +177,34 @@ def hold_out_groups(
     )
 
 
+def half_of_groups(
+    labels: np.ndarray, groups: np.ndarray, dataset: str, rng: np.random.Generator
+) -> np.ndarray:
+    """Divide validation images into two sets of whole groups, with about half of each class.
+
+    Args:
+        labels: class of each image, int (images,).
+        groups: number of the group of each image, int (images,).
+        dataset: name of the dataset, for the error.
+        rng: random generator.
+
+    Returns:
+        bool (images,), True in the selection set.
+
+    Raises:
+        SourceError: the groups of a class cannot be divided.
+    """
+    for _ in range(_ATTEMPTS):
+        half = group_folds(labels, groups, 2, rng) == 0
+        if all(set(labels[part]) == set(labels) for part in (half, ~half)):
+            return half
+    counts = [len(np.unique(groups[labels == label])) for label in np.unique(labels)]
+    raise SourceError(
+        f"{dataset}: found {min(counts)} group{'s' * (min(counts) != 1)} of validation images of a "
+        "class, expected two or more that can be divided: some to select on, others to test on"
+    )
+
+
 def group_folds(
     labels: np.ndarray, groups: np.ndarray, folds: int, rng: np.random.Generator
 ) -> np.ndarray:

@@ -26,17 +26,8 @@ from transfer_gain.names import BASELINE, FROM_SCRATCH, SAME_IMAGES
 METHOD = ["backbone", "method"]
 PLACE = ["dataset", "protocol", "fraction"]
 SCORES = [
-    *[
-        "dataset",
-        "backbone",
-        "fraction",
-        "labels",
-        "method",
-        "protocol",
-        "mean",
-        "ci_low",
-        "ci_high",
-    ],
+    *["dataset", "backbone", "fraction", "labels", "method", "protocol"],
+    *["mean", "ci_low", "ci_high"],
     *["behind_best", "behind_low", "behind_high", "behind_p_holm"],
     *["replicates", "configurations", "train_loss", "levelled_off", "published"],
 ]

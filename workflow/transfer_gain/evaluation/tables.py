@@ -18,6 +18,12 @@ from transfer_gain.metrics import Metric
 from transfer_gain.names import SAME_IMAGES
 from transfer_gain.printable import printable
 
+# Columns of the tables about a user's images, with their types; see `Source`.
+NOTICED = {
+    "skipped": {"path": "str", "reason": "str"},
+    "notes": {"note": "str"},
+    "near_copies": {"path": "str", "other": "str", "distance": "int64", "relation": "str"},
+}
 COST = ["rule", "dataset", "backbone", "fraction", "method", "protocol"]
 
 
@@ -177,45 +183,19 @@ def chance_of(index: pd.DataFrame, metric: Metric) -> float:
     return metric.chance(counts) if len(counts) else np.nan
 
 
-def skipped(skipped: Mapping[str, Sequence[tuple[str, str]]]) -> pd.DataFrame:
-    """List the files that each dataset left out, and why.
+def noticed(table: str, found: Mapping[str, Sequence[Sequence[Any]]]) -> pd.DataFrame:
+    """List what was left out of the images of each dataset, or noticed about them.
 
     Args:
-        skipped: (path, reason) of each skipped file, by dataset.
+        table: a key of `NOTICED`.
+        found: values of its columns, row by row, of each dataset.
 
     Returns:
-        Columns dataset, path, reason.
+        Column dataset, and those of `NOTICED`.
     """
-    rows = [(dataset, *each) for dataset, left_out in skipped.items() for each in left_out]
-    return pd.DataFrame(rows, columns=["dataset", "path", "reason"], dtype="str")
-
-
-def notes(notes: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """List what was noticed about the images of each dataset.
-
-    Args:
-        notes: the notes of each dataset.
-
-    Returns:
-        Columns dataset, note.
-    """
-    rows = [(dataset, note) for dataset, noticed in notes.items() for note in noticed]
-    return pd.DataFrame(rows, columns=["dataset", "note"], dtype="str")
-
-
-def near_copies(pairs: Mapping[str, Sequence[tuple[str, str, int, str]]]) -> pd.DataFrame:
-    """List the near copies among the images of each dataset.
-
-    Args:
-        pairs: path, other, distance and relation of each pair, by dataset; see `audit.Pair`.
-
-    Returns:
-        Columns dataset, path, other, distance, relation.
-    """
-    rows = [(dataset, *pair) for dataset, found in pairs.items() for pair in found]
-    table = pd.DataFrame(rows, columns=["dataset", "path", "other", "distance", "relation"])
-    texts = dict.fromkeys(["dataset", "path", "other", "relation"], "str")
-    return table.astype({**texts, "distance": "int64"})
+    columns = {"dataset": "str", **NOTICED[table]}
+    rows = [(dataset, *values) for dataset, of_dataset in found.items() for values in of_dataset]
+    return pd.DataFrame(rows, columns=list(columns)).astype(columns)
 
 
 def best_heads(

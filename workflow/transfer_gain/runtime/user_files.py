@@ -2,8 +2,10 @@
 
 import functools
 import hashlib
+from itertools import islice
 from pathlib import Path
 
+from transfer_gain.data.sources import limits
 from transfer_gain.data.sources.clutter import matters
 from transfer_gain.data.sources.walk import walk
 
@@ -28,7 +30,8 @@ def contents(path: str, table: str | None = None) -> list[File]:
         path: the folder.
         table: path of the table of labels below it, whose name may be that of a note.
     """
-    found = walk(path, on_error=lambda error: None)
+    # Links between folders may lead to them in any number of ways; reading refuses so many.
+    found = islice(walk(path, on_error=lambda error: None), limits.MAX_ENTRIES)
     return sorted(
         (each.name, each.size, each.mtime_ns)
         for each in found

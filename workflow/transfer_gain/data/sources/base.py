@@ -1,10 +1,12 @@
 """Where images and weights come from: one module per dataset or weight file, and `fetch`."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,40 +30,36 @@ class Item(NamedTuple):
     group: str | None = None
 
 
-class Source(Protocol):
+class Source(ABC):
     """A dataset's images, listed cheaply and read one at a time.
-
-    A source may also have `notes`, lines that a reader of the results should know, and
-    `near_copies`, the rows of `audit.Pair`.
 
     Attributes:
         classes: names by label.
         items: what can be read.
         skipped: (path, reason) of each of the user's files that was skipped.
+        notes: what else a reader of the results should know.
+        near_copies: rows of `audit.Pair`.
+        duplicates: how many images of each label are left out, because others have their pixels.
         forkable: whether forked processes may read in parallel; a shared open file forbids this.
     """
 
     classes: tuple[str, ...]
     items: Sequence[Item]
-    skipped: Sequence[tuple[str, str]]
-    forkable: bool
+    skipped: Sequence[tuple[str, str]] = ()
+    notes: Sequence[str] = ()
+    near_copies: Sequence[tuple[str, str, int, str]] = ()
+    duplicates: Mapping[int, int] = MappingProxyType({})
+    forkable: bool = False
 
+    @abstractmethod
     def read(self, item: Item) -> np.ndarray:
         """Return an item's picture: (height, width) if gray or (height, width, 3).
 
         uint8, or uint16 with 65535 as white.
         """
 
-
-@runtime_checkable
-class HasDuplicates(Protocol):
-    """A source that leaves out all but one of the images of the same pixels in a class.
-
-    Attributes:
-        duplicates: how many of each label are left out.
-    """
-
-    duplicates: Mapping[int, int]
+    def close(self) -> None:  # noqa: B027  (most sources keep nothing open)
+        """Close what is open; nothing can be read afterwards."""
 
 
 class SourceError(ValueError):
@@ -77,7 +75,7 @@ def open_source(
 ) -> Iterator[Source]:
     """Open a dataset by the name of its source: the module of that name in this package.
 
-    A source that has a method `close` is closed at the end.
+    It is closed at the end.
 
     Args:
         name: value of the config's `source`.
@@ -91,4 +89,4 @@ def open_source(
     try:
         yield source
     finally:
-        getattr(source, "close", lambda: None)()
+        source.close()

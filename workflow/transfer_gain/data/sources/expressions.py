@@ -8,14 +8,14 @@ from typing import ClassVar
 import numpy as np
 
 from transfer_gain.data.sources.archives import Files
-from transfer_gain.data.sources.base import Item, SourceError
+from transfer_gain.data.sources.base import Item, Source, SourceError
 from transfer_gain.data.sources.pictures import decode_picture, pixel_budget
 from transfer_gain.printable import printable
 
 EXPRESSIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 
 
-class Expressions:
+class Expressions(Source):
     """Faces with seven expressions, in a folder or an archive, as a source.
 
     A dataset is a subclass that sets the class variables.
@@ -36,8 +36,6 @@ class Expressions:
     """What is expected and where it is requested from, for errors."""
 
     classes = EXPRESSIONS
-    skipped = ()
-    forkable = False
 
     def __init__(self, path: Path | str):
         """List the images of a folder, zip or tar, whatever folders lie above them.

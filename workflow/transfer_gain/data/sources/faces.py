@@ -17,7 +17,7 @@ import resvg_py
 from dicebear import Avatar, Style
 from PIL import Image
 
-from transfer_gain.data.sources.base import Item, SourceError
+from transfer_gain.data.sources.base import Item, Source, SourceError
 from transfer_gain.seeds import generator
 
 Choices = Mapping[str, str]  # an option's name to the values that it may take, between spaces
@@ -104,10 +104,9 @@ PEEP_PEOPLE: Choices = {
 BACKGROUNDS = "#ffffff #eeeeee #dddddd #cccccc #bbbbbb"
 
 
-class _Faces:
+class _Faces(Source):
     """Common base of both sources; a subclass sets its style, people and expressions."""
 
-    skipped = ()
     forkable = True
     dataset: str
     style: str

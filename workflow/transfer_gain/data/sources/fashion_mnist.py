@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from transfer_gain.data.sources.base import Item, SourceError
+from transfer_gain.data.sources.base import Item, Source, SourceError
 from transfer_gain.data.sources.fetch import (
     Artefact,
     Download,
@@ -76,7 +76,7 @@ ARTEFACT = Artefact(
 )
 
 
-class FashionMnist:
+class FashionMnist(Source):
     """Fashion-MNIST as a source, or some of its classes.
 
     Attributes:
@@ -84,7 +84,6 @@ class FashionMnist:
         items: in file order, training before validation; ids like "train-00042", "t10k-00042".
     """
 
-    skipped = ()
     forkable = True
 
     def __init__(self, folder: Path, classes: Sequence[str]):

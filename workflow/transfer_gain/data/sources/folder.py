@@ -16,7 +16,7 @@ from transfer_gain.data.fitting import Fit
 from transfer_gain.data.sources import groups as grouping
 from transfer_gain.data.sources import label_table, layouts
 from transfer_gain.data.sources.archives import Files
-from transfer_gain.data.sources.base import Item, SourceError
+from transfer_gain.data.sources.base import Item, Source, SourceError
 from transfer_gain.data.sources.fitted_pictures import FittedPictures
 from transfer_gain.data.sources.layouts import Arrangement, LayoutError, Place, Problem
 from transfer_gain.printable import printable
@@ -26,7 +26,7 @@ _SHOWN = 10
 log = logging.getLogger(__name__)
 
 
-class Folder:
+class Folder(Source):
     """A user's images, sorted into folders (`layouts.by_folders`) or labeled by a table.
 
     A single folder that contains everything is ignored, even one called `train`. All images are
@@ -54,8 +54,6 @@ class Folder:
         notes: what else a reader of the results should know.
         near_copies: (path, other, distance, relation) of near copies, see `audit.Pair`.
     """
-
-    forkable = False
 
     def __init__(
         self,
@@ -116,7 +114,11 @@ class Folder:
         bad += conflicts
         empty = sorted(arranged.expected - set(kept.values()), key=lambda place: place.rank)
         bad += [(name, f"a class without {split or 'any'} images") for split, name in empty]
-        self._path_of = {printable(path.removeprefix(arranged.root)): path for path in kept}
+
+        def image_id(path: str) -> str:
+            return printable(path.removeprefix(arranged.root))
+
+        self._path_of = {image_id(path): path for path in kept}
         strange = set(kept) - set(self._path_of.values())
         bad += [(path, "a name that another one is shown like; rename it") for path in strange]
         if bad and on_bad_image == "error":
@@ -126,7 +128,7 @@ class Folder:
         audited = audit(self._pictures.fingerprints, kept, arranged.groups, near_copies)
         left_out = dict(audited.dropped)
         self.near_copies = [
-            (*(printable(path.removeprefix(arranged.root)) for path in pair[:2]), *pair[2:])
+            pair._replace(path=image_id(pair.path), other=image_id(pair.other))
             for pair in audited.pairs
         ]
         self.skipped = [

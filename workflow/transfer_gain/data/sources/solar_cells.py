@@ -16,7 +16,7 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from transfer_gain.data.sources.archives import Files
-from transfer_gain.data.sources.base import Item
+from transfer_gain.data.sources.base import Item, Source
 from transfer_gain.data.sources.fetch import Artefact, Download, Mirror, has_sha256
 from transfer_gain.data.sources.pictures import decode_picture
 from transfer_gain.data.store import TEST
@@ -39,7 +39,7 @@ def read_labels(content: bytes) -> pd.DataFrame:
     return pd.read_csv(io.BytesIO(content), sep=r"\s+", header=None, names=columns)
 
 
-class SolarCells:
+class SolarCells(Source):
     """Cells that are certainly functional or certainly defective, as a source.
 
     The 401 cells in doubt (probabilities 1/3 and 2/3) are left out.
@@ -49,9 +49,6 @@ class SolarCells:
         items: the drawn images, then (with `rest`) all others as test images.
         skipped: empty.
     """
-
-    forkable = False
-    skipped: Sequence[tuple[str, str]] = ()
 
     def __init__(self, wheel: Path | str, images: int, rest: bool, seed: int):
         """List the images.

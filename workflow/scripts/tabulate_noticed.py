@@ -4,8 +4,10 @@ with job.monitored(*snakemake.log):
     from transfer_gain.data import store
     from transfer_gain.evaluation import tables
 
-    notes = {
-        dataset: store.read_metadata(path)["notes"]
+    name = snakemake.wildcards.table
+    found = {
+        dataset: store.read_metadata(path)[name]
         for dataset, path in zip(snakemake.params.datasets, snakemake.input.images, strict=True)
     }
-    store.write_table(tables.notes(notes), snakemake.output.csv, snakemake.output.parquet)
+    table = tables.noticed(name, found)
+    store.write_table(table, snakemake.output.csv, snakemake.output.parquet)
