@@ -1,9 +1,11 @@
+import io
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from containers import CONTAINERS, encode, make, noise, opened, png
 from transfer_gain.data.fitting import Fit, fit
@@ -348,6 +350,15 @@ def test_transparency_is_laid_on_the_background():
     clear = Image.fromarray(RGB).quantize(4)
     index = clear.getpixel((0, 0))
     assert decode_picture(encode(clear, "PNG", transparency=index), "x")[0, 0].tolist() == [255] * 3
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_of_exif_is_that_of_pillow(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encode(Image.fromarray(noise(0, (4, 7, 3))), "PNG", exif=exif)
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
+    assert np.array_equal(decode_picture(content, "x"), np.asarray(upright))
 
 
 def test_pictures_are_turned_as_exif_says():

@@ -37,15 +37,6 @@ MISSING_ROWS = 0.1
 _NO_IMAGE = f"no image of a known format ({', '.join(FORMATS)})"
 _TILE_WIDTH, _TILE_HEIGHT = 322, 323  # tags of TIFF
 _END_OF_JPEG = b"\xff\xd9"
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 def pixel_budget(path: Path | str) -> Budget:
@@ -88,11 +79,8 @@ def decode_picture(
         image = _open(content, pixels, enough)
         if _is_wide_color(image):
             return _turned(_decode_wide_color(content), _orientation(image))
-        image = _load(image, content, enough)
-        turn = _TURNS.get(_orientation(image))
-        if turn is not None:
-            image = image.transpose(turn)
-        return _to_array(image, background)
+        loaded = _load(image, content, enough)
+        return _turned(_to_array(loaded, background), _orientation(image))
 
 
 def _open(content: bytes, pixels: Budget | None, enough: int | None) -> Image.Image:
@@ -130,7 +118,8 @@ def _load(image: Image.Image, content: bytes, enough: int | None) -> Image.Image
             raise
         # At an end mark, the decoder fills up what is missing with gray.
         completed = _open(content + _END_OF_JPEG, None, enough)
-        flat = (np.asarray(completed) == np.asarray(completed)[:, :1]).reshape(image.height, -1)
+        rows = np.asarray(completed)
+        flat = (rows == rows[:, :1]).reshape(len(rows), -1)
         missing = np.logical_and.accumulate(flat.all(axis=1)[::-1]).mean()
         if missing > MISSING_ROWS:
             raise
