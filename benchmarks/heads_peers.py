@@ -10,7 +10,7 @@ import pandas as pd
 import yaml
 
 from transfer_gain.config.loading import load
-from transfer_gain.data.sampling import Replicates, read_replicates
+from transfer_gain.data.replicates import Replicates, read_replicates
 
 Score = tuple[float, float]
 

@@ -15,7 +15,7 @@ import numpy as np
 import side_by_side
 import study
 from side_by_side import CHECKOUT, Contestant, Timed
-from transfer_gain.data.sampling import Replicates, read_replicates
+from transfer_gain.data.replicates import Replicates, read_replicates
 
 OURS = "transfer-gain"
 BATCH = 50

@@ -10,7 +10,8 @@ import pytest
 from spies import Spy
 from toys import picture_rows
 from transfer_gain.data import store
-from transfer_gain.data.sampling import Replicates, draw_samples, validation_roles
+from transfer_gain.data.replicates import Replicates
+from transfer_gain.data.sampling import draw_samples, validation_roles
 from transfer_gain.evaluation.statistics import mean_interval
 from transfer_gain.features import backbones
 from transfer_gain.features.backbones import BackboneError

@@ -10,7 +10,8 @@ from threadpoolctl import threadpool_limits
 
 from toys import clouds
 from transfer_gain.data import store
-from transfer_gain.data.sampling import Replicates, draw_samples, validation_roles
+from transfer_gain.data.replicates import Replicates
+from transfer_gain.data.sampling import draw_samples, validation_roles
 from transfer_gain.evaluation.statistics import mean_interval
 from transfer_gain.methods import linear_probe
 from transfer_gain.seeds import run_seed

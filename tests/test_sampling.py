@@ -11,14 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transfer_gain.data import store
+from transfer_gain.data.replicates import Replicates, read_replicates
 from transfer_gain.data.rows import scores
-from transfer_gain.data.sampling import (
-    Replicates,
-    draw_samples,
-    read_replicates,
-    shuffled_batches,
-    validation_roles,
-)
+from transfer_gain.data.sampling import draw_samples, shuffled_batches, validation_roles
 from transfer_gain.data.sources.base import Item, SourceError
 from transfer_gain.data.splits import draw_split
 from transfer_gain.data.whole_files import StoreError

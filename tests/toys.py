@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from transfer_gain.data.sampling import Replicates
+from transfer_gain.data.replicates import Replicates
 from transfer_gain.few_shot import inputs
 
 # Training from scratch.

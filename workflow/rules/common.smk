@@ -166,6 +166,14 @@ def minutes(rule):
     return limit
 
 
+def run_files(folder, *kinds):
+    """Return the files of rows that a training job writes, by kind."""
+    return {
+        kind: f"{folder}/{kind}.parquet"
+        for kind in kinds or ("history", "predictions", "runs")
+    }
+
+
 def table_files(name):
     """Return the two files of a table, by format."""
     return {format: f"{paths.table(name)}.{format}" for format in ("csv", "parquet")}

@@ -31,10 +31,30 @@ rule tabulate_selected:
         "../scripts/tabulate_selected.py"
 
 
+rule gather_predictions:
+    """What the selected runs of a dataset predict for the images that score them."""
+    input:
+        predictions=lambda wildcards: job_lists.predictions(study, wildcards.dataset),
+        selected=f"{paths.table('selected')}.parquet",
+        validation_roles=paths.validation_roles,
+    output:
+        paths.predictions,
+    log:
+        paths.log(paths.predictions),
+        paths.benchmark(paths.predictions),
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        **code_of("gather_predictions"),
+    script:
+        "../scripts/gather_predictions.py"
+
+
 rule tabulate_comparison:
     """Scores, gains, hypotheses and the value of a label."""
     input:
         selected=f"{paths.table('selected')}.parquet",
+        predictions=expand(paths.predictions, dataset=TRANSFER),
         published=PUBLISHED,
     output:
         **table_files("{table}"),
@@ -47,6 +67,7 @@ rule tabulate_comparison:
         "../../envs/environment.yaml"
     params:
         **code_of("tabulate_comparison"),
+        datasets=TRANSFER,
         metric=study.metric,
         seed=study.seed,
         controls=study.controls(),

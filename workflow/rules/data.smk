@@ -96,6 +96,7 @@ rule make_images:
 rule draw_samples:
     input:
         images=paths.images,
+        validation_roles=paths.validation_roles,
     output:
         paths.samples,
     log:
@@ -127,5 +128,6 @@ rule assign_validation_roles:
     params:
         **code_of("assign_validation_roles"),
         seed=study.seed,
+        cross_fitting=study.cross_fitting.model_dump(),
     script:
         "../scripts/assign_validation_roles.py"

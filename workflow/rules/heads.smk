@@ -12,8 +12,7 @@ rule train_head:
         samples=paths.samples,
         validation_roles=paths.validation_roles,
     output:
-        runs=f"{paths.head}/runs.parquet",
-        history=f"{paths.head}/history.parquet",
+        **run_files(paths.head),
     log:
         paths.log(paths.head),
         paths.benchmark(paths.head),
@@ -65,8 +64,7 @@ rule train_selected_head:
         validation_roles=paths.validation_roles,
         selection=paths.selection,
     output:
-        runs=f"{paths.long_run}/runs.parquet",
-        history=f"{paths.long_run}/history.parquet",
+        **run_files(paths.long_run),
     log:
         paths.log(paths.long_run),
         paths.benchmark(paths.long_run),
@@ -102,8 +100,7 @@ rule refit_head:
             paths.copies if wildcards.method == TRANSFER_AUGMENTED else []
         ),
     output:
-        runs=f"{paths.refit}/runs.parquet",
-        history=f"{paths.refit}/history.parquet",
+        **run_files(paths.refit),
     log:
         paths.log(paths.refit),
         paths.benchmark(paths.refit),
@@ -139,8 +136,7 @@ rule fine_tune:
         validation_roles=paths.validation_roles,
         selection=paths.selection,
     output:
-        runs=f"{paths.refit}/runs.parquet",
-        history=f"{paths.refit}/history.parquet",
+        **run_files(paths.refit),
     log:
         paths.log(paths.refit),
         paths.benchmark(paths.refit),
@@ -174,7 +170,7 @@ rule fit_probes:
         samples=paths.samples,
         validation_roles=paths.validation_roles,
     output:
-        runs=f"{paths.probe}/runs.parquet",
+        **run_files(paths.probe, "predictions", "runs"),
     log:
         paths.log(paths.probe),
         paths.benchmark(paths.probe),

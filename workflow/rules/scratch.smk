@@ -8,8 +8,7 @@ rule train_from_scratch:
         samples=paths.samples,
         validation_roles=paths.validation_roles,
     output:
-        runs=f"{paths.scratch}/runs.parquet",
-        history=f"{paths.scratch}/history.parquet",
+        **run_files(paths.scratch),
     log:
         paths.log(paths.scratch),
         paths.benchmark(paths.scratch),

@@ -7,5 +7,7 @@ with job.monitored(*snakemake.log):
         store.read_index(snakemake.input.images),
         snakemake.wildcards.dataset,
         snakemake.params.seed,
+        store.read_metadata(snakemake.input.images)["classes"],
+        **snakemake.params.cross_fitting,
     )
     store.write_rows(roles, snakemake.output[0])

@@ -10,5 +10,6 @@ with job.monitored(*snakemake.log):
         snakemake.params.replicates,
         snakemake.params.seed,
         store.read_metadata(snakemake.input.images)["classes"],
+        store.read_rows(snakemake.input.validation_roles),
     )
     store.write_rows(samples, snakemake.output[0])

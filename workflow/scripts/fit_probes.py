@@ -7,7 +7,7 @@ with job.monitored(*snakemake.log):
         snakemake.input.features,
         snakemake.input.samples,
         snakemake.input.validation_roles,
-        snakemake.output.runs,
+        dict(snakemake.output.items()),
         names=snakemake.wildcards,
         study_seed=snakemake.params.seed,
         penalties=snakemake.params.penalties,

@@ -22,5 +22,6 @@ with job.monitored(*snakemake.log):
             how=Fit.of(settings),
             study_seed=snakemake.params.seed,
             unit=splits.unit_of(settings),
+            cross_fitted=splits.is_cross_fitted(settings),
             processes=snakemake.threads,
         )

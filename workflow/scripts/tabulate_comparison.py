@@ -8,6 +8,13 @@ with job.monitored(*snakemake.log):
     table = comparison.tabulate(
         snakemake.wildcards.table,
         store.read_rows(snakemake.input.selected),
+        dict(
+            zip(
+                snakemake.params.datasets,
+                map(store.read_rows, snakemake.input.predictions),
+                strict=True,
+            )
+        ),
         metrics.metric(snakemake.params.metric),
         published=snakemake.input.published,
         sources=snakemake.params.sources,

@@ -6,19 +6,16 @@ with job.monitored(*snakemake.log):
 
     devices.configure(gpu=snakemake.resources.gpu > 0)
 
-    files, names = snakemake.input, {**snakemake.wildcards, **snakemake.params.names}
-    settings = snakemake.params.settings
-    if files.get("selection"):
-        settings = settings | heads.read_settings(files.selection, names["protocol"])
+    files = snakemake.input
     heads.train_files(
         files.features,
         files.samples,
         files.validation_roles,
-        snakemake.output.runs,
-        snakemake.output.history,
-        names=names,
+        dict(snakemake.output.items()),
+        names={**snakemake.wildcards, **snakemake.params.names},
         study_seed=snakemake.params.seed,
-        settings=settings,
+        settings=snakemake.params.settings,
+        selection=files.get("selection") or None,
         copies=files.get("copies") or None,
         updates_of_copies=snakemake.params.get("updates_of_copies", 0),
     )

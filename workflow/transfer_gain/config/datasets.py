@@ -278,7 +278,9 @@ class SolarCells(Dataset):
     validation_per_class: int | None = Field(
         default=None,
         ge=2,
-        description="Validation images per class; null for a quarter of each class.",
+        description="Validation images per class, drawn once, half of them to select on and half "
+        "to score; null for `cross_fitting`. With `rest: test`, null is a quarter of each class, "
+        "all to select on.",
     )
 
     @property
@@ -305,8 +307,9 @@ class Folder(Dataset):
     validation_per_class: int | None = Field(
         default=None,
         ge=2,
-        description="Validation images per class; null for those in `val` or, without `val`, a "
-        "quarter of each class in `train`.",
+        description="Validation images per class, drawn once; null for those in `val`, for "
+        "a quarter of each class if there is `test` without `val`, and for `cross_fitting` if "
+        "there is no split.",
     )
     channels: Channels = "rgb"
     resize: Resize = "crop"

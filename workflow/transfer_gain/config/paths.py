@@ -117,6 +117,11 @@ class Paths:
         )
 
     @property
+    def predictions(self) -> str:
+        """Return the path of what a dataset's selected runs predict."""
+        return f"{self.results}/predictions/{{dataset}}.parquet"
+
+    @property
     def siamese(self) -> str:
         """Return the folder of one training of the 2018 paper's Siamese network."""
         return (

@@ -17,6 +17,7 @@ from transfer_gain.config.fields import MetricName, Name, Section, Some, is_file
 from transfer_gain.config.one_shot import OneShot
 from transfer_gain.config.paths import Paths, format_number
 from transfer_gain.config.training import (
+    CrossFitting,
     FineTuning,
     Heads,
     LinearProbe,
@@ -92,6 +93,7 @@ class Study(Section):
         description="Which fractions of the training images are used, and how many samples are "
         "drawn at each. Every fraction is listed once.",
     )
+    cross_fitting: CrossFitting = CrossFitting()
     heads: Heads = Heads()
     long_runs: LongRuns = Field(default=LongRuns(), validate_default=True)
     baseline: Baseline = Baseline()

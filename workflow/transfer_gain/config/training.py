@@ -44,6 +44,27 @@ class TrainingFraction(Section):
     )
 
 
+class CrossFitting(Section):
+    """How images without a split of their own are used for training, selection and scoring.
+
+    They are divided into folds: each fold is scored once, the next one selects, and the others
+    train. So every image is scored, by methods that have never seen it. This holds for `folder` and
+    `solar-cells`, unless `validation_per_class` is given. Every fraction then has one replicate per
+    split, whatever `replicates` says.
+    """
+
+    folds: int = Field(
+        default=6,
+        ge=3,
+        le=20,
+        description="Number of folds. There are fewer if a class would have fewer than two images "
+        "in a fold.",
+    )
+    repeats: int = Field(
+        default=2, ge=1, le=20, description="How often the images are divided into folds."
+    )
+
+
 def check_fractions(study: Study) -> None:
     """Refuse a fraction that is there twice, or that leaves a class without an image."""
     fractions = [entry.fraction for entry in study.fractions]

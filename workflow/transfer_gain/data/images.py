@@ -34,6 +34,7 @@ def write_images(
     how: Fit,
     study_seed: int,
     unit: Unit = "image",
+    cross_fitted: bool = False,
     processes: int = 1,
 ) -> None:
     """Draw a dataset's training and validation images and write them in one shape.
@@ -48,6 +49,7 @@ def write_images(
         how: the shape.
         study_seed: the study's seed.
         unit: see `draw_split`; groups are written if a split keeps them whole.
+        cross_fitted: see `draw_split`.
         processes: number of processes, if the source supports several.
 
     Raises:
@@ -63,6 +65,7 @@ def write_images(
         generator(study_seed, dataset, "split"),
         unit,
         source.duplicates,
+        cross_fitted,
     )
     store.write_arrays(
         output,

@@ -1,4 +1,4 @@
-"""Rows that training jobs write: `runs`, one row per replicate, and `history`, its course."""
+"""Rows that training jobs write: `runs`, their `history`, and their `predictions`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from transfer_gain.data import store
-from transfer_gain.data.sampling import Replicates
+from transfer_gain.data.replicates import Replicates
 from transfer_gain.metrics import METRICS, Predictions
 
 # A run has levelled off if its training loss fell by less than this (in nats) in its last fifth.
@@ -17,35 +17,76 @@ STILL_FALLING = 0.01
 def scores(
     training: Predictions, validation: Predictions, data: Replicates
 ) -> dict[str, np.ndarray]:
-    """Return every replicate's scores by all metrics, and mean losses, as columns of `runs`.
+    """Return every replicate's scores by all metrics as columns of `runs`.
 
     Args:
         training: predictions for the training sample.
-        validation: predictions for the validation images and test images.
-        data: defines the selection set and the test set.
+        validation: predictions for the images that any replicate selects or is scored on.
+        data: says which of them select and which are scored.
 
     Returns:
         Columns (replicates,): `train_`, `validation_`, `selection_` and `test_`, each followed by
-        the name of every metric; the first three also followed by `loss`. Those of `validation_`
-        are over the selection set and the test set, except that they never read test images that
-        the dataset came with.
+        the name of every metric. Those of `validation_` are over the selection set and the test
+        set, except that they never read test images that the dataset came with.
     """
-    selection, test = validation.of(data.selection), validation.of(~data.selection)
-    validated = selection if data.has_test else validation
+    validated = data.selection if data.has_test else data.selection | data.test
     return {
-        **_scored(training, "train"),
-        "train_loss": training.losses.mean(axis=1, dtype=np.float64),
-        **_scored(validated, "validation"),
-        "validation_loss": validated.losses.mean(axis=1, dtype=np.float64),
-        "selection_loss": selection.losses.mean(axis=1, dtype=np.float64),
-        **_scored(selection, "selection"),
-        **_scored(test, "test"),
+        **{f"train_{metric.name}": metric.score(training) for metric in METRICS},
+        **_scored(validation, validated, "validation"),
+        **_scored(validation, data.selection, "selection"),
+        **_scored(validation, data.test, "test"),
     }
 
 
-def _scored(predictions: Predictions, role: str) -> dict[str, np.ndarray]:
-    """Return the scores by every metric, in columns named after what the images are for."""
-    return {f"{role}_{metric.name}": metric.score(predictions) for metric in METRICS}
+def _scored(predictions: Predictions, images: np.ndarray, role: str) -> dict[str, np.ndarray]:
+    """Return the scores by every metric, in columns named after what the images are for.
+
+    Args:
+        predictions: of all images.
+        images: bool (replicates, images), those that count for each replicate.
+        role: "validation", "selection" or "test".
+    """
+    scored = {f"{role}_{metric.name}": np.empty(len(images)) for metric in METRICS}
+    for members in _of_same_images(images):
+        own = predictions.by(members).of(images[members[0]])
+        for metric in METRICS:
+            scored[f"{role}_{metric.name}"][members] = metric.score(own)
+    return scored
+
+
+def _of_same_images(images: np.ndarray) -> list[np.ndarray]:
+    """Return the places of replicates that share their images, together: one array per split."""
+    _, split = np.unique(images, axis=0, return_inverse=True)
+    return [np.flatnonzero(split == number) for number in np.unique(split)]
+
+
+def predictions(scored: Predictions, data: Replicates) -> pd.DataFrame:
+    """Return what was predicted of the images that select and score, as rows.
+
+    Args:
+        scored: predictions for `data.validation`.
+        data: says which of them each replicate selects or is scored on.
+
+    Returns:
+        One row per replicate and image: replicate (int32), image_id, label, predicted (classes,
+        int16) and the probability of each class (float32, of half precision: 0.05 % of itself).
+    """
+    replicates, images = np.nonzero(data.selection | data.test)
+    rounded = scored.probabilities[replicates, images].astype(np.float16).astype(np.float32)
+    return pd.DataFrame(
+        {
+            "replicate": data.replicate_numbers[replicates].astype(np.int32),
+            "image_id": data.image_ids[images],
+            "label": scored.labels[images].astype(np.int16),
+            "predicted": scored.classes[replicates, images].astype(np.int16),
+            **{probability_of(label): values for label, values in enumerate(rounded.T)},
+        }
+    )
+
+
+def probability_of(label: int) -> str:
+    """Return the column of a class's probability."""
+    return f"probability_{label}"
 
 
 def levelled_off(history: pd.DataFrame) -> np.ndarray:
@@ -66,14 +107,18 @@ def levelled_off(history: pd.DataFrame) -> np.ndarray:
     return (before.iloc[:, -1] - losses.iloc[:, -1] < STILL_FALLING).to_numpy()
 
 
-def write(rows: pd.DataFrame, path: Path | str, names: Mapping[str, str]) -> None:
+def write(
+    made: Mapping[str, pd.DataFrame], paths: Mapping[str, Path | str], names: Mapping[str, str]
+) -> None:
     """Write the rows of a training job, preceded by the columns that name it.
 
     Args:
-        rows: one row per replicate, or per evaluation and replicate.
-        path: file to write.
+        made: rows by kind: "history", "predictions", "runs".
+        paths: file of each kind to write; the runs are written last, so that if they exist, all
+            others do.
         names: dataset, backbone, precision, method, fraction, run and protocol.
     """
     columns = ("dataset", "backbone", "precision", "method", "fraction", "run", "protocol")
     values = {name: names[name] for name in columns} | {"fraction": float(names["fraction"])}
-    store.write_rows(store.with_names(rows, values), path)
+    for kind in sorted(paths):
+        store.write_rows(store.with_names(made[kind], values), paths[kind])

@@ -1,25 +1,14 @@
-"""Nested samples, the roles of validation images, and the training data of every method."""
+"""Nested samples to train on, and the roles of the images that select and score."""
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from transfer_gain.data.sources.base import SourceError
-from transfer_gain.data.splits import group_numbers, half_of_groups
-from transfer_gain.data.store import (
-    TEST,
-    TRAINING,
-    VALIDATION,
-    read_arrays,
-    read_index,
-    read_metadata,
-    read_rows,
-)
-from transfer_gain.data.whole_files import StoreError
+from transfer_gain.data.splits import cross_fitting, group_numbers, half_of_groups
+from transfer_gain.data.store import TEST, TRAINING, VALIDATION
 from transfer_gain.printable import printable
 from transfer_gain.seeds import generator
 
@@ -31,6 +20,7 @@ def draw_samples(
     replicates: int,
     study_seed: int,
     classes: Sequence[str] = (),
+    roles: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Draw a fraction's samples: stratified, and nested within a replicate.
 
@@ -41,11 +31,13 @@ def draw_samples(
 
     Args:
         index: the dataset's rows (image_id, split, label and, if there are groups, group).
-        fraction: share of each class's training images, in (0, 1]; rounded to whole images.
+        fraction: share of each class's training images, in (0, 1]; rounded to whole images. If
+            there are several splits, of those in the split that has fewest.
         dataset: name of the dataset, for the seed.
-        replicates: number of samples.
+        replicates: number of samples; if there are several splits, one is drawn from each instead.
         study_seed: the study's seed.
         classes: names of the classes, for the error message.
+        roles: see `validation_roles`; None for one split.
 
     Raises:
         SourceError: a class would have no images in the sample.
@@ -54,11 +46,18 @@ def draw_samples(
         Columns replicate (int32), image_id, label; sorted by replicate, label and order of drawing.
     """
     training = index[index["split"] == TRAINING]
+    pools = [training] * replicates
+    if roles is not None and roles["split"].nunique() > 1:
+        pools = [
+            training[~training["image_id"].isin(of_split["image_id"])]
+            for _, of_split in roles.groupby("split")
+        ]
+    fewest = pd.concat([pool["label"].value_counts() for pool in pools], axis=1).min(axis=1)
     samples = []
-    for replicate in range(replicates):
+    for replicate, pool in enumerate(pools):
         rng = generator(study_seed, dataset, replicate, "sample")
-        for label, images in training.groupby("label", sort=True):
-            count = int(fraction * len(images) + 0.5)
+        for label, images in pool.groupby("label", sort=True):
+            count = int(fraction * fewest[label] + 0.5)
             if count == 0:
                 least = math.ceil(0.5 / fraction)
                 name = classes[label] if classes else label
@@ -87,18 +86,53 @@ def groups_of(index: pd.DataFrame) -> np.ndarray:
     return group_numbers(index["group"])
 
 
-def validation_roles(index: pd.DataFrame, dataset: str, study_seed: int) -> pd.DataFrame:
-    """Split each class's validation images into a selection set and a test set of equal size.
+def validation_roles(
+    index: pd.DataFrame,
+    dataset: str,
+    study_seed: int,
+    classes: Sequence[str] = (),
+    folds: int = 6,
+    repeats: int = 2,
+) -> pd.DataFrame:
+    """Say which images select configurations and which are scored, in each split of the images.
 
+    Validation images are split once: each class into a selection set and a test set of equal size.
     Groups are in one of them only, so that the sizes may differ. If the dataset has test images of
     its own, these are the test set, and all validation images are the selection set.
 
+    Without validation images there is cross-fitting: see `splits.cross_fitting`.
+
+    Args:
+        index: the dataset's rows (image_id, split, label and, if there are groups, group).
+        dataset: name of the dataset, for the seed.
+        study_seed: the study's seed.
+        classes: names of the classes, for error messages.
+        folds: folds of the cross-fitting.
+        repeats: how often the images are divided into folds.
+
     Raises:
-        SourceError: a class has images of one group only, or its groups cannot be divided.
+        SourceError: a class has images of one group only, its groups cannot be divided, or it has
+            too few images for cross-fitting.
 
     Returns:
-        Columns image_id, role ("selection" or "test"), in the order of `index`.
+        Columns split (int32), image_id, role ("selection" or "test"), by split and in the order of
+        `index`. Images of a split that are not listed are to train on.
     """
+    if not (index["split"] != TRAINING).any():
+        rng = generator(study_seed, dataset, "cross-fitting")
+        labels, groups = index["label"].to_numpy(), groups_of(index)
+        names = classes or [str(label) for label in range(labels.max() + 1)]
+        parts = [
+            pd.DataFrame({"split": np.int32(split), "image_id": index["image_id"], "role": roles})
+            for split, roles in enumerate(cross_fitting(labels, groups, names, folds, repeats, rng))
+        ]
+        return pd.concat([part[part["role"] != ""] for part in parts], ignore_index=True)
+    once = _roles_of_one_split(index, dataset, study_seed)
+    return once.assign(split=np.int32(0))[["split", "image_id", "role"]]
+
+
+def _roles_of_one_split(index: pd.DataFrame, dataset: str, study_seed: int) -> pd.DataFrame:
+    """Return the roles of validation and test images, columns image_id and role."""
     if has_test_images(index):
         scored = index[index["split"].isin([VALIDATION, TEST])].reset_index(drop=True)
         role = np.where(scored["split"] == TEST, "test", "selection").astype(object)
@@ -138,96 +172,3 @@ def shuffled_batches(
     for epoch in orders:
         epoch[:images] = rng.permutation(images)
     return orders.reshape(epochs * steps, batch_size)
-
-
-class Replicates(NamedTuple):
-    """Training data of every method: the same images for the same fraction and replicate.
-
-    Attributes:
-        features: (images, ...), features or pixels: all training images of any replicate, then
-            their augmented copies if there are any, then all validation and test images.
-        labels: int32 (images,).
-        samples: int64 (replicates, sample size), rows of `features`.
-        validation: int64 (validation and test images,), rows of `features`.
-        selection: bool (validation and test images,), True in the selection set.
-        classes: number of classes.
-        has_test: whether the dataset has test images of its own.
-    """
-
-    features: np.ndarray
-    labels: np.ndarray
-    samples: np.ndarray
-    validation: np.ndarray
-    selection: np.ndarray
-    classes: int
-    has_test: bool = False
-
-
-def read_replicates(
-    features: Path | str,
-    samples: Path | str,
-    validation_roles: Path | str,
-    copies: Path | str | None = None,
-) -> Replicates:
-    """Read only the features of a fraction's samples and of the validation images.
-
-    Args:
-        features: a file of features, or of images.
-        samples: file of the fraction's samples, see `draw_samples`.
-        validation_roles: file that assigns validation images to the selection set and the test set.
-        copies: file of features of augmented copies, the same number for each image; they are added
-            to the samples.
-
-    Raises:
-        StoreError: a file is corrupt, or names an image that is not in `features`.
-    """
-    index = read_index(features)
-    row_of_image = pd.Series(np.arange(len(index)), index=index["image_id"])
-    sampled, roles = read_rows(samples), read_rows(validation_roles)
-    for path, ids in ((samples, sampled["image_id"]), (validation_roles, roles["image_id"])):
-        if missing := set(ids) - set(row_of_image.index):
-            raise StoreError(f"{path}: found image {min(missing)}, which is not in {features}")
-    training_rows = row_of_image[sampled["image_id"]].to_numpy()
-    validation_rows = row_of_image[roles["image_id"]].to_numpy()
-    rows = np.concatenate([np.unique(training_rows), validation_rows])
-    used = len(rows) - len(validation_rows)
-    data = Replicates(
-        features=read_arrays(features, rows),
-        labels=index["label"].to_numpy(np.int32)[rows],
-        samples=np.searchsorted(rows[:used], training_rows).reshape(
-            sampled["replicate"].nunique(), -1
-        ),
-        validation=np.arange(used, len(rows)),
-        selection=(roles["role"] == "selection").to_numpy(),
-        classes=index["label"].nunique(),
-        has_test=has_test_images(index),
-    )
-    if copies is None:
-        return data
-    expected, found = (read_metadata(path).get("precision") for path in (features, copies))
-    if found != expected:
-        raise StoreError(f"{copies}: found precision {found}, expected {expected} as in {features}")
-    return _with_copies(data, index["image_id"].to_numpy()[rows[:used]], copies)
-
-
-def _with_copies(data: Replicates, image_ids: np.ndarray, path: Path | str) -> Replicates:
-    """Add augmented copies of the training images, in the order of `image_ids`, to the samples."""
-    index = read_index(path)
-    rows_of_image = index.groupby("image_id").indices
-    if missing := set(image_ids) - set(rows_of_image):
-        raise StoreError(f"{path}: found no copy of image {min(missing)}, expected one or more")
-    rows = np.stack([rows_of_image[image] for image in image_ids])  # (images, copies)
-    images, copies = rows.shape
-    copies_of_sample = images + data.samples[:, :, None] * copies + np.arange(copies)
-    return data._replace(
-        features=np.concatenate(
-            [data.features[:images], read_arrays(path, rows.ravel()), data.features[images:]]
-        ),
-        labels=np.concatenate(
-            [data.labels[:images], data.labels[:images].repeat(copies), data.labels[images:]]
-        ),
-        samples=np.concatenate(
-            [data.samples, copies_of_sample.reshape(len(data.samples), -1)], axis=1
-        ),
-        validation=data.validation + rows.size,
-    )

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from transfer_gain.data.sources.base import Item, SourceError
 from transfer_gain.data.store import TEST, TRAINING, VALIDATION
@@ -17,6 +17,9 @@ from transfer_gain.printable import printable
 # What a split keeps whole: images, characters (of which validation gets the fewest possible), or
 # groups of images of any size.
 Unit = Literal["image", "character", "group"]
+
+# Sources of few images, all of which are worth training on and scoring.
+CROSS_FITTED = ("folder", "solar-cells")
 
 _MOST_FOLDS = 20  # more would be slow
 _ATTEMPTS = 20  # draws of folds before a split is given up
@@ -30,11 +33,13 @@ def draw_split(
     rng: np.random.Generator,
     unit: Unit = "image",
     duplicates: Mapping[int, int] = MappingProxyType({}),
+    cross_fitted: bool = False,
 ) -> list[tuple[Item, str]]:
     """Draw each class's training and validation images, disjoint.
 
     If the source has a split, each part is drawn from its own images. Otherwise both are drawn from
-    all images but the source's test images, which are all kept as such. Characters and groups are
+    all images but the source's test images, which are all kept as such. If `cross_fitted`, images
+    without a split are all for training: `cross_fitting` divides them. Characters and groups are
     on one side only: characters are drawn at random until every class has its validation images,
     groups by `hold_out_groups`.
 
@@ -47,6 +52,7 @@ def draw_split(
         rng: random generator.
         unit: what is kept whole: the groups of the items are characters or groups.
         duplicates: how many duplicates of each label the source left out, for the error message.
+        cross_fitted: whether images without a split are divided by cross-fitting.
 
     Returns:
         (item, split) in the order of `items`.
@@ -57,6 +63,9 @@ def draw_split(
     labels = np.array([item.label for item in items])
     splits = np.array([item.split or "" for item in items], object)
     has_test = TEST in splits
+    if cross_fitted and not splits.any():
+        splits[:] = TRAINING
+        validation_per_class = 0
     if unit == "character":
         splits = _hold_out_characters(items, labels, validation_per_class or 1, rng)
     elif unit == "group" and set(splits) <= {"", TEST}:
@@ -96,6 +105,15 @@ def unit_of(settings: Mapping[str, Any]) -> Unit:
     if options.get("validation") == "by-character":
         return "character"
     return "group" if "groups" in options else "image"
+
+
+def is_cross_fitted(settings: Mapping[str, Any]) -> bool:
+    """Return whether images of a dataset without a split of their own are cross-fitted.
+
+    They are if they are the user's, or come from one, and the config gives no number of validation
+    images.
+    """
+    return settings["source"] in CROSS_FITTED and settings["validation_per_class"] is None
 
 
 def _hold_out_characters(
@@ -174,6 +192,82 @@ def hold_out_groups(
         f"image{'s' * (needed[0] != 1)} of {least} group{'s' * (least != 1)} for validation and "
         "others to train on; class "
         f"{printable(classes[groups_of.index(fewest)])} has {fewest} groups, more are needed"
+    )
+
+
+def cross_fitting(
+    labels: np.ndarray,
+    groups: np.ndarray,
+    classes: Sequence[str],
+    folds: int,
+    repeats: int,
+    rng: np.random.Generator,
+) -> list[np.ndarray]:
+    """Divide all images into folds, several times: each fold reports once, and selects once.
+
+    In a split, one fold is scored, the next one selects, and the others train. So every image is
+    scored once in each repeat, and never by a method that has seen it. There are fewer folds if
+    that leaves each class two images for each purpose, or one group.
+
+    Args:
+        labels: class of each image, int (images,).
+        groups: number of the group of each image, int (images,).
+        classes: names by label, for the error.
+        folds: number of folds, three or more.
+        repeats: how often the images are divided.
+        rng: random generator.
+
+    Returns:
+        Of each split, fold by fold and repeat by repeat: the role of each image ("selection",
+        "test", or "" for training), str (images,).
+
+    Raises:
+        SourceError: a class has too few images or groups.
+    """
+    count = len(classes)
+    images = np.bincount(labels, minlength=count)
+    groups_of = np.array([len(np.unique(groups[labels == label])) for label in range(count)])
+    single = len(np.unique(groups)) == len(groups)
+    units, least = (images, 2) if single else (groups_of, 1)
+    fewest = int(units.argmin())
+    if units[fewest] < 3 * least:
+        what = "image" if single else "group"
+        raise SourceError(
+            f"class {printable(classes[fewest])}: found {units[fewest]} {what}"
+            f"{'s' * (units[fewest] != 1)}, expected at least {3 * least}: "
+            f"{'two each' if single else 'one each'} to train, to select and to score on"
+            f"{'' if single else '; near copies count as one group unless `near_copies: warn`'}"
+        )
+    folds = min(folds, int(units[fewest]) // least)
+    roles = []
+    for _ in range(repeats):
+        fold = _whole_folds(labels, groups, folds, rng)
+        parts = int(fold.max()) + 1
+        for scored in range(parts):
+            selects = (scored + 1) % parts
+            roles.append(np.select([fold == scored, fold == selects], ["test", "selection"], ""))
+    return roles
+
+
+def _whole_folds(
+    labels: np.ndarray, groups: np.ndarray, folds: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the fold of each image such that every class is in every fold."""
+    if len(np.unique(groups)) == len(groups):
+        fold = np.empty(len(labels), np.int64)
+        splitter = StratifiedKFold(folds, shuffle=True, random_state=int(rng.integers(2**31)))
+        for number, (_, rows) in enumerate(splitter.split(labels, labels)):
+            fold[rows] = number
+        return fold
+    for _ in range(_ATTEMPTS):
+        fold = group_folds(labels, groups, folds, rng)
+        if all(set(labels[fold == number]) == set(labels) for number in range(folds)):
+            return fold
+    if folds > 3:
+        return _whole_folds(labels, groups, folds - 1, rng)
+    raise SourceError(
+        "found no division of the groups of images into three folds with every class in each: "
+        "more groups are needed, or fewer images in the largest ones"
     )
 
 

@@ -16,17 +16,18 @@ GROUP = ["dataset", "backbone", "method", "fraction"]
 def select_heads(runs: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     """Select the best configuration of one dataset, backbone and fraction.
 
-    The best configuration has the best mean score over replicates. Ties are broken by the lower
-    mean loss on the same images, then by the order in the config.
+    As in the 2018 paper, protocol "same-images" selects the best mean score over replicates.
+    Protocol "held-out" selects for each replicate by itself: a user has one set of labels, not
+    several. Ties are broken by the lower loss on the same images, then by the order in the config.
 
     Args:
         runs: rows of all configurations, in the config's order.
         metric: the metric that selects.
 
     Returns:
-        One row per protocol: protocol, layers, activation, learning_rate, l2, configurations (how
-        many there were to choose from), selected_by (column of `runs`), and its mean in a column
-        with the metric's name.
+        One row per protocol and replicate: protocol, replicate, layers, activation, learning_rate,
+        l2, configurations (how many there were to choose from), selected_by (column of `runs`), and
+        its value (under "same-images" its mean) in a column with the metric's name.
     """
     # Settings that a method does not have, such as a learning rate, are empty.
     means = runs.groupby(CONFIGURATION, sort=False, dropna=False).mean(numeric_only=True)
@@ -34,28 +35,36 @@ def select_heads(runs: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     rows = []
     for protocol, (role, _) in PROTOCOLS.items():
         selects = f"{role}_{metric.name}"
-        # Rounded, because the means of equal counts can differ in the last bit.
-        ranked = means.assign(**{selects: means[selects].round(12)}).sort_values(
-            [selects, f"{role}_loss"],
-            ascending=[not metric.higher_is_better, True],
-            kind="stable",
-        )
-        best = ranked.iloc[0]
-        rows.append(
-            {
-                "protocol": protocol,
-                **best[CONFIGURATION],
-                "configurations": len(means),
-                "selected_by": selects,
-                metric.name: best[selects],
-            }
-        )
+        for replicate, own in runs.groupby("replicate"):
+            best = _best(means if protocol == SAME_IMAGES else own, role, metric)
+            rows.append(
+                {
+                    "protocol": protocol,
+                    "replicate": replicate,
+                    **best[CONFIGURATION],
+                    "configurations": len(means),
+                    "selected_by": selects,
+                    metric.name: best[selects],
+                }
+            )
     return pd.DataFrame(rows)
 
 
-def runs_of(runs: pd.DataFrame, chosen: pd.Series) -> pd.DataFrame:
-    """Return the rows of `runs` that have a selected configuration."""
-    return runs.merge(chosen[CONFIGURATION].to_frame().T.astype(runs[CONFIGURATION].dtypes))
+def _best(configurations: pd.DataFrame, role: str, metric: Metric) -> pd.Series:
+    """Return the row with the best score of images in a role."""
+    selects, loss = f"{role}_{metric.name}", f"{role}_loss"
+    # Rounded, because the means of equal counts can differ in the last bit.
+    ranked = configurations.assign(**{selects: configurations[selects].round(12)})
+    better = [not metric.higher_is_better, True][: 1 + (selects != loss)]
+    by = [selects, loss][: len(better)]
+    return ranked.sort_values(by, ascending=better, kind="stable").iloc[0]
+
+
+def runs_of(runs: pd.DataFrame, selected: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `runs` that have the configuration selected for their replicate."""
+    on = ["replicate", *CONFIGURATION]
+    found = runs.merge(selected[on].astype(runs[on].dtypes))
+    return found.sort_values("replicate", kind="stable", ignore_index=True)
 
 
 def select_runs(runs: pd.DataFrame, labels: pd.DataFrame, metric: Metric) -> pd.DataFrame:
@@ -76,8 +85,8 @@ def select_runs(runs: pd.DataFrame, labels: pd.DataFrame, metric: Metric) -> pd.
     rows = []
     grid, refits = (runs[runs["run"] == run] for run in ("grid", "refit"))
     for (dataset, backbone, method, fraction), own in grid.groupby(GROUP, sort=False):
-        for _, chosen in select_heads(own, metric).iterrows():
-            names = {"protocol": chosen["protocol"], "configurations": chosen["configurations"]}
+        for protocol, chosen in select_heads(own, metric).groupby("protocol", sort=False):
+            names = {"protocol": protocol, "configurations": chosen["configurations"].iloc[0]}
             rows.append(runs_of(own, chosen).assign(**names))
             others = [each.name for each in records.METHODS if each.refit_of == method]
             if not others:
@@ -86,7 +95,7 @@ def select_runs(runs: pd.DataFrame, labels: pd.DataFrame, metric: Metric) -> pd.
                 dataset,
                 backbone,
                 fraction,
-                chosen["protocol"],
+                protocol,
             ]
             rows.append(refits[same.all(axis=1) & refits["method"].isin(others)].assign(**names))
     selected = pd.concat(rows, ignore_index=True).merge(labels, on=["dataset", "fraction"])

@@ -1,6 +1,6 @@
 """Intervals, gains, tests and the value of a label, computed from arrays of accuracies."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -54,6 +54,8 @@ class Contrast(NamedTuple):
     high: float
     p_less: float  # alternative: the sum is below zero
     p_greater: float  # alternative: the sum is above zero
+    error: float  # standard error
+    freedom: float  # degrees of freedom of the standard error
 
 
 def contrast(groups: Sequence[ArrayLike], weights: ArrayLike, level: float = 0.95) -> Contrast:
@@ -73,11 +75,28 @@ def contrast(groups: Sequence[ArrayLike], weights: ArrayLike, level: float = 0.9
     arrays = [np.asarray(group, float) for group in groups]
     estimate = float(np.dot(weights, [group.mean() for group in arrays]))
     if not all(is_spread(group) for group in arrays):
-        return Contrast(estimate, *[np.nan] * 4)
+        return untested(estimate)
     counts = np.array([len(group) for group in arrays])
     variances = np.square(weights) * [group.var(ddof=1) for group in arrays] / counts
     freedom = variances.sum() ** 2 / (variances**2 / (counts - 1)).sum()
-    error = np.sqrt(variances.sum())
+    return student(estimate, variances.sum(), freedom, level)
+
+
+def untested(estimate: float) -> Contrast:
+    """Return an estimate without an interval and without tests."""
+    return Contrast(estimate, *[np.nan] * 6)
+
+
+def student(estimate: float, variance: float, freedom: float, level: float = 0.95) -> Contrast:
+    """Return an estimate with Student's t interval and tests.
+
+    Args:
+        estimate: the estimate.
+        variance: of the estimate, > 0.
+        freedom: degrees of freedom of the variance, > 0.
+        level: coverage, in (0, 1).
+    """
+    error = np.sqrt(variance)
     half = stats.t.ppf((1 + level) / 2, freedom) * error
     ratio = estimate / error
     return Contrast(
@@ -86,6 +105,8 @@ def contrast(groups: Sequence[ArrayLike], weights: ArrayLike, level: float = 0.9
         estimate + half,
         stats.t.cdf(ratio, freedom),
         stats.t.sf(ratio, freedom),
+        error,
+        freedom,
     )
 
 
@@ -94,56 +115,26 @@ def is_spread(values: ArrayLike) -> bool:
     return np.size(values) > 1 and np.ptp(values) > RESOLUTION
 
 
-class Gain(NamedTuple):
-    """The gain of a method over a reference: ratio and difference, with interval ends."""
+def ratio_interval(mean: float, base: float, covariance: ArrayLike) -> tuple[float, float]:
+    """Return Fieller's (1954) interval of a ratio of two means.
 
-    relative_gain: float
-    relative_low: float
-    relative_high: float
-    absolute_gain: float
-    absolute_low: float
-    absolute_high: float
-    p_value: float
-
-
-def paired_gain(method: ArrayLike, reference: ArrayLike, level: float = 0.95) -> Gain:
-    """Return the relative and the absolute gain of a method over a reference, as in Table 5.
-
-    The absolute gain is the mean of the paired differences, with Student's t interval and a
-    two-sided paired test. The relative gain is the ratio of the mean accuracies, as in Table 5 of
-    the 2018 paper. (A mean of ratios would give the runs with the worst reference the most weight,
-    and does not exist if a reference is 0.) Its interval is Fieller's (1954): all ratios R for
-    which the mean of method - R * reference is not significantly different from zero. The two
-    intervals therefore agree: the relative one excludes 1 exactly if the absolute one excludes 0.
-    The exception is when neither mean is significantly above zero; then the relative interval is 0
-    to infinity.
+    These are all ratios R for which the mean of method - R * reference is not significantly
+    different from zero.
 
     Args:
-        method: accuracies in [0, 1], (replicates,).
-        reference: accuracies of the same replicates, in the same order.
-        level: coverage, in (0, 1).
+        mean: mean score of the method, >= 0.
+        base: mean score of the reference, > 0.
+        covariance: of both means, times the square of the critical value, (2, 2).
 
     Returns:
-        Intervals and p-value are NaN if the differences have no spread (see `contrast`). The upper
-        end of the ratio is infinite if the reference's mean is not significantly above zero. The
-        ratio and its ends are NaN if that mean is zero.
+        Its ends. The upper one is infinite if `base` is not significantly above zero.
     """
-    method, reference = np.asarray(method, float), np.asarray(reference, float)
-    absolute = contrast([method - reference], [1], level)
-    mean, base = method.mean(), reference.mean()
-    relative, low, high = (mean / base if base > 0 else np.nan), np.nan, np.nan
-    if base > 0 and np.isfinite(absolute.low):
-        count = len(method)
-        critical = stats.t.ppf((1 + level) / 2, count - 1) ** 2 / count
-        (of_method, of_both), (_, of_base) = critical * np.cov(method, reference)
-        # The ends solve a R² - 2 b R + c = 0. a > 0 if `base` is significantly above zero; c > 0
-        # if `mean` is. Accuracies are never negative, so ratios are not either.
-        a, b, c = base**2 - of_base, base * mean - of_both, mean**2 - of_method
-        root = np.sqrt(max(b**2 - a * c, 0))
-        low = c / (b + root) if c > 0 else 0.0
-        high = (b + root) / a if a > 0 else np.inf
-    p_value = 2 * min(absolute.p_less, absolute.p_greater)
-    return Gain(relative, low, high, absolute.estimate, absolute.low, absolute.high, p_value)
+    (of_method, of_both), (_, of_base) = np.asarray(covariance)
+    # The ends solve a R² - 2 b R + c = 0. a > 0 if `base` is significantly above zero; c > 0
+    # if `mean` is. Accuracies are never negative, so ratios are not either.
+    a, b, c = base**2 - of_base, base * mean - of_both, mean**2 - of_method
+    root = np.sqrt(max(b**2 - a * c, 0))
+    return (c / (b + root) if c > 0 else 0.0), ((b + root) / a if a > 0 else np.inf)
 
 
 def slope_weights(positions: ArrayLike) -> np.ndarray:
@@ -202,6 +193,59 @@ def verdict(most: float, p_value: float, p_reversed: float, replicates: int) -> 
     return "not supported"
 
 
+BETTER, WORSE, EQUAL, UNDECIDED = "better", "worse", "practically equal", "undecided"
+
+
+def outcome(gain: Contrast, margin: float) -> str:
+    """Return what the interval of a gain shows, in a word.
+
+    Args:
+        gain: a gain with its interval, or without one (NaN).
+        margin: the least difference that matters, > 0.
+
+    Returns:
+        `EQUAL` if the interval lies within the margin, `BETTER` or `WORSE` if it excludes zero,
+        otherwise `UNDECIDED`.
+    """
+    if -margin <= gain.low and gain.high <= margin:
+        return EQUAL
+    if gain.low > 0:
+        return BETTER
+    return WORSE if gain.high < 0 else UNDECIDED
+
+
+def probabilities(gain: Contrast, margin: float) -> tuple[float, float, float]:
+    """Return the probabilities that a gain is below, within and above a margin.
+
+    They are those of the posterior distribution under the prior that presumes nothing, a Student's
+    t around the estimate (Benavoli, Corani, Demsar & Zaffalon 2017).
+
+    Args:
+        gain: a gain with its standard error, or without one (NaN).
+        margin: the least difference that matters, > 0.
+    """
+    below, not_above = stats.t.cdf([-margin, margin], gain.freedom, gain.estimate, gain.error)
+    return float(below), float(not_above - below), float(1 - not_above)
+
+
+def more_images(gain: Contrast, margin: float, images: int) -> float:
+    """Return about how many more scored images would decide about a gain; NaN if unknown.
+
+    The half-width shrinks with the square root of the images. It must become smaller than the gain,
+    or small enough for the interval to lie within the margin, whichever is easier.
+
+    Args:
+        gain: a gain with its interval.
+        margin: the least difference that matters, > 0.
+        images: number of scored images.
+    """
+    half = (gain.high - gain.low) / 2
+    enough = max(abs(gain.estimate), margin - abs(gain.estimate))
+    if not images or not half > enough:
+        return np.nan
+    return float(f"{images * ((half / enough) ** 2 - 1):.1g}")
+
+
 def resampled_means(values: ArrayLike, draws: int, rng: np.random.Generator) -> np.ndarray:
     """Return bootstrap means of replicates, spread as wide as Student's t interval.
 
@@ -245,11 +289,15 @@ def monotone(curves: ArrayLike) -> np.ndarray:
 
 
 def labels_for(
-    accuracy: ArrayLike, labels: ArrayLike, curve: ArrayLike
+    accuracy: ArrayLike,
+    labels: ArrayLike,
+    curve: ArrayLike,
+    scale: Callable[[np.ndarray], np.ndarray] = np.asarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return bounds on the number of labels that a learning curve needs for an accuracy.
 
-    The curve is made monotone and interpolated linearly in the logarithm of labels. Both bounds are
+    The curve is made monotone and interpolated linearly in the logarithm of labels, once accuracies
+    are brought to a scale on which it is nearly straight. Both bounds are
     equal within the curve, (0, labels[0]) below it and (labels[-1], inf) above it. If the curve is
     flat, the fewest sufficient labels are returned.
 
@@ -257,15 +305,18 @@ def labels_for(
         accuracy: (...).
         labels: per class, ascending, (points,).
         curve: accuracies at these labels, (..., points).
+        scale: non-decreasing function of accuracies.
     """
     labels = np.asarray(labels, float)
     accuracy, curve = np.asarray(accuracy, float), monotone(curve)
     first = (curve < accuracy[..., None] - RESOLUTION).sum(axis=-1)  # first sufficient point
     right = np.minimum(first, len(labels) - 1)
     left = np.maximum(first - 1, 0)
-    start, end = (np.take_along_axis(curve, at[..., None], -1)[..., 0] for at in (left, right))
+    start, end = (
+        scale(np.take_along_axis(curve, at[..., None], -1)[..., 0]) for at in (left, right)
+    )
     rise = np.where(end > start, end - start, np.inf)
-    share = np.clip((accuracy - start) / rise, 0, 1)
+    share = np.clip((scale(accuracy) - start) / rise, 0, 1)
     fewest = labels[left] ** (1 - share) * labels[right] ** share
     low = np.where(accuracy < curve[..., 0] - RESOLUTION, 0, fewest)
     high = np.where(accuracy > curve[..., -1] + RESOLUTION, np.inf, fewest)

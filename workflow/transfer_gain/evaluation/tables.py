@@ -205,35 +205,39 @@ def best_heads(
 
     Args:
         runs: rows of all heads.
-        selections: rows of `selection.select_heads` with dataset, backbone and fraction.
+        selections: rows of `selection.select_heads` with dataset, backbone and fraction, in order.
         published: the table that `read_published_transfer` returns.
         metric: the metric that selected.
 
     Returns:
-        One row per dataset, backbone, fraction and protocol. `validation_` and the metric's name
-        is the mean over replicates with its 95 % interval: on all validation images under protocol
-        "same-images", on the test set under "held-out". `published_*` are the 2018 paper's values,
-        if any.
+        One row per dataset, backbone, fraction and protocol: the configuration that most replicates
+        selected, and how many did (`selected_by`). `validation_` and the metric's name is the mean
+        over replicates, each with its own selected head, with its 95 % interval over replicates: on
+        all validation images under protocol "same-images", on the test set under "held-out".
+        `published_*` are the 2018 paper's values, if any.
     """
     rows = []
-    for _, chosen in selections.iterrows():
-        where = ["dataset", "backbone", "fraction"]
-        same = runs[(runs[where] == chosen[where].to_numpy()).all(axis=1)]
-        _, role = selection.PROTOCOLS[chosen["protocol"]]
+    where = ["dataset", "backbone", "fraction"]
+    for names, chosen in selections.groupby([*where, "protocol"], sort=False):
+        same = runs[(runs[where] == list(names[:-1])).all(axis=1)]
+        _, role = selection.PROTOCOLS[names[-1]]
         scores = selection.runs_of(same, chosen)[f"{role}_{metric.name}"]
         mean, low, high = mean_interval(scores, bounds=metric.bounds)
+        often = chosen.groupby(selection.CONFIGURATION, sort=False, dropna=False).size()
         rows.append(
             {
-                **chosen[[*where, "protocol", *selection.CONFIGURATION]],
+                **dict(zip([*where, "protocol"], names, strict=True)),
+                **dict(zip(selection.CONFIGURATION, often.idxmax(), strict=True)),
                 f"validation_{metric.name}": mean,
                 "ci_low": low,
                 "ci_high": high,
                 "replicates": len(scores),
-                "configurations": chosen["configurations"],
+                "selected_by": often.max(),
+                "configurations": chosen["configurations"].iloc[0],
             }
         )
     theirs = published.assign(protocol=SAME_IMAGES)
-    return beside(pd.DataFrame(rows), theirs, ["dataset", "backbone", "fraction", "protocol"])
+    return beside(pd.DataFrame(rows), theirs, [*where, "protocol"])
 
 
 def beside(ours: pd.DataFrame, published: pd.DataFrame, on: Sequence[str]) -> pd.DataFrame:

@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from transfer_gain.data import rows
-from transfer_gain.data.sampling import Replicates, read_replicates
+from transfer_gain.data.replicates import Replicates, read_replicates
 from transfer_gain.features import backbones
 from transfer_gain.methods import heads
 from transfer_gain.training import loop
 from transfer_gain.training.devices import tf
-from transfer_gain.training.loop import Network, Parameters
+from transfer_gain.training.loop import Network, Parameters, Trained
 
 import keras  # isort: skip  (after TensorFlow is set up)
 
@@ -62,7 +61,7 @@ def train(
     activation: str,
     layers: list[int],
     **settings: Any,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> list[Trained]:
     """Train the upper part of a backbone and a head, one replicate at a time.
 
     Args:
@@ -76,7 +75,7 @@ def train(
         settings: the other arguments of `loop.train`.
 
     Returns:
-        `runs` and `history`, as in `loop.train`.
+        The result of each replicate, as of `loop.train`.
     """
     pretrained = [variable.numpy() for variable in upper.trainable_variables]
     still = [variable.value for variable in upper.non_trainable_variables]
@@ -105,15 +104,12 @@ def train(
                 "l2": l2,
             },
         )
-        own = data._replace(samples=data.samples[replicate : replicate + 1])
-        result = loop.train(
-            own, network, learning_rate=learning_rate, l2=l2, first_replicate=replicate, **settings
+        trained.append(
+            loop.train(
+                data.of([replicate]), network, learning_rate=learning_rate, l2=l2, **settings
+            )
         )
-        trained.append(result)
-    return tuple(
-        pd.concat([getattr(result, kind) for result in trained], ignore_index=True)
-        for kind in ("runs", "history")
-    )
+    return trained
 
 
 def train_files(
@@ -122,8 +118,8 @@ def train_files(
     features: Path | str,
     samples: Path | str,
     validation_roles: Path | str,
-    runs: Path | str,
-    history: Path | str,
+    selection: Path | str,
+    outputs: Mapping[str, Path | str],
     *,
     names: Mapping[str, str],
     study_seed: int,
@@ -141,13 +137,13 @@ def train_files(
         weights: see `backbones.build`.
         features: file of the dataset's features.
         samples: file of the fraction's samples.
-        validation_roles: file that assigns validation images to the selection set and the test set.
-        runs: file to write, one row per replicate.
-        history: file to write, one row per evaluation and replicate.
+        validation_roles: file of the images that select and score.
+        selection: see `heads.selected_settings`.
+        outputs: files to write, see `rows.write`.
         names: dataset, backbone, method, fraction, run and protocol, for the rows.
         study_seed: the study's seed.
         backbone: architecture, layer and input_size, see `backbones.build`.
-        settings: keyword arguments of `heads.train`.
+        settings: keyword arguments of `heads.train` beside the selected ones.
         from_layer: first trained layer.
         learning_rate: learning rate of the fine-tuning.
         epochs: epochs of the fine-tuning.
@@ -158,30 +154,29 @@ def train_files(
         BackboneError: see `split`.
     """
     seed_names = (study_seed, names["dataset"], names["fraction"])
-    head = heads.train(
-        read_replicates(features, samples, validation_roles), seed_names=seed_names, **settings
-    )
+    on_features = read_replicates(features, samples, validation_roles)
     lower, upper = split(
         backbones.build(weights=weights, precision="float32", **backbone), from_layer
     )
     data = read_replicates(images, samples, validation_roles)
     compute = backbones.extractor(lower, backbone["architecture"])
-    outputs = [
+    outputs_of_lower = [
         compute(data.features[start : start + backbones.BATCH])
         for start in range(0, len(data.features), backbones.BATCH)
     ]
-    data = data._replace(features=np.concatenate(outputs).reshape(-1, *lower.output_shape[1:]))
-    trained = train(
-        data,
-        upper,
-        head.parameters,
-        seed_names=seed_names,
-        **{
-            **settings,
-            "learning_rate": learning_rate,
-            "epochs": epochs,
-            "min_updates": min_updates,
-        },
+    data = data._replace(
+        features=np.concatenate(outputs_of_lower).reshape(-1, *lower.output_shape[1:])
     )
-    for part, path in zip(reversed(trained), (history, runs), strict=True):
-        rows.write(part, path, {**names, "precision": "float32"})
+    fine_tuned = {"learning_rate": learning_rate, "epochs": epochs, "min_updates": min_updates}
+    trained: list[Trained] = []
+    for replicates, configuration in heads.selected_settings(selection, names["protocol"]):
+        of_head = {**settings, **configuration}
+        head = heads.train(on_features.of(replicates), seed_names=seed_names, **of_head)
+        trained += train(
+            data.of(replicates),
+            upper,
+            head.parameters,
+            seed_names=seed_names,
+            **{**of_head, **fine_tuned},
+        )
+    rows.write(loop.joined(trained), outputs, {**names, "precision": "float32"})

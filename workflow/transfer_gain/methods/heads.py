@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from transfer_gain.data import rows, store
-from transfer_gain.data.sampling import Replicates, read_replicates
+from transfer_gain.data.replicates import Replicates, read_replicates
 from transfer_gain.training import loop
 from transfer_gain.training.devices import tf
 from transfer_gain.training.loop import Network, Parameters, Trained
@@ -103,26 +103,26 @@ def train_files(
     features: Path | str,
     samples: Path | str,
     validation_roles: Path | str,
-    runs: Path | str,
-    history: Path | str,
+    outputs: Mapping[str, Path | str],
     *,
     names: Mapping[str, str],
     study_seed: int,
     settings: Mapping[str, Any],
+    selection: Path | str | None = None,
     copies: Path | str | None = None,
     updates_of_copies: int = 0,
 ) -> None:
-    """Train one configuration, reading and writing files.
+    """Train one configuration, or the one that each replicate selected, with files.
 
     Args:
         features: file of a dataset's features.
         samples: file of a fraction's samples.
-        validation_roles: file that assigns validation images to the selection set and the test set.
-        runs: file to write, one row per replicate.
-        history: file to write, one row per evaluation and replicate.
+        validation_roles: file of the images that select and score.
+        outputs: files to write, see `rows.write`.
         names: dataset, backbone, method, fraction, run and protocol, for the rows.
         study_seed: the study's seed.
         settings: keyword arguments of `train`.
+        selection: see `selected_settings`; None if the settings are complete.
         copies: features of augmented copies of the samples, used as additional training images.
         updates_of_copies: train for as many updates as with this many copies of each image.
 
@@ -134,27 +134,44 @@ def train_files(
         length = {key: settings[key] for key in ("batch_size", "epochs", "min_updates")}
         images = data.samples.shape[1] * (1 + updates_of_copies)
         settings = {**settings, "min_updates": loop.training_updates(images, **length)}
-    trained = train(data, seed_names=(study_seed, names["dataset"], names["fraction"]), **settings)
+    seed_names = (study_seed, names["dataset"], names["fraction"])
+    chosen: list[tuple[np.ndarray, dict[str, Any]]] = [(data.replicate_numbers, {})]
+    if selection:
+        chosen = selected_settings(selection, names["protocol"])
+    trained = [
+        train(data.of(replicates), seed_names=seed_names, **settings, **configuration)
+        for replicates, configuration in chosen
+    ]
     precision = store.read_metadata(features)["precision"]
-    # Write the runs last: if they exist, so does the history.
-    rows.write(trained.history, history, {**names, "precision": precision})
-    rows.write(trained.runs, runs, {**names, "precision": precision})
+    rows.write(loop.joined(trained), outputs, {**names, "precision": precision})
 
 
-def read_settings(path: Path | str, protocol: str) -> dict[str, Any]:
-    """Return the layers, activation and learning rate that a protocol selected, for `train`.
+def selected_settings(path: Path | str, protocol: str) -> list[tuple[np.ndarray, dict[str, Any]]]:
+    """Return the configurations that a protocol selected, each with its replicates.
 
     Args:
         path: file written by `selection.select_heads`.
         protocol: "same-images" or "held-out".
 
+    Returns:
+        Pairs of the replicates' numbers, int (n,), and layers, activation and learning rate for
+        `train`.
+
     Raises:
         StoreError: the file is corrupt.
     """
     # Not imported from `selection`: a change there would retrain every head.
-    chosen = store.read_rows(path).set_index("protocol").loc[protocol]
-    return {
-        "layers": [int(units) for units in chosen["layers"].split("-")],
-        "activation": chosen["activation"],
-        "learning_rate": float(chosen["learning_rate"]),
-    }
+    rows_of = store.read_rows(path).query("protocol == @protocol")
+    return [
+        (
+            own["replicate"].to_numpy(),
+            {
+                "layers": [int(units) for units in layers.split("-")],
+                "activation": activation,
+                "learning_rate": float(learning_rate),
+            },
+        )
+        for (layers, activation, learning_rate), own in rows_of.groupby(
+            ["layers", "activation", "learning_rate"], sort=False
+        )
+    ]

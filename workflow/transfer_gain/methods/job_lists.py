@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from transfer_gain.config import jobs
 from transfer_gain.methods.records import METHODS, TRANSFER, Method
-from transfer_gain.names import BY_GRADIENTS, TRANSFER_AUGMENTED
+from transfer_gain.names import BY_GRADIENTS, SAME_IMAGES, TRANSFER_AUGMENTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +46,15 @@ def rows_of_runs(study: "Study", kind: str) -> list[str]:
             files[place].append(f"{method.folder(study.paths)}/{kind}.parquet".format(**job))
     long = jobs.fill(f"{study.paths.long_run}/{kind}.parquet", jobs.long_runs(study))
     return [*files["grid"], *long, *files["others"]]
+
+
+def predictions(study: "Study", dataset: str) -> list[str]:
+    """Return the files of predictions of all training jobs of a dataset, but the long runs."""
+    return [
+        f"{method.folder(study.paths)}/predictions.parquet".format(**job)
+        for method, job in of_methods(study)
+        if job["dataset"] == dataset and job.get("protocol") != SAME_IMAGES
+    ]
 
 
 def benchmarks(

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from transfer_gain.data import rows, store
-from transfer_gain.data.sampling import Replicates, read_replicates
+from transfer_gain.data.replicates import Replicates, read_replicates
 from transfer_gain.metrics import Predictions
 from transfer_gain.seeds import run_seed
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 def fit(
     data: Replicates, penalties: Sequence[float], seed_names: tuple[int, str, str]
-) -> pd.DataFrame:
+) -> dict[str, pd.DataFrame]:
     """Fit every replicate's sample once per penalty, in a single thread.
 
     The loss is the same as for heads: mean cross-entropy plus `l2` times the sum of squares of the
@@ -35,10 +35,11 @@ def fit(
         seed_names: study seed, dataset and fraction, for the seeds in the rows; nothing is drawn.
 
     Returns:
-        One row per penalty and replicate, with the columns of `loop.train`'s runs. Updates are
-        iterations of L-BFGS, each of one epoch. A probe has levelled off if it converged.
+        `runs` and `predictions` with the columns of `loop.train`'s, of each penalty and replicate.
+        Updates are iterations of L-BFGS, each of one epoch. A probe has levelled off if it
+        converged.
     """
-    fitted = []
+    fitted, predicted = [], []
     images = data.samples.shape[1]
     # For two classes, scikit-learn fits a single kernel, the difference of the two. The squares of
     # the two kernels add up to half of its square.
@@ -57,7 +58,8 @@ def fit(
                         (data.validation, data.labels[data.validation]),
                     )
                 )
-                scored = rows.scores(training, validation, data)
+            own = data.of([replicate])
+            scored = rows.scores(training, validation, own)
             iterations = int(probe.n_iter_[0])
             log.info(
                 "l2 %g, replicate %d: %d iterations, validation accuracy %.3f",
@@ -66,13 +68,17 @@ def fit(
                 iterations,
                 scored["validation_accuracy"][0],
             )
+            configuration = {
+                "layers": "none",
+                "activation": "none",
+                "learning_rate": np.nan,
+                "l2": float(l2),
+            }
+            predicted.append(store.with_names(rows.predictions(validation, own), configuration))
             fitted.append(
                 pd.DataFrame(
                     {
-                        "layers": "none",
-                        "activation": "none",
-                        "learning_rate": np.nan,
-                        "l2": float(l2),
+                        **configuration,
                         "replicate": replicate,
                         "epochs": iterations,
                         "updates": iterations,
@@ -83,21 +89,23 @@ def fit(
                     }
                 )
             )
-    return pd.concat(fitted, ignore_index=True)
+    made = {"runs": fitted, "predictions": predicted}
+    return {kind: pd.concat(parts, ignore_index=True) for kind, parts in made.items()}
 
 
 def _scored(probe: LogisticRegression, features: np.ndarray, labels: np.ndarray) -> Predictions:
     """Return the predictions for images (images, values) of one replicate."""
     logarithms = probe.predict_log_proba(features)
     entropy = -logarithms[np.arange(len(labels)), labels]
-    return Predictions(labels, logarithms.argmax(axis=1)[None], entropy[None])
+    probabilities = np.exp(logarithms)[None]
+    return Predictions(labels, logarithms.argmax(axis=1)[None], entropy[None], probabilities)
 
 
 def fit_files(
     features: Path | str,
     samples: Path | str,
     validation_roles: Path | str,
-    runs: Path | str,
+    outputs: Mapping[str, Path | str],
     *,
     names: Mapping[str, str],
     study_seed: int,
@@ -108,8 +116,8 @@ def fit_files(
     Args:
         features: file of a dataset's features.
         samples: file of the fraction's samples.
-        validation_roles: file that assigns validation images to the selection set and the test set.
-        runs: file to write, one row per penalty and replicate.
+        validation_roles: file of the images that select and score.
+        outputs: files to write, see `rows.write`.
         names: dataset, backbone and fraction, for the rows.
         study_seed: the study's seed.
         penalties: see `fit`.
@@ -124,4 +132,4 @@ def fit_files(
     )
     precision = store.read_metadata(features)["precision"]
     about = {"precision": precision, "method": "linear-probe", "run": "grid", "protocol": "both"}
-    rows.write(fitted, runs, {**names, **about})
+    rows.write(fitted, outputs, {**names, **about})

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from transfer_gain.data import augmentation, rows
-from transfer_gain.data.sampling import Replicates, read_replicates
+from transfer_gain.data.replicates import Replicates, read_replicates
 from transfer_gain.methods import heads
 from transfer_gain.training import loop
 from transfer_gain.training.devices import tf
@@ -133,8 +133,7 @@ def train_files(
     images: Path | str,
     samples: Path | str,
     validation_roles: Path | str,
-    runs: Path | str,
-    history: Path | str,
+    outputs: Mapping[str, Path | str],
     *,
     names: Mapping[str, str],
     study_seed: int,
@@ -146,9 +145,8 @@ def train_files(
     Args:
         images: file of a dataset's images.
         samples: file of a fraction's samples.
-        validation_roles: file that assigns validation images to the selection set and the test set.
-        runs: file to write, one row per replicate.
-        history: file to write, one row per evaluation and replicate.
+        validation_roles: file of the images that select and score.
+        outputs: files to write, see `rows.write`.
         names: dataset, method and fraction, for the rows.
         study_seed: the study's seed.
         settings: keyword arguments of `train`.
@@ -164,6 +162,4 @@ def train_files(
         **settings,
     )
     about = {"backbone": "none", "precision": "float32", "run": "grid", "protocol": "both"}
-    # Write the runs last: if they exist, so does the history.
-    rows.write(trained.history, history, {**names, **about})
-    rows.write(trained.runs, runs, {**names, **about})
+    rows.write(trained._asdict(), outputs, {**names, **about})

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from transfer_gain.data import rows, store
-from transfer_gain.data.sampling import Replicates, shuffled_batches
+from transfer_gain.data.replicates import Replicates
+from transfer_gain.data.sampling import shuffled_batches
 from transfer_gain.metrics import Predictions
 from transfer_gain.seeds import run_seed
 from transfer_gain.training import devices
@@ -94,11 +95,13 @@ class Trained(NamedTuple):
     Attributes:
         runs: one row per replicate.
         history: one row per evaluation and replicate.
+        predictions: one row per replicate and image that it selects or is scored on, at the end.
         parameters: float32 arrays (replicates, ...).
     """
 
     runs: pd.DataFrame
     history: pd.DataFrame
+    predictions: pd.DataFrame
     parameters: list[np.ndarray]
 
 
@@ -153,7 +156,6 @@ def train(
     seed_names: tuple[int, str, str],
     evaluate_every_epoch: bool = False,
     augmentation: Augmentation | None = None,
-    first_replicate: int = 0,
 ) -> Trained:
     """Train one configuration on every replicate's sample.
 
@@ -172,12 +174,11 @@ def train(
         seed_names: study seed, dataset and fraction, from which each replicate's seed is derived.
         evaluate_every_epoch: evaluate after every epoch instead of on the sparse schedule.
         augmentation: random changes, drawn again for every batch; None for unchanged images.
-        first_replicate: number of the first sample, for its seed and its rows.
     """
-    replicates, images = data.samples.shape
+    images = data.samples.shape[1]
     batches_per_epoch = -(-images // min(batch_size, images))
     length = training_epochs(epochs, min_updates, batches_per_epoch)
-    numbers = np.arange(first_replicate, first_replicate + replicates)
+    numbers = data.replicate_numbers
     seeds = [run_seed(*seed_names, number) for number in numbers]
     initial, orders, drawn = [], [], []
     for replicate, seed in enumerate(seeds):
@@ -222,29 +223,24 @@ def train(
         return tf.reduce_sum(mean) + penalty(kernels, l2)
 
     @tf.function(autograph=False)
-    def score(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return cross-entropy and class, (replicates, images), of rows (1 or R, images)."""
+    def score(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return class, cross-entropy and probabilities of rows (1 or replicates, images)."""
         values = network.logits(parameters, tf.gather(features, images))
         truth = tf.broadcast_to(tf.gather(one_hot, images), tf.shape(values))
         entropy = tf.nn.softmax_cross_entropy_with_logits(truth, values)
-        return entropy, tf.argmax(values, axis=-1, output_type=tf.int32)
+        return tf.argmax(values, axis=-1, output_type=tf.int32), entropy, tf.nn.softmax(values)
 
     def predictions(images: np.ndarray) -> Predictions:
-        losses, classes = _in_chunks(score, images, network.scored_at_once)
-        return Predictions(data.labels[images], classes, losses)
-
-    def evaluate() -> dict[str, np.ndarray]:
-        return rows.scores(
-            predictions(data.samples),
-            predictions(data.validation[None]),
-            data,
-        )
+        return Predictions(data.labels[images], *_in_chunks(score, images, network.scored_at_once))
 
     history = []
     for updates in fit(parameters, loss, batches, learning_rate, sorted(pauses)):
         if updates not in evaluations:
             continue
-        scored = evaluate()
+        validation = predictions(data.validation[None])._replace(
+            labels=data.labels[data.validation]
+        )
+        scored = rows.scores(predictions(data.samples), validation, data)
         epoch = updates // batches_per_epoch
         log.info(
             "epoch %d of %d: training loss %.3f, validation accuracy %.3f",
@@ -261,7 +257,18 @@ def train(
     runs = last.rename(columns={"epoch": "epochs"}).assign(
         levelled_off=rows.levelled_off(history), training_samples=images, seed=seeds
     )
-    return Trained(runs, history, [parameter.numpy() for parameter in parameters])
+    predicted = store.with_names(rows.predictions(validation, data), network.configuration)
+    return Trained(runs, history, predicted, [parameter.numpy() for parameter in parameters])
+
+
+def joined(parts: Sequence[Trained]) -> dict[str, pd.DataFrame]:
+    """Return the rows of runs of different replicates together, by kind; runs by replicate."""
+    made = {
+        kind: pd.concat([getattr(part, kind) for part in parts], ignore_index=True)
+        for kind in ("runs", "history", "predictions")
+    }
+    made["runs"] = made["runs"].sort_values("replicate", ignore_index=True)
+    return made
 
 
 def penalty(kernels: Parameters, weight: float) -> tf.Tensor:
@@ -337,11 +344,10 @@ def fit(
         yield done
 
 
-def _in_chunks(score: Callable, rows: np.ndarray, images: int) -> tuple[np.ndarray, np.ndarray]:
+def _in_chunks(score: Callable, rows: np.ndarray, images: int) -> list[np.ndarray]:
     """Score rows (1 or replicates, images), `images` at a time; see `score`."""
     chunks = [
         score(tf.constant(rows[:, start : start + images], tf.int32))
         for start in range(0, rows.shape[1], images)
     ]
-    entropy, classes = (np.concatenate(parts, axis=1) for parts in zip(*chunks, strict=True))
-    return entropy, classes
+    return [np.concatenate(parts, axis=1) for parts in zip(*chunks, strict=True)]

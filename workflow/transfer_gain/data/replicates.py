@@ -1,0 +1,144 @@
+"""The training data of every method: samples, and the images that select and score."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from transfer_gain.data.sampling import has_test_images
+from transfer_gain.data.store import read_arrays, read_index, read_metadata, read_rows
+from transfer_gain.data.whole_files import StoreError
+
+
+class Replicates(NamedTuple):
+    """Training data of every method: the same images for the same fraction and replicate.
+
+    Attributes:
+        features: (images, ...), features or pixels: all training images of any replicate, then
+            their augmented copies if there are any, then all validation and test images.
+        labels: int32 (images,).
+        samples: int64 (replicates, sample size), rows of `features`.
+        validation: int64 (images,), rows of `features` that any replicate selects or scores on.
+        selection: bool (replicates, images), which of `validation` a replicate selects on.
+        test: bool (replicates, images), which of `validation` a replicate is scored on.
+        image_ids: names of `validation`, (images,).
+        classes: number of classes.
+        has_test: whether the dataset has test images of its own.
+        numbers: of the replicates, int64 (replicates,); None for 0, 1, ...
+    """
+
+    features: np.ndarray
+    labels: np.ndarray
+    samples: np.ndarray
+    validation: np.ndarray
+    selection: np.ndarray
+    test: np.ndarray
+    image_ids: np.ndarray
+    classes: int
+    has_test: bool = False
+    numbers: np.ndarray | None = None
+
+    def of(self, replicates: Sequence[int] | np.ndarray) -> "Replicates":
+        """Return the data of some of the replicates.
+
+        Args:
+            replicates: their places, int (n,).
+        """
+        chosen = np.asarray(replicates)
+        return self._replace(
+            samples=self.samples[chosen],
+            selection=self.selection[chosen],
+            test=self.test[chosen],
+            numbers=self.replicate_numbers[chosen],
+        )
+
+    @property
+    def replicate_numbers(self) -> np.ndarray:
+        """Return the number of each replicate, for its seed and its rows: int64 (replicates,)."""
+        return np.arange(len(self.samples)) if self.numbers is None else self.numbers
+
+
+def read_replicates(
+    features: Path | str,
+    samples: Path | str,
+    validation_roles: Path | str,
+    copies: Path | str | None = None,
+) -> Replicates:
+    """Read only the features of a fraction's samples and of the images that select or score.
+
+    Args:
+        features: a file of features, or of images.
+        samples: file of the fraction's samples, see `sampling.draw_samples`.
+        validation_roles: file of the images that select and score, see `sampling.validation_roles`.
+        copies: file of features of augmented copies, the same number for each image; they are added
+            to the samples.
+
+    Raises:
+        StoreError: a file is corrupt, or names an image that is not in `features`.
+    """
+    index = read_index(features)
+    row_of_image = pd.Series(np.arange(len(index)), index=index["image_id"])
+    sampled, roles = read_rows(samples), read_rows(validation_roles)
+    for path, ids in ((samples, sampled["image_id"]), (validation_roles, roles["image_id"])):
+        if missing := set(ids) - set(row_of_image.index):
+            raise StoreError(f"{path}: found image {min(missing)}, which is not in {features}")
+    training_rows = row_of_image[sampled["image_id"]].to_numpy()
+    image_ids = roles["image_id"].unique()
+    validation_rows = row_of_image[image_ids].to_numpy()
+    replicates = sampled["replicate"].nunique()
+    rows = np.concatenate([np.unique(training_rows), validation_rows])
+    used = len(rows) - len(validation_rows)
+    data = Replicates(
+        features=read_arrays(features, rows),
+        labels=index["label"].to_numpy(np.int32)[rows],
+        samples=np.searchsorted(rows[:used], training_rows).reshape(replicates, -1),
+        validation=np.arange(used, len(rows)),
+        selection=_who_has(roles, "selection", image_ids, replicates),
+        test=_who_has(roles, "test", image_ids, replicates),
+        classes=index["label"].nunique(),
+        has_test=has_test_images(index),
+        image_ids=image_ids,
+    )
+    if copies is None:
+        return data
+    expected, found = (read_metadata(path).get("precision") for path in (features, copies))
+    if found != expected:
+        raise StoreError(f"{copies}: found precision {found}, expected {expected} as in {features}")
+    return _with_copies(data, index["image_id"].to_numpy()[rows[:used]], copies)
+
+
+def _who_has(roles: pd.DataFrame, role: str, image_ids: np.ndarray, replicates: int) -> np.ndarray:
+    """Return which images have a role for each replicate: bool (replicates, images).
+
+    All replicates share a single split; of several, each has its own.
+    """
+    splits = [
+        np.isin(image_ids, own["image_id"][own["role"] == role])
+        for _, own in roles.groupby("split")
+    ]
+    return np.stack(splits * replicates if len(splits) == 1 else splits)
+
+
+def _with_copies(data: Replicates, image_ids: np.ndarray, path: Path | str) -> Replicates:
+    """Add augmented copies of the training images, in the order of `image_ids`, to the samples."""
+    index = read_index(path)
+    rows_of_image = index.groupby("image_id").indices
+    if missing := set(image_ids) - set(rows_of_image):
+        raise StoreError(f"{path}: found no copy of image {min(missing)}, expected one or more")
+    rows = np.stack([rows_of_image[image] for image in image_ids])  # (images, copies)
+    images, copies = rows.shape
+    copies_of_sample = images + data.samples[:, :, None] * copies + np.arange(copies)
+    return data._replace(
+        features=np.concatenate(
+            [data.features[:images], read_arrays(path, rows.ravel()), data.features[images:]]
+        ),
+        labels=np.concatenate(
+            [data.labels[:images], data.labels[:images].repeat(copies), data.labels[images:]]
+        ),
+        samples=np.concatenate(
+            [data.samples, copies_of_sample.reshape(len(data.samples), -1)], axis=1
+        ),
+        validation=data.validation + rows.size,
+    )

@@ -1,0 +1,354 @@
+"""What the runs of a method show: its scores, and what their mean says of new images.
+
+Three kinds of uncertainty, each with the interval that covers it:
+
+- Replicates on the same images, as in the 2018 paper: Student's t over replicates. It covers new
+  training runs, but only for the images that were scored.
+- Replicates on the same test images, with what each replicate predicts for each image: the crossed
+  variance, which covers new training runs and new images.
+- Splits of cross-fitting, each with training and test images of its own: Student's t over splits,
+  with the variance corrected for what splits share.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from transfer_gain.data.rows import probability_of
+from transfer_gain.evaluation import statistics
+from transfer_gain.evaluation.statistics import Contrast, is_spread
+from transfer_gain.metrics import Metric, Predictions
+from transfer_gain.names import HELD_OUT
+
+PLACE = ["dataset", "protocol", "fraction"]
+METHOD = ["backbone", "method"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The scores of a method's runs at one place, or the differences of two methods' scores.
+
+    Attributes:
+        scores: one score per replicate, indexed by replicate.
+        values: one value per replicate and image, whose means are the scores, (replicates, images);
+            None if only the scores are known.
+        labels: class of each image, int (images,).
+        overlap: for cross-fitting, the images scored in a split for each one that it trains on;
+            None if all replicates are scored on the same images.
+        images: number of images scored.
+    """
+
+    scores: pd.Series
+    values: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    overlap: float | None = None
+    images: int = 0
+
+    @property
+    def clip(self) -> float:
+        """Return half an image: how far a share that was found may be from 0 and 1."""
+        return 0.5 / (self.images or 1000)
+
+    @property
+    def mean(self) -> float:
+        """Return the mean score over replicates."""
+        return float(self.scores.mean())
+
+    def __sub__(self, other: "Evidence") -> "Evidence":
+        """Return the differences in the replicates that both have."""
+        both = self.scores.index.intersection(other.scores.index, sort=False)
+        values = None
+        if self.values is not None and other.values is not None:
+            own, others = (each.scores.index.get_indexer(both) for each in (self, other))
+            values = self.values[own] - other.values[others]
+        return replace(self, scores=self.scores[both] - other.scores[both], values=values)
+
+    def on_these_images(self) -> "Evidence":
+        """Return what the replicates alone say: nothing about other images."""
+        return Evidence(self.scores)
+
+
+def resampled_means(
+    evidence: Evidence, draws: int, rng: np.random.Generator, image_weights: np.ndarray | None
+) -> np.ndarray:
+    """Return bootstrap means, spread as wide as the interval of `contrast`.
+
+    Args:
+        evidence: of one method, with spread.
+        draws: number of means.
+        rng: the same state and number of replicates give the same draws, so that methods are
+            resampled in pairs.
+        image_weights: how much each image counts in each draw, from `image_weights`.
+
+    Returns:
+        float64 (draws,).
+    """
+    scores = evidence.scores.to_numpy()
+    means = statistics.resampled_means(scores, draws, rng)
+    if evidence.overlap is not None:
+        return scores.mean() + np.sqrt(1 + len(scores) * evidence.overlap) * (means - scores.mean())
+    if evidence.values is not None and image_weights is not None:
+        of_image = evidence.values.mean(axis=0)
+        means += image_weights @ of_image - of_image.mean()
+    return means
+
+
+def image_weights(labels: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw bootstrap samples of images, each class as often as it is.
+
+    Args:
+        labels: class of each image, int (images,).
+        draws: number of samples.
+        rng: random generator.
+
+    Returns:
+        float64 (draws, images), each row adds up to 1.
+    """
+    weights = np.empty((draws, len(labels)))
+    for label in np.unique(labels):
+        images = np.flatnonzero(labels == label)
+        weights[:, images] = rng.multinomial(
+            len(images), np.full(len(images), 1 / len(images)), draws
+        )
+    return weights / len(labels)
+
+
+def contrast(
+    evidence: Sequence[Evidence], weights: Sequence[float], level: float = 0.95
+) -> Contrast:
+    """Estimate a weighted sum of mean scores, with the interval that fits their kind.
+
+    Args:
+        evidence: at one or more fractions of one dataset and protocol.
+        weights: one per piece of evidence, not zero.
+        level: coverage, in (0, 1).
+    """
+    first = evidence[0]
+    if first.overlap is not None:
+        # Replicate and split are the same, at all fractions.
+        table = pd.concat([each.scores for each in evidence], axis=1, join="inner")
+        return corrected(table.to_numpy() @ np.asarray(weights, float), first.overlap, level)
+    if first.values is not None:
+        values = [each.values for each in evidence]
+        return crossed(values, weights, first.labels, level)  # type: ignore[arg-type]
+    return statistics.contrast([each.scores.to_numpy() for each in evidence], weights, level)
+
+
+def corrected(differences: np.ndarray, overlap: float, level: float = 0.95) -> Contrast:
+    """Estimate a mean over splits, corrected for the images that splits share.
+
+    The variance of the mean is (1 / splits + overlap) times that of the splits, with one degree of
+    freedom less than there are splits (Nadeau & Bengio 2003; Bouckaert & Frank 2004 for repeated
+    cross-validation).
+
+    Args:
+        differences: one number per split, (splits,).
+        overlap: images scored per image trained on.
+        level: coverage, in (0, 1).
+    """
+    splits = len(differences)
+    estimate = float(differences.mean())
+    if not is_spread(differences):
+        return statistics.untested(estimate)
+    variance = (1 / splits + overlap) * differences.var(ddof=1)
+    return statistics.student(estimate, variance, splits - 1, level)
+
+
+def crossed(
+    values: Sequence[np.ndarray], weights: Sequence[float], labels: np.ndarray, level: float = 0.95
+) -> Contrast:
+    """Estimate a weighted sum of means over replicates and images, for new ones of both.
+
+    For one group the variance is that of readers crossed with cases (Dorfman, Berbaum & Metz 1992;
+    Gallas et al. 2009), V = (MS_replicates + MS_images - MS_error) / (replicates * images), where
+    images vary within their class, since test sets are stratified. It is at least its largest
+    single term. Degrees of freedom are Satterthwaite's. For several groups, replicates and errors
+    are independent, and the images are the same.
+
+    Args:
+        values: one array (replicates, images) per group, with the same images.
+        weights: one per group, not zero.
+        labels: class of each image, int (images,).
+        level: coverage, in (0, 1).
+    """
+    images, classes = len(labels), len(np.unique(labels))
+    means = [group.mean(axis=0) for group in values]
+    of_image = np.sum([w * mean for w, mean in zip(weights, means, strict=True)], axis=0)
+    estimate = float(of_image.mean())
+    if any(len(group) < 2 for group in values):
+        return statistics.untested(estimate)  # the spread of training is unknown
+    class_means = np.bincount(labels, of_image) / np.maximum(np.bincount(labels), 1)
+    within = np.square(of_image - class_means[labels]).sum() / max(images - classes, 1)
+    of_images = (within / images, max(images - classes, 1))
+    of_replicates, of_errors = [], []
+    for weight, group, mean in zip(weights, values, means, strict=True):
+        replicates = len(group)
+        rows = group.mean(axis=1)
+        residuals = group - mean - (rows - rows.mean())[:, None]
+        free = (replicates - 1) * (images - 1)
+        error = weight**2 * np.square(residuals).sum() / free / (replicates * images)
+        of_replicates.append((weight**2 * rows.var(ddof=1) / replicates, replicates - 1))
+        of_errors.append((error, free))
+    replicate_terms = sum(term for term, _ in of_replicates)
+    variance = of_images[0] + replicate_terms - sum(term for term, _ in of_errors)
+    terms = [of_images, *of_replicates, *of_errors]
+    largest = max([[of_images], of_replicates], key=lambda part: sum(term for term, _ in part))
+    if variance < sum(term for term, _ in largest):
+        variance, terms = sum(term for term, _ in largest), largest
+    if variance <= statistics.RESOLUTION**2:
+        return statistics.untested(estimate)
+    freedom = variance**2 / sum(term**2 / free for term, free in terms)
+    return statistics.student(estimate, variance, freedom, level)
+
+
+def mean_interval(
+    evidence: Evidence, metric: Metric, level: float = 0.95
+) -> tuple[float, float, float]:
+    """Return a mean score with its interval.
+
+    Where runs and images do not differ at all, as when every answer is right, Wilson's interval
+    (1927) says what so many images can show.
+
+    Args:
+        evidence: of one method.
+        metric: the metric of the scores.
+        level: coverage, in (0, 1).
+    """
+    found = contrast([evidence], [1], level)
+    low, high = found.low, found.high
+    is_share = metric.bounds == (0, 1) and metric.higher_is_better
+    if np.isnan(low) and is_share and evidence.images and len(evidence.scores) > 1:
+        low, high = wilson(evidence.mean * evidence.images, evidence.images, level)
+    low, high = np.clip([low, high], *metric.bounds)
+    return found.estimate, low, high
+
+
+class RelativeGain(NamedTuple):
+    """A ratio of mean scores with the ends of its interval."""
+
+    relative_gain: float
+    relative_low: float
+    relative_high: float
+
+
+def relative_gain(
+    method: Evidence, reference: Evidence, difference: Contrast, level: float = 0.95
+) -> RelativeGain:
+    """Return the relative gain of a method over a reference, as in Table 5 of the 2018 paper.
+
+    It is the ratio of the mean scores. (A mean of ratios would give the runs with the worst
+    reference the most weight, and does not exist if a reference is 0.) Its interval is Fieller's,
+    see `statistics.ratio_interval`. It excludes 1 exactly if that of the absolute gain excludes 0,
+    except when neither mean is significantly above zero; then it is 0 to infinity.
+
+    Args:
+        method: evidence of the method.
+        reference: evidence of the reference, of the same kind.
+        difference: the estimate of their difference.
+        level: coverage, in (0, 1).
+
+    Returns:
+        The ends are NaN if the difference has no interval; all are NaN if the reference's mean is
+        zero.
+    """
+    own, base = (each.scores[(method - reference).scores.index] for each in (method, reference))
+    if not base.mean() > 0:
+        return RelativeGain(np.nan, np.nan, np.nan)
+    relative = own.mean() / base.mean()
+    if not np.isfinite(difference.low):
+        return RelativeGain(relative, np.nan, np.nan)
+    if method.values is None and method.overlap is None:
+        critical = stats.t.ppf((1 + level) / 2, len(own) - 1) ** 2
+        covariance = critical / len(own) * np.cov(own, base)
+    else:
+        critical = stats.t.ppf((1 + level) / 2, difference.freedom) ** 2
+        of_method, of_base = (
+            np.nan_to_num(contrast([each], [1]).error) ** 2 for each in (method, reference)
+        )
+        of_both = (of_method + of_base - difference.error**2) / 2
+        covariance = critical * np.array([[of_method, of_both], [of_both, of_base]])
+    return RelativeGain(relative, *statistics.ratio_interval(own.mean(), base.mean(), covariance))
+
+
+def wilson(successes: float, images: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the ends of Wilson's score interval (1927) for a share of images.
+
+    Args:
+        successes: number of images, may be a mean.
+        images: number of all images, at least 1.
+        level: coverage, in (0, 1).
+    """
+    squared = stats.norm.ppf((1 + level) / 2) ** 2
+    share = successes / images
+    center = (share + squared / (2 * images)) / (1 + squared / images)
+    spread = share * (1 - share) / images + squared / (4 * images**2)
+    half = np.sqrt(squared * spread) / (1 + squared / images)
+    return float(center - half), float(center + half)
+
+
+def by_place(
+    selected: pd.DataFrame, predictions: Mapping[str, pd.DataFrame], metric: Metric
+) -> Iterator[tuple[dict[str, Any], dict[tuple[str, str], Evidence]]]:
+    """Yield each place with what is known of every (backbone, method).
+
+    Args:
+        selected: see `comparison`.
+        predictions: of each dataset, what the runs of protocol "held-out" predict for the images
+            that they are scored on, see `gather`.
+        metric: the metric that is compared.
+    """
+    known = {
+        (dataset, *names): own
+        for dataset, rows in predictions.items()
+        for names, own in rows.groupby(["fraction", *METHOD], sort=False, observed=True)
+    }
+    for names, runs in selected.groupby(PLACE, sort=False):
+        place = dict(zip(PLACE, names, strict=True))
+        of_methods = {}
+        for method, rows in runs.groupby(METHOD, sort=False):
+            scores = rows.set_index("replicate")[metric.name]
+            own = known.get((place["dataset"], place["fraction"], *method))
+            of_methods[method] = (
+                Evidence(scores)
+                if place["protocol"] != HELD_OUT or own is None
+                else _of_predictions(scores, own, metric)
+            )
+        yield place, of_methods
+
+
+def _of_predictions(scores: pd.Series, rows: pd.DataFrame, metric: Metric) -> Evidence:
+    """Return the evidence of one method at one place from the rows of its predictions."""
+    probabilities = [probability_of(label) for label in range(int(rows["label"].max()) + 1)]
+    values, images, labels = {}, {}, {}
+    for replicate, own in rows.groupby("replicate", sort=False):
+        made = predictions_of(own, probabilities)
+        values[replicate] = metric.values(made)[0]
+        images[replicate], labels[replicate] = own["image_id"].to_numpy(), made.labels
+    values = {replicate: values[replicate] for replicate in scores.index}
+    first, *others = (images[replicate] for replicate in scores.index)
+    if all(np.array_equal(first, other) for other in others):
+        matrix = np.stack(list(values.values())).astype(np.float64)
+        return Evidence(scores, matrix, labels[scores.index[0]], images=len(first))
+    scored = rows["image_id"].nunique()
+    folds = scored / np.mean([len(own) for own in images.values()])
+    return Evidence(scores, overlap=1 / (folds - 2), images=scored)
+
+
+def predictions_of(rows: pd.DataFrame, probabilities: Sequence[str]) -> Predictions:
+    """Return the predictions of one run from its rows.
+
+    Args:
+        rows: label, predicted and the columns of the probabilities.
+        probabilities: these columns.
+    """
+    labels = rows["label"].to_numpy(np.int64)
+    shares = rows[list(probabilities)].to_numpy(np.float64)
+    # Half of the least probability that is kept.
+    true = np.maximum(shares[np.arange(len(labels)), labels], 2.0**-25)
+    return Predictions(
+        labels, rows["predicted"].to_numpy()[None], -np.log(true)[None], shares[None]
+    )

@@ -1,0 +1,45 @@
+"""What the selected runs predict for the images that score them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from transfer_gain.data import store
+from transfer_gain.evaluation.selection import CONFIGURATION
+from transfer_gain.names import HELD_OUT
+
+NAMES = ["backbone", "method", "fraction"]
+
+
+def gather(
+    selected: pd.DataFrame, roles: pd.DataFrame, dataset: str, paths: Iterable[Path | str]
+) -> pd.DataFrame:
+    """Gather the predictions of the runs that protocol "held-out" selected in one dataset.
+
+    Args:
+        selected: see `comparison`.
+        roles: the dataset's validation roles (split, image_id, role).
+        dataset: its name.
+        paths: files of predictions of its training jobs.
+
+    Returns:
+        Columns backbone, method, fraction, replicate, image_id, label, predicted and the
+        probability of each class; one row per run and image that scores it.
+    """
+    rows = (selected["dataset"] == dataset) & (selected["protocol"] == HELD_OUT)
+    on = [*NAMES, "replicate", *CONFIGURATION]
+    wanted = selected.loc[rows, on]
+    scored = roles[roles["role"] == "test"]
+    tests = {split: frozenset(own["image_id"]) for split, own in scored.groupby("split")}
+    found = []
+    for path in paths:
+        made = store.read_rows(path)
+        made = made[made["protocol"].isin(["both", HELD_OUT]) & (made["run"] != "long")]
+        made = made.merge(wanted.astype(made[on].dtypes), on=on)
+        for replicate, own in made.groupby("replicate", sort=False):
+            images = tests[replicate if len(tests) > 1 else 0]
+            found.append(own[own["image_id"].isin(images)])
+    columns = [*NAMES, "replicate", "image_id", "label", "predicted"]
+    gathered = pd.concat(found, ignore_index=True)
+    return gathered[columns + [name for name in gathered if name.startswith("probability_")]]
