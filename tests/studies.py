@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from transfer_gain.data import store
-from transfer_gain.evaluation import comparison, selection, tables
+from transfer_gain.evaluation import comparison, evidence, selection, tables
 from transfer_gain.evaluation import label_value as worth
+from transfer_gain.evaluation.evidence import Evidence
 from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting.figures.samples import plot_samples
 
@@ -79,20 +81,40 @@ def published(table: str, sources: dict[str, str] = SOURCES) -> pd.DataFrame:
 
 def accuracy(selected: pd.DataFrame, **sources: str) -> pd.DataFrame:
     theirs = published("accuracy", sources or SOURCES)
-    return comparison.scores(selected, ACCURACY, theirs, ["vgg16"])
+    return comparison.scores(selected, {}, ACCURACY, theirs, ["vgg16"])
 
 
 def gains(selected: pd.DataFrame, **sources: str) -> pd.DataFrame:
     theirs = published("gains", sources or SOURCES)
-    return comparison.gains(selected, ACCURACY, theirs, ["vgg16"], {"vgg16-random": ["vgg16"]})
+    return comparison.gains(selected, {}, ACCURACY, theirs, ["vgg16"], {"vgg16-random": ["vgg16"]})
 
 
 def hypotheses(selected: pd.DataFrame) -> pd.DataFrame:
-    return comparison.hypotheses(selected, ACCURACY, 0.01, 1)
+    return comparison.hypotheses(selected, {}, ACCURACY, 0.01, 1)
 
 
 def label_value(selected: pd.DataFrame, seed: int = 1) -> pd.DataFrame:
-    return worth.label_value(selected, ACCURACY, seed)
+    return worth.label_value(selected, {}, ACCURACY, seed)
+
+
+class Gain(NamedTuple):
+    """A relative and an absolute gain, each with its interval, and the test's p-value."""
+
+    relative_gain: float
+    relative_low: float
+    relative_high: float
+    absolute_gain: float
+    absolute_low: float
+    absolute_high: float
+    p_value: float
+
+
+def paired_gain(method: Sequence[float], reference: Sequence[float], level: float = 0.95) -> Gain:
+    """What scores of the same replicates say about a gain."""
+    own, other = (Evidence(pd.Series(np.asarray(each, float))) for each in (method, reference))
+    absolute = evidence.contrast([own - other], [1], level)
+    relative = evidence.relative_gain(own, other, absolute, level)
+    return Gain(*relative, *absolute[:3], 2 * min(absolute.p_less, absolute.p_greater))
 
 
 def of_images(datasets: Iterable[str], scored: Sequence[int] = (100,) * 7) -> dict:
@@ -102,9 +124,12 @@ def of_images(datasets: Iterable[str], scored: Sequence[int] = (100,) * 7) -> di
             {
                 "dataset": dataset,
                 "class": [f"class {number}" for number in range(len(scored))],
+                "images": [6000 + 2 * each for each in scored],
                 "training": 6000,
                 "selection": list(scored),
                 "test": list(scored),
+                "scored": list(scored),
+                "splits": 1,
                 "size": 64,
                 "channels": "gray",
                 "resize": "stretch",

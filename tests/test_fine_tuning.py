@@ -1,6 +1,7 @@
 """Promises of fine-tuning: the last layers are trained with the head, and nothing else is."""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 
 from spies import Spy
-from toys import picture_rows
+from toys import in_every_replicate, picture_rows
 from transfer_gain.data import store
 from transfer_gain.data.replicates import Replicates
 from transfer_gain.data.sampling import draw_samples, validation_roles
@@ -17,6 +18,7 @@ from transfer_gain.features import backbones
 from transfer_gain.features.backbones import BackboneError
 from transfer_gain.methods import fine_tuning, heads
 from transfer_gain.seeds import run_seed
+from transfer_gain.training import loop
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tensorflow")]
 
@@ -58,7 +60,7 @@ def make_data(
         labels=rng.permutation(labels) if permuted else labels,
         samples=np.stack([rng.permutation(pool)[:images] for _ in range(replicates)]),
         validation=np.arange(pool, len(labels)),
-        selection=np.arange(validation) % 2 == 0,
+        **in_every_replicate(np.arange(validation) % 2 == 0, replicates),
         classes=3,
     )
 
@@ -67,6 +69,10 @@ def heads_start(replicates: int) -> list[np.ndarray]:
     rng = np.random.default_rng(6)
     each = [heads.initial_parameters(rng, 27, [5], 3) for _ in range(replicates)]
     return [np.stack(arrays) for arrays in zip(*each, strict=True)]
+
+
+def fine_tuned(*given: Any, **settings: Any) -> dict[str, pd.DataFrame]:
+    return loop.joined(fine_tuning.train(*given, **settings, **NAMES))
 
 
 # --- where it is cut
@@ -106,7 +112,7 @@ def test_a_training_run_is_the_one_of_keras_and_leaves_the_backbone_as_it_is(
     model = backbone()
     _, upper = fine_tuning.split(model, "upper")
     before, start = [weight.numpy() for weight in model.weights], heads_start(1)
-    runs, _ = fine_tuning.train(data, upper, start, **SETTINGS, **NAMES)
+    runs = fine_tuned(data, upper, start, **SETTINGS)["runs"]
     for one, other in zip(before, model.weights, strict=True):
         np.testing.assert_array_equal(one, other.numpy())
 
@@ -142,13 +148,14 @@ def test_a_training_run_is_the_one_of_keras_and_leaves_the_backbone_as_it_is(
 def test_every_replicate_begins_with_the_pretrained_weights_and_its_own_head():
     data, start = make_data(2), heads_start(2)
     _, upper = fine_tuning.split(backbone(), "upper")
-    runs, history = fine_tuning.train(data, upper, start, **SETTINGS, **NAMES)
+    made = fine_tuned(data, upper, start, **SETTINGS)
+    runs, history = made["runs"], made["history"]
     assert runs["replicate"].tolist() == [0, 1]
     assert runs["seed"].tolist() == [run_seed(2018, "toy", "0.1", number) for number in range(2)]
     assert set(history["replicate"]) == {0, 1}
     # To the last digit, whatever was trained before.
     other = data._replace(samples=np.stack([data.samples[1], data.samples[1]]))
-    beside, _ = fine_tuning.train(other, upper, start, **SETTINGS, **NAMES)
+    beside = fine_tuned(other, upper, start, **SETTINGS)["runs"]
     pd.testing.assert_frame_equal(runs.iloc[1:], beside.iloc[1:], check_exact=True)
     assert runs["train_loss"].nunique() == 2
 
@@ -157,9 +164,9 @@ def test_permuted_labels_bring_chance_and_true_ones_do_not():
     settings = SETTINGS | {"batch_size": 30, "epochs": 20, "l2": 1e-4}
     _, upper = fine_tuning.split(backbone(), "upper")
     accuracies = {
-        permuted: fine_tuning.train(
-            make_data(6, 60, 600, permuted=permuted), upper, heads_start(6), **settings, **NAMES
-        )[0]
+        permuted: fine_tuned(
+            make_data(6, 60, 600, permuted=permuted), upper, heads_start(6), **settings
+        )["runs"]
         for permuted in (True, False)
     }
     _, low, high = mean_interval(accuracies[True]["validation_accuracy"], level=0.999)
@@ -194,20 +201,29 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
 
     names = {"dataset": "toy", "backbone": "vgg16", "fraction": "0.5", "run": "refit"}
     names |= {"protocol": "same-images", "method": "fine-tuning"}
-    common = {"names": names, "study_seed": 2018, "settings": SETTINGS | {"learning_rate": 0.001}}
+    chosen = ("layers", "activation", "learning_rate")
+    settings = {key: value for key, value in SETTINGS.items() if key not in chosen}
+    common = {"names": names, "study_seed": 2018, "settings": settings}
     outputs = {
-        rate: [tmp_path / f"{kind}-{rate}" for kind in ("runs", "history")]
+        rate: {kind: tmp_path / f"{kind}-{rate}" for kind in ("runs", "history", "predictions")}
         for rate in ("head", 0.0, 0.001)
     }
+    selected = [
+        {"protocol": "same-images", "replicate": replicate, "learning_rate": 0.001}
+        | {"layers": "5", "activation": "elu"}
+        for replicate in range(2)
+    ]
+    store.write_rows(pd.DataFrame(selected), tmp_path / "selection.parquet")
     others = (files["samples"], files["validation_roles"])
-    heads.train_files(features, *others, *outputs["head"], **common)
+    common["selection"] = tmp_path / "selection.parquet"
+    heads.train_files(features, *others, outputs["head"], **common)
     for rate in (0.0, 0.001):
         fine_tuning.train_files(
             files["images"],
             weights,
             features,
             *others,
-            *outputs[rate],
+            outputs=outputs[rate],
             **common,
             backbone=cut,
             from_layer="block2_conv2",
@@ -215,7 +231,7 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
             epochs=2,
             min_updates=0,
         )
-    head, still, tuned = (store.read_rows(runs) for runs, _ in outputs.values())
+    head, still, tuned = (store.read_rows(paths["runs"]) for paths in outputs.values())
     scores = [column for column in head if column.endswith("_loss")]
     np.testing.assert_allclose(still[scores], head[scores], rtol=1e-3)
     counts = [column for column in head if column.endswith("_accuracy")]
@@ -223,4 +239,4 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
     assert (np.abs(tuned[scores] - head[scores]) > 1e-3).any(axis=None)
     about = {**names, "fraction": 0.5, "precision": "float32", "learning_rate": 0.001, "epochs": 2}
     assert tuned[list(about)].drop_duplicates().to_dict("records") == [about]
-    assert set(store.read_rows(outputs[0.001][1])["epoch"]) == {1, 2}
+    assert set(store.read_rows(outputs[0.001]["history"])["epoch"]) == {1, 2}

@@ -251,11 +251,13 @@ def files(tmp_path: Path) -> dict[str, Path]:
     return paths
 
 
+KINDS = ("runs", "history", "predictions")
+
+
 def train_files(files: dict[str, Path], folder: Path) -> None:
     heads.train_files(
         **files,
-        runs=folder / "runs.parquet",
-        history=folder / "history.parquet",
+        outputs={kind: folder / f"{kind}.parquet" for kind in KINDS},
         names={
             "dataset": "toy",
             "backbone": "vgg16",
@@ -274,7 +276,7 @@ def test_rows_say_what_they_are_of_and_two_runs_write_the_same_bytes(files, tmp_
     for folder in folders:
         folder.mkdir()
         train_files(files, folder)
-    for name in ("runs.parquet", "history.parquet"):
+    for name in (f"{kind}.parquet" for kind in KINDS):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
         rows = store.read_rows(folders[0] / name)
         names = {

@@ -41,7 +41,7 @@ def optimum(data: Replicates, sample: np.ndarray, l2: float) -> tuple[list[float
         return entropies(parameters, sample).mean() + l2 * np.sum(kernel**2)
 
     found = optimize.minimize(loss, np.zeros((width + 1) * data.classes), method="L-BFGS-B")
-    rows = (sample, data.validation, data.validation[data.selection])
+    rows = (sample, data.validation, data.validation[data.selection[0]])
     kernel, bias = np.split(found.x.reshape(width + 1, data.classes), [width])
     logits = inputs[data.validation] @ kernel + bias
     accuracy = (logits.argmax(axis=1) == data.labels[data.validation]).mean()
@@ -51,7 +51,7 @@ def optimum(data: Replicates, sample: np.ndarray, l2: float) -> tuple[list[float
 @pytest.mark.parametrize("classes", [2, 3])
 def test_the_optimum_is_that_of_the_stated_loss(classes):
     data, penalties = make_data(classes=classes), [1, 0.1, 0.01]
-    fitted = linear_probe.fit(data, penalties, NAMES).set_index(["l2", "replicate"])
+    fitted = linear_probe.fit(data, penalties, NAMES)["runs"].set_index(["l2", "replicate"])
     assert len(fitted) == 3 * 2
     for l2 in penalties:
         for replicate, sample in enumerate(data.samples):
@@ -68,7 +68,7 @@ def test_the_optimum_is_that_of_the_stated_loss(classes):
 def test_the_scale_of_features_does_not_matter(factor, tolerance):
     data = make_data()
     scaled = data._replace(features=data.features * np.float32(factor))
-    one, other = (linear_probe.fit(each, [0.1, 0.001], NAMES) for each in (data, scaled))
+    one, other = (linear_probe.fit(each, [0.1, 0.001], NAMES)["runs"] for each in (data, scaled))
     if not tolerance:  # a power of two changes no digit
         pd.testing.assert_frame_equal(one, other, check_exact=True)
     columns = [column for column in one if column.endswith(("_loss", "_accuracy"))]
@@ -77,17 +77,17 @@ def test_the_scale_of_features_does_not_matter(factor, tolerance):
 
 def test_permuted_labels_bring_chance_and_true_ones_do_not():
     fractions = {"replicates": 8, "images": 200, "classes": 7, "width": 12, "validation": 1400}
-    fitted = linear_probe.fit(make_data(**fractions, permuted=True), [0.001], NAMES)
+    fitted = linear_probe.fit(make_data(**fractions, permuted=True), [0.001], NAMES)["runs"]
     _, low, high = mean_interval(fitted["validation_accuracy"], level=0.999)
     assert low < 1 / 7 < high < 0.2
     assert (fitted["train_accuracy"] > 0.2).all()  # it did fit its own labels
-    fitted = linear_probe.fit(make_data(**fractions), [0.001], NAMES)
+    fitted = linear_probe.fit(make_data(**fractions), [0.001], NAMES)["runs"]
     assert (fitted["validation_accuracy"] > 0.4).all()
 
 
 def test_rows_are_those_of_a_training_run():
     data = make_data(3)
-    fitted = linear_probe.fit(data, [1, 0.01], NAMES)
+    fitted = linear_probe.fit(data, [1, 0.01], NAMES)["runs"]
     assert fitted["l2"].tolist() == [1.0] * 3 + [0.01] * 3
     assert fitted["replicate"].tolist() == [0, 1, 2] * 2
     assert fitted["seed"].tolist() == [run_seed(*NAMES, number) for number in range(3)] * 2
@@ -103,7 +103,7 @@ def test_rows_are_those_of_a_training_run():
 @pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
 def test_a_probe_that_did_not_converge_is_flagged(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(linear_probe, "ITERATIONS", 2)
-    fitted = linear_probe.fit(make_data(1), [1e-4], NAMES)
+    fitted = linear_probe.fit(make_data(1), [1e-4], NAMES)["runs"]
     assert fitted[["updates", "levelled_off"]].to_numpy().tolist() == [[2, False]]
 
 
@@ -128,13 +128,13 @@ def test_the_number_of_threads_changes_no_byte(tmp_path: Path):
     names = {"dataset": "toy", "backbone": "vgg16", "fraction": "1"}
     contents = []
     for threads in (1, 2):
-        runs = tmp_path / f"{threads}.parquet"
+        outputs = {kind: tmp_path / f"{kind}-{threads}" for kind in ("runs", "predictions")}
         with threadpool_limits(threads):
             linear_probe.fit_files(
-                **files, runs=runs, names=names, study_seed=2018, penalties=[0.01]
+                **files, outputs=outputs, names=names, study_seed=2018, penalties=[0.01]
             )
-        contents.append(runs.read_bytes())
+        contents.append([path.read_bytes() for path in outputs.values()])
     assert contents[0] == contents[1]
     expected = {**names, "fraction": 1.0, "precision": "bfloat16", "method": "linear-probe"}
     expected |= {"run": "grid", "protocol": "both"}
-    assert store.read_rows(runs)[list(expected)].to_dict("records") == [expected]
+    assert store.read_rows(outputs["runs"])[list(expected)].to_dict("records") == [expected]

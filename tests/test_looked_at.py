@@ -10,8 +10,10 @@ from transfer_gain.reporting.looked_at import few_scored, looked_at
 def made(*rows, skipped: int = 0, **facts) -> dict[str, pd.DataFrame]:
     columns = ["class", "training", "selection", "test"]
     facts = {"dataset": "mine", "size": 64, "channels": "rgb", "resize": "crop"} | facts
+    classes = pd.DataFrame(rows, columns=columns).assign(splits=1)
+    classes = classes.assign(images=classes[columns[1:]].sum(axis=1), scored=classes["test"])
     return {
-        "classes": pd.DataFrame(rows, columns=columns).assign(**facts),
+        "classes": classes.assign(**facts),
         "skipped": pd.DataFrame({"dataset": ["mine"] * skipped + ["other"]}),
     }
 
@@ -50,8 +52,27 @@ def test_classes_are_counted_by_role():
         }
     )
     roles = pd.DataFrame({"image_id": list("efgh"), "role": ["selection", "test", "test", "test"]})
+    roles = roles.assign(split=0)
     metadata = {"classes": ["x", "y"], "shape": [32, 32, 3], "resize": "pad"}
     table = tables.classes(index, roles, metadata, "mine")
     assert table["class"].tolist() == ["x", "y"]
     assert np.array_equal(table[["training", "selection", "test"]], [[3, 0, 1], [1, 1, 2]])
+    assert table[["images", "scored", "splits"]].to_numpy().tolist() == [[4, 1, 1], [4, 2, 1]]
     assert set(table["channels"]) == {"rgb"}
+
+
+def test_of_several_splits_each_image_that_is_scored_counts_once():
+    index = pd.DataFrame({"image_id": list("abcdef"), "label": [0, 0, 0, 1, 1, 1]})
+    folds = [list("ad"), list("be"), list("cf")]
+    roles = pd.concat(
+        pd.DataFrame({"split": split, "image_id": folds[(split + number) % 3], "role": role})
+        for split in range(3)
+        for number, role in enumerate(("test", "selection"))
+    )
+    metadata = {"classes": ["x", "y"], "shape": [32, 32, 3], "resize": "crop"}
+    table = tables.classes(index, roles, metadata, "mine")
+    columns = ["images", "training", "selection", "test", "scored", "splits"]
+    assert table[columns].to_numpy().tolist() == [[3, 1, 1, 1, 3, 3]] * 2
+    said = looked_at({"classes": table, "skipped": made()["skipped"]}, "mine")
+    assert "All are scored, in 3 splits, by networks that have not seen them" in said
+    assert "a split trains on 2, selects on 2 and scores 2." in said

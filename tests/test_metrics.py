@@ -16,13 +16,15 @@ from transfer_gain.reporting import metric_display
 ERROR = replace(
     ACCURACY,
     name="error",
-    score=lambda predictions: 1 - ACCURACY.score(predictions),
+    values=lambda predictions: predictions.classes != predictions.labels,
     higher_is_better=False,
 )
 
 
-def predictions(labels: list, classes: list) -> Predictions:
-    return Predictions(np.array(labels), np.array(classes), np.zeros(np.shape(classes)))
+def predictions(labels: list, classes: list, count: int = 3) -> Predictions:
+    """Predictions without any doubt: a probability of 1 for the predicted class."""
+    certain = np.eye(count)[np.array(classes)]
+    return Predictions(np.array(labels), np.array(classes), np.zeros(np.shape(classes)), certain)
 
 
 def test_accuracy_is_the_share_of_correct_images():
@@ -40,7 +42,13 @@ def test_each_replicate_may_have_its_own_labels():
 def test_every_metric_keeps_its_promises(metric):
     labels = np.repeat([0, 1, 2], [5, 3, 2])
     perfect, constant = labels, np.zeros(10, int)
-    made = Predictions(labels, np.stack([perfect, constant]), np.zeros((2, 10)))
+    shares = np.bincount(labels) / 10
+    made = Predictions(
+        labels,
+        np.stack([perfect, constant]),
+        np.stack([np.zeros(10), -np.log(shares[labels])]),
+        np.stack([np.eye(3)[labels], np.tile(shares, (10, 1))]),
+    )
     best, guessed = metric.score(made)
     assert best == metric.best
     assert guessed == pytest.approx(metric.chance(np.bincount(labels)))
@@ -72,9 +80,10 @@ def test_the_lowest_error_is_selected():
         runs[f"{role}_error"] = 1 - runs[f"{role}_accuracy"]
     expected = selection.select_heads(runs, ACCURACY)
     found = selection.select_heads(runs, ERROR)
-    names = ["protocol", *selection.CONFIGURATION, "configurations"]
+    names = ["protocol", "replicate", *selection.CONFIGURATION, "configurations"]
     assert found[names].equals(expected[names])
-    assert found["selected_by"].tolist() == ["validation_error", "selection_error"]
+    by_protocol = found.groupby("protocol", sort=False)["selected_by"].unique()
+    assert by_protocol.map(list).tolist() == [["validation_error"], ["selection_error"]]
     np.testing.assert_allclose(found["error"], 1 - expected["accuracy"])
 
 
@@ -82,23 +91,23 @@ def test_gains_verdicts_and_label_values_are_alike():
     selected = study().assign(error=lambda rows: 1 - rows["accuracy"])
     theirs = published("gains")
     controls = {"vgg16-random": ["vgg16"]}
-    found = comparison.gains(selected, ERROR, theirs, ["vgg16"], controls)
+    found = comparison.gains(selected, {}, ERROR, theirs, ["vgg16"], controls)
     alike = ["absolute_gain", "absolute_low", "absolute_high", "p_holm"]
     np.testing.assert_allclose(found[alike], gains(selected)[alike], atol=1e-12)
     relative = found["relative_gain"] > 1
     assert (relative == (found["absolute_gain"] > 0)).all()
 
-    found = comparison.hypotheses(selected, ERROR, 0.01, 1)
+    found = comparison.hypotheses(selected, {}, ERROR, 0.01, 1)
     assert found["verdict"].equals(hypotheses(selected)["verdict"])
 
-    found = comparison.scores(selected, ERROR, published("accuracy"), ["vgg16"])
+    found = comparison.scores(selected, {}, ERROR, published("accuracy"), ["vgg16"])
     expected = accuracy(selected)
     np.testing.assert_allclose(found["mean"], 1 - expected["mean"])
     np.testing.assert_allclose(found["ci_low"], 1 - expected["ci_high"])
     behind = ["behind_best", "behind_p_holm"]
     np.testing.assert_allclose(found[behind], expected[behind], atol=1e-9)
 
-    found, expected = worth.label_value(selected, ERROR, 1), label_value(selected)
+    found, expected = worth.label_value(selected, {}, ERROR, 1), label_value(selected)
     assert list(found) == worth.columns(ERROR)
     np.testing.assert_allclose(found["error"], 1 - expected["accuracy"])
     np.testing.assert_allclose(found["multiplier"], expected["multiplier"])

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from toys import in_every_replicate
 from transfer_gain.data import store
 from transfer_gain.data.replicates import Replicates, read_replicates
 from transfer_gain.data.rows import scores
@@ -420,14 +421,15 @@ def test_replicates_have_exactly_the_features_of_their_samples(files: dict[str, 
     assert len(data.validation) == 21
     for row, selects, image, half in zip(
         data.validation,
-        data.selection,
+        data.selection.T,
         validation_roles["image_id"],
         validation_roles["role"],
         strict=True,
     ):
         np.testing.assert_array_equal(data.features[row], of_image[image][0])
         assert data.labels[row] == of_image[image][1]
-        assert selects == (half == "selection")
+        assert set(selects) == {half == "selection"}
+    np.testing.assert_array_equal(data.test, ~data.selection)
 
 
 def test_only_images_that_are_used_are_read(files: dict[str, Path]):
@@ -555,13 +557,17 @@ def test_given_test_images_enter_no_accuracy_but_their_own(has_test):
         labels=np.zeros(6, np.int32),
         samples=np.array([[0, 1]]),
         validation=np.arange(2, 6),
-        selection=np.array([True, False, True, False]),
+        **in_every_replicate(np.array([True, False, True, False]), 1),
         classes=1,
         has_test=has_test,
     )
     truth = np.zeros(4, np.int32)
-    training = Predictions(truth[:2], np.zeros((1, 2), np.int32), np.zeros((1, 2)))
-    validation = Predictions(truth, np.array([[0, 1, 0, 1]]), np.array([[1.0, 10, 3, 20]]))
+    training = Predictions(
+        truth[:2], np.zeros((1, 2), np.int32), np.zeros((1, 2)), np.ones((1, 2, 2))
+    )
+    validation = Predictions(
+        truth, np.array([[0, 1, 0, 1]]), np.array([[1.0, 10, 3, 20]]), np.ones((1, 4, 2))
+    )
     scored = scores(training, validation, data)
     assert scored["validation_accuracy"] == (1 if has_test else 0.5)
     assert scored["validation_loss"] == (2 if has_test else 8.5)

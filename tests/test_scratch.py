@@ -131,9 +131,8 @@ def test_a_replicate_trained_alone_is_the_one_trained_beside_others():
     together = scratch.train(data, **SETTINGS)
     for replicate in range(3):
         alone = scratch.train(
-            data._replace(samples=data.samples[replicate : replicate + 1]),
+            data.of([replicate]),
             **SETTINGS,
-            first_replicate=replicate,
         )
         for one, other in zip(together.parameters, alone.parameters, strict=True):
             np.testing.assert_allclose(one[replicate], other[0], rtol=1e-3, atol=1e-5)
@@ -209,10 +208,12 @@ def test_rows_say_what_they_are_of_and_two_runs_write_the_same_bytes(
 ):
     contents = []
     for number in range(2):
-        outputs = {name: tmp_path / f"{name}-{number}" for name in ("runs", "history")}
+        outputs = {
+            name: tmp_path / f"{name}-{number}" for name in ("runs", "history", "predictions")
+        }
         scratch.train_files(
             **files,
-            **outputs,
+            outputs=outputs,
             names={"dataset": "toy", "method": method, "fraction": "0.1"},
             study_seed=2018,
             settings={name: value for name, value in SETTINGS.items() if name != "seed_names"},

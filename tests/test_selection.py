@@ -21,8 +21,10 @@ def mean(values: np.ndarray) -> Fraction:
     return sum(Fraction(str(value)) for value in values) / len(values)
 
 
-def chosen(selected: pd.DataFrame, protocol: str) -> tuple[str, str, float, float]:
-    return tuple(selected.set_index("protocol").loc[protocol, selection.CONFIGURATION])
+def chosen(selected: pd.DataFrame, protocol: str) -> list[tuple[str, str, float, float]]:
+    """The configurations of the replicates, each once."""
+    rows = selected.set_index("protocol").loc[[protocol], selection.CONFIGURATION]
+    return list(dict.fromkeys(rows.itertuples(index=False, name=None)))
 
 
 def set_head(runs: pd.DataFrame, head: tuple, **columns: float | list[float]) -> None:
@@ -39,17 +41,28 @@ def test_the_best_has_the_highest_mean_then_the_lowest_loss_then_stands_first(
 ):
     runs = make_runs(replicates, seed, steps)
     selected = selection.select_heads(runs, ACCURACY)
-    assert selected["protocol"].tolist() == ["same-images", "held-out"]
-    assert selected["configurations"].tolist() == [18, 18]
+    assert (selected["configurations"] == 18).all()
     # The rule again, in plain Python and exact fractions.
     columns = [*ACCURACIES, *LOSSES]
     of_head = runs[columns].to_numpy().reshape(18, replicates, len(columns))
     means = [dict(zip(columns, map(mean, head.T), strict=True)) for head in of_head]
-    for column, loss, row in zip(ACCURACIES, LOSSES, selected.to_dict("records"), strict=False):
-        best = min(range(18), key=lambda i: (-means[i][column], means[i][loss], i))
+    own = [[dict(zip(columns, replicate, strict=True)) for replicate in head] for head in of_head]
+    expected = [("same-images", replicate, means) for replicate in range(replicates)]
+    expected += [
+        ("held-out", replicate, [head[replicate] for head in own])
+        for replicate in range(replicates)
+    ]
+    for (protocol, replicate, scores), row in zip(
+        expected, selected.to_dict("records"), strict=True
+    ):
+        column, loss = dict(
+            zip(selection.PROTOCOLS, zip(ACCURACIES, LOSSES, strict=False), strict=True)
+        )[protocol]
+        best = min(range(18), key=lambda i: (-scores[i][column], scores[i][loss], i))
+        assert (row["protocol"], row["replicate"]) == (protocol, replicate)
         assert tuple(row[name] for name in selection.CONFIGURATION) == HEADS[best]
         assert row["selected_by"] == column
-        assert row["accuracy"] == pytest.approx(float(means[best][column]))
+        assert row["accuracy"] == pytest.approx(float(scores[best][column]))
 
 
 def test_ties_go_to_the_lower_loss_and_then_to_the_config():
@@ -57,15 +70,17 @@ def test_ties_go_to_the_lower_loss_and_then_to_the_config():
     runs[ACCURACIES] = 0.5
     runs[LOSSES] = 1.0
     for protocol in selection.PROTOCOLS:
-        assert chosen(selection.select_heads(runs, ACCURACY), protocol) == HEADS[0]
+        assert chosen(selection.select_heads(runs, ACCURACY), protocol) == [HEADS[0]]
         backwards = runs.iloc[::-1]
-        assert chosen(selection.select_heads(backwards, ACCURACY), protocol) == HEADS[-1]
+        assert chosen(selection.select_heads(backwards, ACCURACY), protocol) == [HEADS[-1]]
     set_head(runs, HEADS[11], **{loss: [0.7, 1.0, 1.0] for loss in LOSSES})
-    for protocol in selection.PROTOCOLS:
-        assert chosen(selection.select_heads(runs, ACCURACY), protocol) == HEADS[11]
+    selected = selection.select_heads(runs, ACCURACY)
+    assert chosen(selected, "same-images") == [HEADS[11]]
+    assert chosen(selected, "held-out") == [HEADS[11], HEADS[0]]  # each replicate has its own
     set_head(runs, HEADS[4], validation_accuracy=[0.5, 0.5, 0.51], validation_loss=9)
-    assert chosen(selection.select_heads(runs, ACCURACY), "same-images") == HEADS[4]
-    assert chosen(selection.select_heads(runs, ACCURACY), "held-out") == HEADS[11]
+    selected = selection.select_heads(runs, ACCURACY)
+    assert chosen(selected, "same-images") == [HEADS[4]]
+    assert chosen(selected, "held-out") == [HEADS[11], HEADS[0]]
 
 
 def test_as_many_correct_images_are_a_tie():
@@ -77,8 +92,7 @@ def test_as_many_correct_images_are_a_tie():
         set_head(runs, HEADS[head], **dict.fromkeys(ACCURACIES, accuracies), validation_loss=1)
         set_head(runs, HEADS[head], selection_loss=1)
     set_head(runs, HEADS[11], **dict.fromkeys(LOSSES, 0.5))
-    for protocol in selection.PROTOCOLS:
-        assert chosen(selection.select_heads(runs, ACCURACY), protocol) == HEADS[11]
+    assert chosen(selection.select_heads(runs, ACCURACY), "same-images") == [HEADS[11]]
 
 
 @settings(deadline=None, max_examples=30)
@@ -90,7 +104,8 @@ def test_the_reporting_half_never_selects(seed):
     for column in ("test_accuracy", "validation_accuracy", "validation_loss"):
         runs[column] = rng.uniform(0, 1, len(runs))
     after = selection.select_heads(runs, ACCURACY)
-    pd.testing.assert_frame_equal(after.iloc[1:], before.iloc[1:])  # the held-out protocol
+    before, after = (each[each["protocol"] == "held-out"] for each in (before, after))
+    pd.testing.assert_frame_equal(after, before)
     assert selection.PROTOCOLS["held-out"] == ("selection", "test")
 
 
@@ -136,16 +151,19 @@ def test_a_selection_is_read_from_its_file_as_it_was_written(tmp_path_factory, s
     selected = selection.select_heads(runs, ACCURACY)
     store.write_rows(selected, path)
     pd.testing.assert_frame_equal(store.read_rows(path), selected, check_exact=True)
-    for (_, written), (_, read) in zip(
-        selected.iterrows(), store.read_rows(path).iterrows(), strict=True
-    ):
-        found = selection.runs_of(runs, read)
-        assert len(found) == 3
-        assert set(map(tuple, found[selection.CONFIGURATION].to_numpy())) == {
-            tuple(written[selection.CONFIGURATION])
+    for protocol, written in selected.groupby("protocol"):
+        found = selection.runs_of(runs, written)
+        assert found["replicate"].tolist() == written["replicate"].tolist() == [0, 1, 2]
+        columns = selection.CONFIGURATION
+        assert found[columns].to_numpy().tolist() == written[columns].to_numpy().tolist()
+        configuration_of = {
+            replicate: settings
+            for replicates, settings in heads.selected_settings(path, protocol)
+            for replicate in replicates
         }
-        read_settings = heads.read_settings(path, written["protocol"])
-        assert "-".join(map(str, read_settings["layers"])) == written["layers"]
-        assert read_settings["activation"] == written["activation"]
-        assert read_settings["learning_rate"] == written["learning_rate"]
-        assert type(read_settings["learning_rate"]) is float
+        for _, row in written.iterrows():
+            read = configuration_of[row["replicate"]]
+            assert "-".join(map(str, read["layers"])) == row["layers"]
+            assert read["activation"] == row["activation"]
+            assert read["learning_rate"] == row["learning_rate"]
+            assert type(read["learning_rate"]) is float

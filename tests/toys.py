@@ -25,6 +25,15 @@ SETTINGS = {
 }
 
 
+def in_every_replicate(selection: np.ndarray, replicates: int) -> dict[str, np.ndarray]:
+    """Roles of images, bool (images,), that are the same in every replicate, for `Replicates`."""
+    return {
+        "selection": np.tile(selection, (replicates, 1)),
+        "test": np.tile(~selection, (replicates, 1)),
+        "image_ids": np.array([f"image {number}" for number in range(len(selection))]),
+    }
+
+
 def clouds(
     replicates: int = 3,
     images: int = 23,
@@ -47,7 +56,7 @@ def clouds(
         labels=rng.permutation(labels) if permuted else labels,
         samples=np.stack([rng.permutation(pool)[:images] for _ in range(replicates)]),
         validation=np.arange(pool, len(labels)),
-        selection=np.arange(validation) % 3 == 0,
+        **in_every_replicate(np.arange(validation) % 3 == 0, replicates),
         classes=classes,
     )
 
@@ -94,7 +103,7 @@ def make_pictures(
         labels=rng.permutation(labels) if permuted else labels,
         samples=np.stack([rng.permutation(pool)[:images] for _ in range(replicates)]),
         validation=np.arange(pool, len(labels)),
-        selection=np.arange(validation) % 2 == 0,
+        **in_every_replicate(np.arange(validation) % 2 == 0, replicates),
         classes=classes,
     )
 

@@ -42,6 +42,7 @@ rule plot_learning_rates:
         runs=lambda wildcards: fill(f"{paths.head}/runs.parquet", HEADS, **wildcards),
         selections=lambda wildcards: fill(paths.selection, SELECTIONS, **wildcards),
         images=paths.images,
+        validation_roles=paths.validation_roles,
         published=PUBLISHED,
     output:
         **figure_files("learning_rates_{dataset}_{backbone}", "learning_rates"),
@@ -69,6 +70,7 @@ rule plot_grid:
     input:
         runs=lambda wildcards: fill(f"{paths.head}/runs.parquet", HEADS, **wildcards),
         images=paths.images,
+        validation_roles=paths.validation_roles,
     output:
         **figure_files("grid_{dataset}_{backbone}", "grid"),
     log:
@@ -161,6 +163,7 @@ rule plot_learning_curves:
     input:
         scores=f"{paths.table(study.metric)}.parquet",
         images=paths.images,
+        validation_roles=paths.validation_roles,
     output:
         **figure_files("learning_curves_{dataset}_{protocol}", "learning_curves"),
     log:

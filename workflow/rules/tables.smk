@@ -37,6 +37,7 @@ rule tabulate_fractions:
     """Images per fraction and class, counted in the files (Tables 1 and 2)."""
     input:
         images=expand(paths.images, dataset=study.datasets),
+        validation_roles=expand(paths.validation_roles, dataset=TRANSFER),
         samples=expand(paths.samples, dataset=TRANSFER, fraction=FRACTIONS),
         published=PUBLISHED,
     output:
@@ -52,6 +53,7 @@ rule tabulate_fractions:
         **code_of("tabulate_fractions"),
         metric=study.metric,
         datasets=list(study.datasets),
+        divided=TRANSFER,
         samples=[(dataset, fraction) for dataset in TRANSFER for fraction in FRACTIONS],
         sources=SOURCES,
     script:

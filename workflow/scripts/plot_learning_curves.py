@@ -11,5 +11,9 @@ with job.monitored(*snakemake.log):
     rows = store.read_rows(snakemake.input.scores)
     rows = rows[(rows[["dataset", "protocol"]] == names).all(axis=1)]
     metric = metrics.metric(snakemake.params.metric)
-    chance = tables.chance_of(store.read_index(snakemake.input.images), metric)
+    chance = tables.chance_of(
+        store.read_index(snakemake.input.images),
+        metric,
+        store.read_rows(snakemake.input.validation_roles),
+    )
     save(plot_learning_curves(rows, chance, metric), *snakemake.output)

@@ -23,7 +23,11 @@ with job.monitored(*snakemake.log):
         store.read_rows(snakemake.input.runs),
         best_at_smallest(selections.reset_index(drop=True)),
         published,
-        tables.chance_of(store.read_index(snakemake.input.images), metric),
+        tables.chance_of(
+            store.read_index(snakemake.input.images),
+            metric,
+            store.read_rows(snakemake.input.validation_roles),
+        ),
         metric,
     )
     save(figure, *snakemake.output)

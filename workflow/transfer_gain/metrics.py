@@ -198,6 +198,8 @@ METRICS = (
     ),
 )
 BY_NAME = {metric.name: metric for metric in METRICS}
+# Names that the config's `metric` may have.
+SELECTING = tuple(metric.name for metric in METRICS if metric.selects)
 
 
 def metric(name: str) -> Metric:

@@ -47,7 +47,7 @@ def _all_different(values: tuple[T, ...]) -> tuple[T, ...]:
 
 def _known_metric(name: str) -> str:
     """Refuse a metric that has no record."""
-    if name not in metrics.BY_NAME:
+    if name not in metrics.SELECTING:
         raise PydanticCustomError("literal_error", "a metric")
     return name
 
@@ -83,7 +83,7 @@ Weights = Annotated[
 MetricName = Annotated[
     str,
     AfterValidator(_known_metric),
-    Field(json_schema_extra={"enum": list(metrics.BY_NAME)}),
+    Field(json_schema_extra={"enum": list(metrics.SELECTING)}),
 ]
 
 # Settings that several sections have.

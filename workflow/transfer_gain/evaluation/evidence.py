@@ -310,7 +310,7 @@ def by_place(
         place = dict(zip(PLACE, names, strict=True))
         of_methods = {}
         for method, rows in runs.groupby(METHOD, sort=False):
-            scores = rows.set_index("replicate")[metric.name]
+            scores = rows.set_index("replicate")[metric.name].sort_index()
             own = known.get((place["dataset"], place["fraction"], *method))
             of_methods[method] = (
                 Evidence(scores)

@@ -75,6 +75,7 @@ def fractions(
     dataset: str,
     fraction: float,
     metric: Metric,
+    roles: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Count one fraction's images in the files (Tables 1 and 2 of the 2018 paper).
 
@@ -85,9 +86,10 @@ def fractions(
         dataset: name of the dataset.
         fraction: the fraction.
         metric: the metric of column `chance`.
+        roles: its validation roles (split, image_id, role); None if it has none.
 
     Returns:
-        One row. If classes differ in size, counts per class are rounded means. Test images that the
+        One row. Of several splits, the first one's images are counted. If classes differ in size, counts per class are rounded means. Test images that the
         dataset came with are not among its validation images, and have a column of their own. A
         dataset with groups has their numbers as well, that of training groups as the smallest of
         all replicates.
@@ -96,6 +98,8 @@ def fractions(
         samples = index[index["split"] == store.TRAINING].assign(replicate=0)
     sampled = samples.groupby("replicate").size()
     validation = index[index["split"] == store.VALIDATION]
+    if roles is not None and roles["split"].nunique() > 1:
+        validation = index[index["image_id"].isin(roles["image_id"][roles["split"] == 0])]
     classes = index["label"].nunique()
     row = pd.DataFrame(
         {
@@ -106,7 +110,7 @@ def fractions(
             "validation_samples": [len(validation)],
             "validation_per_class": [round(len(validation) / classes)],
             "replicates": [len(sampled)],
-            "chance": [chance_of(index, metric)],
+            "chance": [chance_of(index, metric, roles)],
         }
     )
     if has_test_images(index):
@@ -144,24 +148,34 @@ def classes(
     """Count the images of each class by what they are for.
 
     Args:
-        index: rows of the dataset's images (image_id, label, split).
-        roles: rows of its validation roles (image_id, role).
+        index: rows of the dataset's images (image_id, label).
+        roles: rows of its validation roles (split, image_id, role).
         metadata: of its images: classes, shape, resize.
         dataset: name of the dataset.
 
     Returns:
-        One row per class: dataset, class, training, selection, test (numbers of images), size (of a
+        One row per class: dataset, class, images (in all), training, selection, test (images of a
+        split, rounded means of several), scored (images that any split scores), splits, size (of a
         picture, in pixels), channels, resize.
     """
-    role = index["image_id"].map(roles.set_index("image_id")["role"])
-    role = role.where(index["split"] != store.TRAINING, "training")
-    counts = pd.crosstab(index["label"], role)
+    labels = index.set_index("image_id")["label"]
+    images, splits = labels.value_counts().sort_index(), roles["split"].nunique()
+    role_of = roles.assign(label=roles["image_id"].map(labels))
+    counts = pd.crosstab(role_of["label"], role_of["role"]) / splits
+    counts["training"] = images - counts["selection"] - counts["test"]
+    tested = role_of[role_of["role"] == "test"]
     size, _, channels = metadata["shape"]
     return pd.DataFrame(
         {
             "dataset": dataset,
             "class": metadata["classes"],
-            **{name: counts[name].to_numpy() for name in ("training", "selection", "test")},
+            "images": images.to_numpy(),
+            **{
+                name: counts[name].round().astype(np.int64).to_numpy()
+                for name in ("training", "selection", "test")
+            },
+            "scored": tested.groupby("label")["image_id"].nunique().to_numpy(),
+            "splits": splits,
             "size": size,
             "channels": next(name for name, count in CHANNELS.items() if count == channels),
             "resize": metadata["resize"],
@@ -169,18 +183,19 @@ def classes(
     )
 
 
-def chance_of(index: pd.DataFrame, metric: Metric) -> float:
-    """Return the score of a constant guess on the validation images; NaN if there are none.
-
-    Of test images, if the dataset came with any.
+def chance_of(index: pd.DataFrame, metric: Metric, roles: pd.DataFrame | None) -> float:
+    """Return the score of a constant guess on the images that are scored.
 
     Args:
-        index: a dataset's rows (split, label).
+        index: a dataset's rows (image_id, split, label).
         metric: the metric that scores.
+        roles: its validation roles (image_id, role); if it has none, its validation images count,
+            and without these NaN is returned.
     """
-    part = store.TEST if has_test_images(index) else store.VALIDATION
-    counts = index["label"][index["split"] == part].value_counts().to_numpy()
-    return metric.chance(counts) if len(counts) else np.nan
+    scored = index["split"] == store.VALIDATION
+    if roles is not None:
+        scored = index["image_id"].isin(roles["image_id"][roles["role"] == "test"])
+    return metric.chance(np.bincount(index["label"][scored])) if scored.any() else np.nan
 
 
 def noticed(table: str, found: Mapping[str, Sequence[Sequence[Any]]]) -> pd.DataFrame:

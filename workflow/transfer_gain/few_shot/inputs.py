@@ -110,6 +110,11 @@ def read(
         chosen = chosen.iloc[rng.permutation(len(chosen))].groupby("label").head(per_class)
         chosen = chosen.sort_index()  # files are read in order
     target = store.read_index(tested_on)
+    if not (target["split"] != store.TRAINING).any():
+        raise SourceError(
+            f"{tested_on}: found images without a fixed split, expected validation images to test "
+            "one-shot learning on; give the dataset `validation_per_class`"
+        )
     part = store.TEST if has_test_images(target) else store.VALIDATION
     target = target[target["split"] == part]
     groups = pd.Series(groups_of(target), target.index)

@@ -161,7 +161,7 @@ def at_chance(tables: Tables, metric: Metric) -> list[str]:
         tables: the metric's table, `hypotheses` and `classes`.
         metric: the metric that is compared.
     """
-    scored = tables["classes"].groupby("dataset", sort=False)["test"]
+    scored = tables["classes"].groupby("dataset", sort=False)["scored"]
     chance = {dataset: metric.chance(counts.to_numpy()) for dataset, counts in scored}
     rows = tables[metric.name]
     trained = rows["backbone"].isin([FROM_SCRATCH, *tables["hypotheses"]["backbone"]])

@@ -27,15 +27,20 @@ def looked_at(tables: Tables, dataset: str) -> str:
     """
     rows = tables["classes"].query("dataset == @dataset")
     roles = rows[["training", "selection", "test"]]
-    first, images, scored = rows.iloc[0], int(roles.to_numpy().sum()), int(roles["test"].sum())
+    first, images, scored = rows.iloc[0], int(rows["images"].sum()), int(rows["scored"].sum())
     color = "in color" if first["channels"] == "rgb" else "in gray"
     text = f"Looked at {words.count(images)} images of {dataset}: {_classes(rows)}; {color}"
     text += f", {_RESIZED[first['resize']]} of {first['size']} pixels"
     counts = [words.count(int(roles[role].sum())) for role in roles]
-    text += f". {counts[0]} are for training, {counts[1]} for selection and {counts[2]} are scored"
-    text += f": one scored image is {100 / scored:.2g} points. "
-    largest = rows.loc[rows["test"].idxmax()]
-    constant = words.accuracy(largest["test"] / scored)
+    if first["splits"] == 1:
+        text += f". {counts[0]} are for training, {counts[1]} for selection and {counts[2]} are "
+        text += f"scored: one scored image is {100 / scored:.2g} points. "
+    else:
+        text += f". All are scored, in {first['splits']} splits, by networks that have not seen "
+        text += f"them: a split trains on {counts[0]}, selects on {counts[1]} and scores "
+        text += f"{counts[2]}. "
+    largest = rows.loc[rows["scored"].idxmax()]
+    constant = words.accuracy(largest["scored"] / scored)
     text += f"Always answering '{largest['class']}' is right for {constant} of them."
     left_out = int((tables["skipped"]["dataset"] == dataset).sum())
     if left_out:
@@ -51,10 +56,10 @@ def few_scored(tables: Tables) -> list[str]:
         tables: `classes`.
     """
     rows = tables["classes"]
-    rows = rows[rows["test"] < FEW]
+    rows = rows[rows["scored"] < FEW]
     said = []
     for dataset, own in rows.groupby("dataset", sort=False):
-        named = [f"{row['class']} ({row['test']})" for _, row in own.head(NAMED).iterrows()]
+        named = [f"{row['class']} ({row['scored']})" for _, row in own.head(NAMED).iterrows()]
         if len(own) > NAMED:
             named.append(f"{len(own) - NAMED} more")
         said.append(
@@ -66,7 +71,7 @@ def few_scored(tables: Tables) -> list[str]:
 
 def _classes(rows: pd.DataFrame) -> str:
     """Return the classes with their numbers of images, or a summary of many classes."""
-    counts = rows[["training", "selection", "test"]].sum(axis=1)
+    counts = rows["images"]
     if len(rows) <= NAMED:
         pairs = zip(counts, rows["class"], strict=True)
         return words.listed([f"{words.count(count)} {name}" for count, name in pairs])

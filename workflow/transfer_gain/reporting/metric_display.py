@@ -26,6 +26,19 @@ class MetricWords:
 
 WORDS = {
     "accuracy": MetricWords(noun="accuracy", plural="accuracies", best="Most accurate"),
+    "loss": MetricWords(noun="log-loss", plural="log-losses", best="Lowest log-loss"),
+    "balanced_accuracy": MetricWords(
+        noun="balanced accuracy",
+        plural="balanced accuracies",
+        best="Highest balanced accuracy",
+    ),
+    "macro_f1": MetricWords(
+        noun="macro F1 score", plural="macro F1 scores", best="Highest macro F1 score"
+    ),
+    "brier": MetricWords(noun="Brier score", plural="Brier scores", best="Lowest Brier score"),
+    "calibration_error": MetricWords(
+        noun="calibration error", plural="calibration errors", best="Best calibrated"
+    ),
 }
 
 
