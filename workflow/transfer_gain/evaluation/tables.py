@@ -89,10 +89,10 @@ def fractions(
         roles: its validation roles (split, image_id, role); None if it has none.
 
     Returns:
-        One row. Of several splits, the first one's images are counted. If classes differ in size, counts per class are rounded means. Test images that the
-        dataset came with are not among its validation images, and have a column of their own. A
-        dataset with groups has their numbers as well, that of training groups as the smallest of
-        all replicates.
+        One row. Of several splits, the first one's images are counted. If classes differ in size,
+        counts per class are rounded means. Test images that the dataset came with are not among its
+        validation images, and have a column of their own. A dataset with groups has their numbers
+        as well, that of training groups as the smallest of all replicates.
     """
     if samples is None:
         samples = index[index["split"] == store.TRAINING].assign(replicate=0)

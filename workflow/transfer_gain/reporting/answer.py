@@ -6,9 +6,10 @@ protocol: configurations are selected on one set of images and scored on another
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
-from transfer_gain.evaluation.statistics import RELEVANT, SIGNIFICANT
+from transfer_gain.evaluation.statistics import RELEVANT, UNDECIDED
 from transfer_gain.methods import records
 from transfer_gain.methods.records import TRANSFER
 from transfer_gain.metrics import Metric
@@ -24,7 +25,7 @@ def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
     """Return three sentences per dataset: the best methods, the gain, the value of a label.
 
     Args:
-        tables: the metric's table, `hypotheses` and `label_value`.
+        tables: the metric's table, `gains`, `hypotheses` and `label_value`.
         metric: the metric that is compared.
     """
     datasets = tables[metric.name]["dataset"].unique()
@@ -48,10 +49,11 @@ def write(tables: Tables, metric: Metric, where: str) -> str:
 
 
 def best_methods(tables: Tables, metric: Metric, dataset: str) -> str:
-    """Name the best method at each fraction, and those not significantly different.
+    """Name the best method at each fraction, and the others that may be the best.
 
-    Differences are paired by replicate, and p-values are Holm-adjusted over the methods of that
-    fraction. A difference that is the same in all replicates cannot be tested.
+    These are the methods of which none is significantly better, Holm-adjusted over all pairs at
+    that fraction. The best score found is too high by some points, because it was picked: that is
+    why the others are named with it.
     """
     rows = _of(tables[metric.name], dataset)
     rows = rows[~rows["method"].map(lambda name: records.method(name).is_reference)]
@@ -66,30 +68,45 @@ def best_methods(tables: Tables, metric: Metric, dataset: str) -> str:
         once = best["replicates"] == 1
         text += ", one run only, so differences are not tested)" if once else ")"
         # Methods that tie in all replicates need no test.
-        p_value = others["behind_p_holm"].mask(others["behind_best"] == 0, 1)
-        near, untested = others[p_value >= SIGNIFICANT], others[p_value.isna()]
-        relations = (("not significantly different from", near), ("not tested against", untested))
-        for relation, methods in relations:
-            if len(methods) and not once:
-                names = [words.method(*row) for row in methods[["method", "backbone"]].to_numpy()]
-                text += f", {relation} {words.listed(names, 'or')}"
+        untested = others["behind_p_holm"].isna() & (others["behind_best"] != 0)
+        near = others["may_be_best"] & ~untested
+        relations = (("perhaps also", near), ("not tested against", untested))
+        for relation, rows_of in relations:
+            if rows_of.any() and not once:
+                names = others.loc[rows_of, ["method", "backbone"]].to_numpy()
+                text += (
+                    f", {relation} {words.listed([words.method(*name) for name in names], 'or')}"
+                )
         found.append(text)
     return f"{metric_display.words(metric).best} on {dataset}: {'; '.join(found)}."
 
 
 def gain(tables: Tables, metric: Metric, dataset: str) -> str:
-    """Say what transfer gains over training from scratch at each fraction, and how certainly."""
+    """Say what transfer gains over training from scratch at each fraction, and how certainly.
+
+    The intervals hold together, so that what is said of all fractions is right in 95 % of studies.
+    """
     backbone = strongest_backbone(tables, metric, dataset)
     labels = _labels(tables, metric, dataset)
-    rows = _of(tables["hypotheses"], dataset, backbone=backbone, hypothesis="H1")
+    rows = _of(tables["gains"], dataset, backbone=backbone, method=TRANSFER, reference=BASELINE)
     found: list[str] = []
     for _, row in rows.sort_values("fraction").iterrows():
-        text = f"{words.points(row['estimate'])} points"
-        text += words.interval(row["ci_low"], row["ci_high"], words.points)
-        text += f" {_at(labels[row['fraction']], not found)} ({row['verdict']}"
-        text += f"{_p_value(row)})"
-        found.append(text)
+        text = f"{words.points(row['absolute_gain'])} points"
+        text += words.interval(row["simultaneous_low"], row["simultaneous_high"], words.points)
+        found.append(f"{text} {_at(labels[row['fraction']], not found)} ({_outcome(row)})")
     return f"Transfer from {backbone}, compared with training from scratch: {words.listed(found)}."
+
+
+def _outcome(gain: pd.Series) -> str:
+    """Return what a row of table `gains` shows, in words."""
+    if gain["outcome"] != UNDECIDED:
+        return gain["outcome"]
+    if pd.isna(gain["simultaneous_low"]):
+        replicates = gain["replicates"]
+        return f"{UNDECIDED} with {replicates} replicate{'s' if replicates > 1 else ''}"
+    if pd.isna(gain["more_images"]):
+        return UNDECIDED
+    return f"{UNDECIDED}: would need about {words.count(gain['more_images'])} more scored images"
 
 
 def label_value(tables: Tables, metric: Metric, dataset: str) -> str:
@@ -98,7 +115,9 @@ def label_value(tables: Tables, metric: Metric, dataset: str) -> str:
     rows = _of(tables["label_value"], dataset, backbone=backbone, method=TRANSFER)
     found: list[str] = []
     for _, row in rows.sort_values("labels").iterrows():
-        if row[metric.name] == metric.best:  # fewer labels may reach it as well, with either method
+        if np.isclose(
+            row[metric.name], metric.best
+        ):  # fewer labels may reach it as well, with either method
             found.append(f"not known {_at(row['labels'], not found)} (no score can be higher)")
             continue
         relation = f"{row['relation']} " if row["relation"] else ""
