@@ -120,7 +120,7 @@ def selected_of(fractions: dict[float, int], protocol: str = "same-images") -> p
 
 def accuracies(fractions: dict[float, int], protocol: str = "same-images") -> pd.DataFrame:
     printed = tables.read_published(PUBLISHED, "accuracy", {"clothes": "fashion-mnist"})
-    return comparison.scores(selected_of(fractions, protocol), ACCURACY, printed, ["vgg16"])
+    return comparison.scores(selected_of(fractions, protocol), {}, ACCURACY, printed, ["vgg16"])
 
 
 def learning_curves(fractions: dict[float, int]) -> Figure:
@@ -129,11 +129,11 @@ def learning_curves(fractions: dict[float, int]) -> Figure:
 
 def gains_table(fractions: dict[float, int]) -> pd.DataFrame:
     printed = tables.read_published(PUBLISHED, "gains", {"clothes": "fashion-mnist"})
-    return comparison.gains(selected_of(fractions), ACCURACY, printed, ["vgg16"], {})
+    return comparison.gains(selected_of(fractions), {}, ACCURACY, printed, ["vgg16"], {})
 
 
 def label_values(fractions: dict[float, int]) -> pd.DataFrame:
-    return worth.label_value(selected_of(fractions), ACCURACY, 0)
+    return worth.label_value(selected_of(fractions), {}, ACCURACY, 0)
 
 
 def cost_table(fractions: dict[float, int]) -> pd.DataFrame:

@@ -139,7 +139,7 @@ def test_transfer_with_more_updates_is_a_reference_and_never_the_best():
 
 
 def test_a_tie_is_told():
-    made = two_methods({0.01: [0.01, -0.01, 0.02, -0.02, 0.0]})
+    made = two_methods({0.01: [0.03, -0.03, 0.04, -0.04, 0.0]})
     best, gain, _ = answer.answer(made, ACCURACY)["clothes"]
     assert "perhaps also" in best
     assert gain.endswith("(undecided).")  # of how many images is not known
@@ -158,7 +158,7 @@ def test_what_the_interval_shows_is_said_in_a_word(gained, said):
 
 
 def test_an_undecided_gain_comes_with_the_images_that_would_decide():
-    made = two_methods({0.01: [0.01, -0.01, 0.02, -0.02, 0.0]})
+    made = two_methods({0.01: [0.03, -0.03, 0.04, -0.04, 0.0]})
     made["gains"]["more_images"] = 900.0
     _, gain, _ = answer.answer(made, ACCURACY)["clothes"]
     assert gain.endswith("(undecided: would need about 900 more scored images).")

@@ -157,7 +157,7 @@ def test_given_test_images_are_kept_and_groups_are_drawn_from_the_others(groups)
     }
     assert (index.groupby("group")["split"].nunique() == 1).all()
     assert (index.groupby("label")["split"].nunique() == 3).all()
-    roles = validation_roles(index, "mine", 0).merge(index, on="image_id")
+    roles = validation_roles(index, "mine", 0)[["image_id", "role"]].merge(index, on="image_id")
     assert dict(zip(roles["split"], roles["role"], strict=True)) == {
         "validation": "selection",
         "test": "test",

@@ -134,12 +134,16 @@ def test_without_samples_all_training_images_are_counted():
     assert (row["validation_samples"], row["validation_per_class"]) == (2, 1)
 
 
-def test_chance_is_what_a_constant_guess_scores():
+def test_chance_is_what_a_constant_guess_scores_on_the_images_that_are_scored():
     index = pd.DataFrame(
         {"split": ["validation"] * 10 + ["training"] * 5, "label": [0] * 8 + [1] * 7}
+    ).assign(image_id=[f"{number}" for number in range(15)])
+    assert tables.chance_of(index, ACCURACY, None) == 0.8
+    assert np.isnan(tables.chance_of(index[index["split"] == "training"], ACCURACY, None))
+    roles = pd.DataFrame(
+        {"image_id": ["0", "1", "8", "9", "8"], "role": ["selection", *["test"] * 4]}
     )
-    assert tables.chance_of(index, ACCURACY) == 0.8
-    assert np.isnan(tables.chance_of(index[index["split"] == "training"], ACCURACY))
+    assert tables.chance_of(index, ACCURACY, roles) == pytest.approx(2 / 3)
 
 
 def test_test_images_of_a_dataset_are_counted_apart_and_give_the_chance():
@@ -150,7 +154,8 @@ def test_test_images_of_a_dataset_are_counted_apart_and_give_the_chance():
             "label": [0, 0, 1, 1, 0, 0, 1, 0, 1, 1, 1, 1],
         }
     )
-    (row,) = tables.fractions(index, None, "toy", 1.0, ACCURACY).to_dict("records")
+    roles = validation_roles(index, "toy", 0)
+    (row,) = tables.fractions(index, None, "toy", 1.0, ACCURACY, roles).to_dict("records")
     assert (row["validation_samples"], row["test_samples"], row["chance"]) == (3, 5, 0.8)
     metadata = {"classes": ["a", "b"], "shape": [8, 8, 1], "resize": "pad"}
     counts = tables.classes(index, validation_roles(index, "toy", 0), metadata, "toy")
