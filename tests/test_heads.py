@@ -81,7 +81,7 @@ def scores_of(model, data: Replicates, rows: np.ndarray) -> tuple[float, float]:
 def test_a_training_run_is_the_one_of_keras(activation: str, monkeypatch: pytest.MonkeyPatch):
     data, spy = clouds(), Spy(monkeypatch)
     settings = SETTINGS | {"activation": activation}
-    _, history, _ = heads.train(data, **settings, evaluate_every_epoch=True)
+    history = heads.train(data, **settings, evaluate_every_epoch=True).history
 
     assert spy.batches.shape == (4 * 5, 3, 5)  # 23 images: five batches an epoch, the last of 3
     first_losses = []
@@ -123,7 +123,7 @@ def test_a_replicate_trained_alone_is_the_one_trained_beside_others(
     data, spy = clouds(), Spy(monkeypatch)
     together, *_ = heads.train(data, **SETTINGS)
     beside = [parameter.numpy()[0] for parameter in spy.parameters]
-    alone, *_ = heads.train(data._replace(samples=data.samples[:1]), **SETTINGS)
+    alone, *_ = heads.train(data.of([0]), **SETTINGS)
     for one, other in zip(beside, spy.parameters, strict=True):
         np.testing.assert_allclose(one, other.numpy()[0], rtol=1e-3, atol=1e-5)
     pd.testing.assert_frame_equal(together.iloc[:1], alone, rtol=1e-4)
@@ -139,12 +139,12 @@ def test_how_often_a_run_is_evaluated_and_in_what_chunks_changes_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ):
     settings = SETTINGS | {"epochs": 30}
-    rare, rare_history, _ = heads.train(clouds(), **settings)
+    rare, rare_history, *_ = heads.train(clouds(), **settings)
     whole = heads.network
     monkeypatch.setattr(
         heads, "network", lambda *given, **also: whole(*given, **also)._replace(scored_at_once=7)
     )
-    often, often_history, _ = heads.train(clouds(), **settings, evaluate_every_epoch=True)
+    often, often_history, *_ = heads.train(clouds(), **settings, evaluate_every_epoch=True)
     pd.testing.assert_frame_equal(rare, often, rtol=1e-6)
     assert sorted(set(rare_history["epoch"])) == loop.evaluation_epochs(30, 30)
     assert sorted(set(often_history["epoch"])) == list(range(1, 31))
@@ -156,7 +156,7 @@ def test_how_often_a_run_is_evaluated_and_in_what_chunks_changes_nothing(
 
 def test_a_run_is_one_row_that_agrees_with_its_history():
     data = clouds()
-    runs, history, _ = heads.train(data, **SETTINGS | {"min_updates": 50})
+    runs, history, *_ = heads.train(data, **SETTINGS | {"min_updates": 50})
     assert runs["epochs"].tolist() == [10] * 3  # five updates an epoch
     assert runs["updates"].tolist() == [50] * 3
     assert runs["replicate"].tolist() == [0, 1, 2]

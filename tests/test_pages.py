@@ -45,6 +45,7 @@ def test_the_tables_of_a_study_are_kept_with_what_made_them(tmp_path: Path):
         {"@id": "#machine-processor", "value": made["processor"]},
         {"@id": "#precision-precision", "value": made["precision"]},
     ]
+    shutil.copyfile(pages.RESULTS / pages.ANSWER, study / pages.ANSWER)
     (study / "ro-crate-metadata.json").write_text(json.dumps({"@graph": graph}))
     pages.keep(study / "tables", results)
     for file in pages.RESULTS.iterdir():

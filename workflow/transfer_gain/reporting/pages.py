@@ -9,7 +9,6 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ RESULTS = ROOT / "docs" / "results"
 PAGES = tuple(ROOT / page for page in ("README.md", "docs/results.md", "docs/reproducing-2018.md"))
 COPIED = ("accuracy", "best_heads", "classes", "fractions", "gains", "hypotheses", "label_value")
 TABLES = (*COPIED, "one_shot", "one_shot_summary")
-PROVENANCE = "provenance.json"
+PROVENANCE, ANSWER = "provenance.json", "answer.txt"
 BLOCK = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 # Approach and classes of the columns of the one-shot table.
@@ -46,9 +45,10 @@ def keep(tables: Path, results: Path = RESULTS) -> None:
 
     Args:
         tables: the study's folder `tables`; its RO-Crate lies beside that.
-        results: receives a CSV file per table and `provenance.json`.
+        results: receives a CSV file per table, `answer.txt` and `provenance.json`.
     """
     results.mkdir(exist_ok=True)
+    shutil.copyfile(tables.parent / ANSWER, results / ANSWER)
     for name in (*COPIED, "one_shot_summary"):
         shutil.copyfile(tables / f"{name}.csv", results / f"{name}.csv")
     rows = compare_2018.comparable_one_shot(_read_csv(tables / "one_shot.csv"))
@@ -65,9 +65,10 @@ def keep(tables: Path, results: Path = RESULTS) -> None:
 
 
 def read(results: Path = RESULTS) -> Tables:
-    """Return the tables that `keep` copied, by name, and `provenance`."""
+    """Return the tables that `keep` copied, by name, `answer` (its lines) and `provenance`."""
     tables: dict[str, Any] = {name: _read_csv(results / f"{name}.csv") for name in TABLES}
     tables["label_value"]["relation"] = tables["label_value"]["relation"].fillna("")
+    tables["answer"] = (results / ANSWER).read_text().splitlines()
     return tables | {"provenance": json.loads((results / PROVENANCE).read_text())}
 
 
@@ -187,11 +188,8 @@ def comparison(tables: Tables) -> str:
 
 
 def quoted_answer(tables: Tables) -> str:
-    """Return the study's answer as a quotation."""
-    sentences = [
-        *chain.from_iterable(answer.answer(tables, ACCURACY).values()),
-        *answer.caveats(tables, ACCURACY),
-    ]
+    """Return the study's answer as a quotation, without the place of its report."""
+    sentences = [line for line in tables["answer"] if not line.startswith("The report: ")]
     return "\n>\n".join(f"> {sentence}" for sentence in sentences) + "\n"
 
 
