@@ -232,6 +232,10 @@ def test_on_a_machine_of_one_s_own_it_is_one_line(tmp_path: Path):
     assert "CUDA_VISIBLE_DEVICES is '-1', which hides every GPU" in log
 
 
+def test_float32_is_not_tf32(tensorflow):
+    assert not tensorflow.config.experimental.tensor_float_32_execution_enabled()
+
+
 def test_a_build_for_processors_is_told(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(gpus, "has_driver", lambda: True)
     assert gpus.why_none(cuda=False, environment={}).startswith(

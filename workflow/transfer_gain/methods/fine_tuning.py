@@ -104,6 +104,7 @@ def train(
                 "learning_rate": learning_rate,
                 "l2": l2,
             },
+            compilable=False,  # many backbones pool
         )
         own = data._replace(samples=data.samples[replicate : replicate + 1])
         result = loop.train(

@@ -42,6 +42,8 @@ def configure(gpu: bool, calls: int = 1) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(calls)
     tf.config.experimental.enable_op_determinism()
+    # Otherwise Ampere and later GPUs round the factors of a float32 product to 10 bits (TF32).
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     given = gpus.is_given(gpu, os.environ)
     before = dict(os.environ)
     if not given:
