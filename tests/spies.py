@@ -12,8 +12,8 @@ class Spy:
         self.fit = loop.fit
         monkeypatch.setattr(loop, "fit", self)
 
-    def __call__(self, parameters, loss, batches, learning_rate, pauses):
+    def __call__(self, parameters, loss, batches, learning_rate, pauses, **options):
         self.start = [parameter.numpy() for parameter in parameters]
         (self.batches, *self.changed), self.parameters = batches, parameters
         self.first_loss = float(loss(parameters, *(batch[0] for batch in batches)))
-        yield from self.fit(parameters, loss, batches, learning_rate, pauses)
+        yield from self.fit(parameters, loss, batches, learning_rate, pauses, **options)

@@ -18,7 +18,7 @@ from transfer_gain.features import backbones
 from transfer_gain.features.backbones import BackboneError
 from transfer_gain.methods import fine_tuning, heads
 from transfer_gain.seeds import run_seed
-from transfer_gain.training import loop
+from transfer_gain.training import devices, loop
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tensorflow")]
 
@@ -103,6 +103,24 @@ def test_a_layer_that_not_all_goes_through_is_refused(layer):
 
 
 # --- its training
+
+
+def test_a_gpu_does_not_compile_it(tensorflow, monkeypatch: pytest.MonkeyPatch):
+    """XLA has no deterministic gradient of max-pooling (tensorflow/tensorflow#69417)."""
+    compiled, function = {}, tensorflow.function
+
+    def recorded(**options):
+        def decorate(body):
+            compiled[body.__name__] = options.get("jit_compile", False)
+            return function(**options)(body)
+
+        return decorate
+
+    monkeypatch.setattr(devices, "on_gpu", lambda: True)
+    monkeypatch.setattr(tensorflow, "function", recorded)
+    _, upper = fine_tuning.split(backbone(), "upper")
+    fine_tuning.train(make_data(1), upper, heads_start(1), **SETTINGS, **NAMES)
+    assert compiled["advance"] is False
 
 
 def test_a_training_run_is_the_one_of_keras_and_leaves_the_backbone_as_it_is(

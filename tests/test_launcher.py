@@ -45,6 +45,20 @@ ctypes.CDLL(None).puts(b"native")
 if code := int(os.environ.get("CODE", 3)):
     sys.exit(code)
 """
+# Takes one of two devices and holds it as long as it is told to.
+TAKES_A_GPU = """
+import os, time
+from pathlib import Path
+from transfer_gain.runtime import launcher
+launcher.hand_over()
+from transfer_gain import gpus
+parent = Path.cwd().parent
+gpus.Path = lambda path: parent if path == "/tmp" else Path(path)
+taken = gpus.take(gpus.visible(os.environ), os.environ)
+Path("told").write_text(f"{taken}\\n{os.getpid()}\\n")
+while Path("wait").exists():
+    time.sleep(0.01)
+"""
 
 
 class Run:
@@ -60,9 +74,9 @@ class Run:
         self.jobs: list[subprocess.Popen] = []
         self.address = self.snakemake.stdout.readline().strip()
 
-    def job(self, folder: Path, **environment: str) -> subprocess.Popen:
+    def job(self, folder: Path, script: str = JOB, **environment: str) -> subprocess.Popen:
         """Start a job in a folder."""
-        (folder / "job.py").write_text(JOB)
+        (folder / "job.py").write_text(script)
         environment = {launcher.ADDRESS: self.address, "MINE": folder.name, **environment}
         job = self._start([sys.executable, str(folder / "job.py")], folder, **environment)
         self.jobs.append(job)
@@ -144,6 +158,21 @@ def test_a_job_that_is_killed_takes_its_fork_along(run: Run, tmp_path: Path):
     (another,) = folders(tmp_path, "another")
     (another / "wait").unlink()
     assert run.job(another).wait(60) == 3  # and the launcher serves on
+
+
+def test_forks_take_a_gpu_each_until_they_end(run: Run, tmp_path: Path):
+    def take(folder: Path) -> tuple[str, int, subprocess.Popen]:
+        job = run.job(folder, TAKES_A_GPU, CUDA_VISIBLE_DEVICES="GPU-one,GPU-two")
+        device, fork = told(folder)
+        assert int(fork) != job.pid
+        return device, int(fork), job
+
+    first, second, third = folders(tmp_path, "first", "second", "third")
+    device, fork, job = take(first)
+    assert {device, take(second)[0]} == {"GPU-one", "GPU-two"}
+    job.kill()
+    assert eventually(lambda: not is_running(fork))
+    assert take(third)[0] == device
 
 
 def test_a_fork_that_is_killed_fails_its_job(run: Run, tmp_path: Path):

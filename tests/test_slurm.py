@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import gpu_checkout
 import slurm_cluster
 from checkout import ROOT, copy_checkout, snakemake
 
@@ -154,6 +155,13 @@ def test_only_what_extracts_features_asks_for_the_gpu(submitted):
         "features",
         "copies",
     }
+
+
+def test_a_gpu_that_only_gres_asked_for_is_used(tmp_path: Path):
+    checkout = gpu_checkout.checkout(tmp_path)
+    (checkout / "study.yaml").write_text((checkout / "config.yaml").read_text())
+    run(checkout, *gpu_checkout.BY_GRES)
+    assert (checkout / gpu_checkout.FEATURES).read_text() == "True"
 
 
 def test_a_killed_run_and_a_cancelled_job_leave_the_same_tables(submitted, expected):

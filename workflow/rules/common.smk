@@ -44,7 +44,7 @@ from transfer_gain.runtime import (
 )
 from transfer_gain.runtime.code_dependencies import PACKAGE
 
-job_environment.prepare()
+job_environment.prepare(submitted=workflow.remote_exec)
 
 try:
     # Another workflow may have read its config from another working directory.

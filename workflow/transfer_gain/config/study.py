@@ -64,6 +64,7 @@ class Study(Section):
         default="auto",
         description="Arithmetic of the backbone. `auto` is bfloat16 if the processor (AMX, AMD's "
         "AVX512-BF16) or the GPU (compute capability 8.0) is faster in it, and float32 otherwise. "
+        "float32 is exact on GPUs as well: TF32 is switched off. "
         "The precision that was used is in the metadata of the features and in every row of "
         "`runs`.",
     )

@@ -103,6 +103,7 @@ def train(
                 "learning_rate": learning_rate,
                 "l2": l2,
             },
+            compilable=False,  # many backbones pool
         )
         trained.append(
             loop.train(

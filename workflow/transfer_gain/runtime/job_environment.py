@@ -2,6 +2,7 @@
 
 import os
 
+from transfer_gain import gpus
 from transfer_gain.runtime.code_dependencies import make_importable
 
 # Keep glibc from returning freed memory to the system: page faults take up to half of the time of
@@ -12,7 +13,13 @@ GLIBC_TUNABLES = (
 )
 
 
-def prepare() -> None:
-    """Set the variables that jobs inherit: the package's path, and glibc's memory settings."""
+def prepare(submitted: bool) -> None:
+    """Set the variables that jobs inherit: package path, glibc's memory settings, and whose GPUs.
+
+    Args:
+        submitted: whether this process is a job that Snakemake has submitted to a scheduler.
+    """
     make_importable()
     os.environ.setdefault("GLIBC_TUNABLES", GLIBC_TUNABLES)
+    if submitted:
+        os.environ[gpus.SUBMITTED] = "1"

@@ -41,12 +41,15 @@ class Network(NamedTuple):
             to logits (replicates, images, classes).
         configuration: layers, activation, learning_rate and l2, for the rows of `runs`.
         scored_at_once: number of images scored together, which bounds memory.
+        compilable: whether XLA can compile its training. It has no deterministic gradient of
+            TensorFlow's max-pooling, and fails on a GPU.
     """
 
     initial: Callable[[np.random.Generator], list[np.ndarray]]
     logits: Callable[[Parameters, tf.Tensor], tf.Tensor]
     configuration: Mapping[str, Any]
     scored_at_once: int = 4096
+    compilable: bool = True
 
 
 class Augmentation(NamedTuple):
@@ -234,7 +237,9 @@ def train(
         return Predictions(data.labels[images], *_in_chunks(score, images, network.scored_at_once))
 
     history = []
-    for updates in fit(parameters, loss, batches, learning_rate, sorted(pauses)):
+    for updates in fit(
+        parameters, loss, batches, learning_rate, sorted(pauses), compilable=network.compilable
+    ):
         if updates not in evaluations:
             continue
         validation = predictions(data.validation[None])._replace(
@@ -283,6 +288,7 @@ def fit(
     batches: Sequence[np.ndarray | ChangedBatches],
     learning_rate: float,
     pauses: Sequence[int],
+    compilable: bool = True,
 ) -> Iterator[int]:
     """Train in place, pausing to evaluate or to augment more images.
 
@@ -296,6 +302,7 @@ def fit(
             in every batch.
         learning_rate: learning rate of Adam.
         pauses: numbers of updates after which to pause, ascending.
+        compilable: see `Network`.
 
     Yields:
         The number of updates done so far, at each pause.
@@ -303,15 +310,14 @@ def fit(
     means = [tf.Variable(tf.zeros_like(parameter)) for parameter in parameters]
     squares = [tf.Variable(tf.zeros_like(parameter)) for parameter in parameters]
     updates = tf.Variable(0.0)
-    # Avoids retracing for each segment length.
-    any_number = tuple(
-        tf.TensorSpec((None, *first.shape), first.dtype) for first in (each[0] for each in batches)
-    )
+    # XLA compiles a program for each shape, so all segments are as long as the longest.
+    longest = max(np.diff([0, *pauses]))
+    compiled = compilable and devices.on_gpu()
 
     # On a CPU, XLA's matrix products are slower than oneDNN's, and XLA takes seconds to compile.
     # AutoGraph is off: searching the source for loops costs each job a third of a second.
-    @tf.function(autograph=False, jit_compile=devices.on_gpu(), input_signature=[any_number])
-    def advance(batches: tuple[tf.Tensor, ...]) -> None:
+    @tf.function(autograph=False, jit_compile=compiled)
+    def advance(count: tf.Tensor, *batches: tf.Tensor) -> None:
         def update(number: tf.Tensor) -> list[tf.Tensor]:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(parameters)
@@ -335,13 +341,20 @@ def fit(
                 )
             return [number + 1]
 
-        tf.while_loop(lambda number: number < tf.shape(batches[0])[0], update, [tf.constant(0)])
+        tf.while_loop(lambda number: number < count, update, [tf.constant(0)])
 
     done = 0
     for pause in pauses:
-        advance(tuple(tf.constant(batch[done:pause]) for batch in batches))
+        segment = (_padded(batch[done:pause], longest) for batch in batches)
+        advance(tf.constant(pause - done), *map(tf.constant, segment))
         done = pause
         yield done
+
+
+def _padded(values: np.ndarray, length: int) -> np.ndarray:
+    """Return values with zeros appended, up to a length."""
+    more = np.zeros((length - len(values), *values.shape[1:]), values.dtype)
+    return np.concatenate([values, more])
 
 
 def _in_chunks(score: Callable, rows: np.ndarray, images: int) -> list[np.ndarray]:
