@@ -1,6 +1,7 @@
 """What Snakemake runs again after a change of the config or the code: what must be, no more."""
 
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
@@ -424,7 +425,6 @@ SHARED = ("fetch_fashion_mnist", "fetch_vgg16_weights", "make_images", "extract_
 
 def test_another_checkout_starts_from_what_the_first_has_put_into_the_cache(tmp_path):
     cache = tmp_path / "cache"
-    cache.mkdir()
     assert f"--cache {' '.join(SHARED)}" in (ROOT / "docs" / "running.md").read_text()
 
     def run(name: str, study: dict = STUDY):
@@ -441,6 +441,7 @@ def test_another_checkout_starts_from_what_the_first_has_put_into_the_cache(tmp_
 
     first = run("first")
     assert len(first) == 4 + 1 + 1 + 1
+    assert stat.S_IMODE(cache.stat().st_mode) == 0o700  # the files are open to all who enter
     times = {file: file.stat().st_mtime_ns for file in first.values()}
     assert run("second") == first
     third = run("third", STUDY | {"seed": 7})  # other images and features, the same downloads
