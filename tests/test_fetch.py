@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from http_mirror import Server, serve
-from transfer_gain.data.sources import fetch as fetch_module
 from transfer_gain.data.sources.base import SourceError
 from transfer_gain.data.sources.fetch import (
     Artefact,
@@ -97,11 +96,11 @@ def test_a_download_with_a_wrong_checksum_is_not_unpacked(server: Server, tmp_pa
         fetch(artefact(Mirror("lying", (download,), unpack)), tmp_path)
 
 
-def test_an_endless_download_is_ended(server: Server, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(fetch_module, "LARGEST_DOWNLOAD", 1_000)
+def test_an_endless_download_is_ended(server: Server, tmp_path: Path):
     server.answers = {"/endless": CONTENT}
+    download = Download("download", f"{server.url}/endless", largest=1_000)
     with pytest.raises(FetchError, match="larger than 1,000 bytes"):
-        fetch(artefact(mirror("endless", f"{server.url}/endless")), tmp_path)
+        fetch(artefact(Mirror("endless", (download,), copy)), tmp_path)
 
 
 def test_when_all_fail_one_error_lists_each_and_says_what_to_do(server: Server, tmp_path: Path):

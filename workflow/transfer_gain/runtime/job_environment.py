@@ -1,6 +1,7 @@
 """The environment of the processes that Snakemake starts."""
 
 import os
+from pathlib import Path
 
 from transfer_gain.runtime.code_dependencies import make_importable
 
@@ -13,6 +14,11 @@ GLIBC_TUNABLES = (
 
 
 def prepare() -> None:
-    """Set the variables that jobs inherit: the package's path, and glibc's memory settings."""
+    """Set the variables that jobs inherit.
+
+    They are the package's path, glibc's memory settings and the home of Keras, whose settings would
+    otherwise come from the user's home, or from a folder that every user of the machine can write.
+    """
     make_importable()
+    os.environ.setdefault("KERAS_HOME", str(Path("resources", "keras").absolute()))
     os.environ.setdefault("GLIBC_TUNABLES", GLIBC_TUNABLES)
