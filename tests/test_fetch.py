@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from http_mirror import Server, serve
+from transfer_gain.data.sources import fashion_mnist, solar_cells, vgg16_weights
 from transfer_gain.data.sources.base import SourceError
 from transfer_gain.data.sources.fetch import (
     Artefact,
@@ -200,3 +201,12 @@ def test_a_damaged_debian_package_is_refused(tmp_path: Path):
     package.write_bytes(b"!<arch>\nnot a package")
     with pytest.raises((tarfile.TarError, FileNotFoundError)):  # the latter without dpkg-deb
         extract_debian(package, ["file"], tmp_path, 1_000)
+
+
+@pytest.mark.parametrize(
+    "artefact", [fashion_mnist.ARTEFACT, solar_cells.ARTEFACT, vgg16_weights.ARTEFACT]
+)
+def test_a_mirror_without_encryption_is_never_the_first(artefact: Artefact):
+    addresses = [mirror.downloads[0].address for mirror in artefact.mirrors]
+    plain = [address.startswith("http:") for address in addresses]
+    assert not plain[0]
