@@ -7,6 +7,7 @@ test_fashion_mnist.
 import ast
 import os
 import pickle
+import re
 import shutil
 import signal
 import socket
@@ -305,3 +306,15 @@ def test_make_installs_packages_of_the_system_only_where_asked_or_in_ci(tmp_path
     assert make_browser(tmp_path, "INSTALL=1") == CHROMIUM * 2
     assert make_browser(tmp_path, CI="$(shell touch pwned)") == CHROMIUM * 3
     assert not (tmp_path / "pwned").exists()
+
+
+def test_the_page_on_security_names_tests_that_there_are():
+    page = (ROOT / "docs" / "security.md").read_text()
+    named = set(re.findall(r"`(test_[a-z0-9_]+\.py)`", page))
+    assert named <= {path.name for path in (ROOT / "tests").glob("test_*.py")}
+    own = {path.name for path in (ROOT / "tests").glob("test_security*.py")}
+    assert own <= named
+    rows = [line for line in page.split("## What is not")[0].splitlines() if line.startswith("| ")]
+    promises = [row for row in rows if not row.startswith("| promise")]
+    assert len(promises) > 15
+    assert all("`test_" in row for row in promises)

@@ -160,3 +160,13 @@ def test_what_the_crate_lists_of_own_images():
     assert PRIVATE.unlisted() == frozenset()
     other = Sharing(public=True, own=["clothes"], target="avatars")
     assert "one_shot_tasks" not in other.unlisted()
+
+
+def test_a_table_that_the_report_brings_along_holds_no_formula(tmp_path: Path):
+    rows = noticed("skipped", {"clothes": [("=cmd|' /C calc'!A0", "an empty file")]})
+    tables = [each for each in reports.tables() if each.name != "skipped"]
+    tables.append(reports.made("skipped", rows))
+    figures = reports.drawings(tmp_path)
+    html = report.render(figures, tables, reports.runs(), ACCURACY, reports.FACTS)
+    assert "clothes,'=cmd|' /C calc'!A0,an empty file" in said(html)
+    assert ",=cmd" not in said(html)

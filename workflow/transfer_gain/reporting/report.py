@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 from markupsafe import Markup
 
+from transfer_gain.data import store
 from transfer_gain.methods import records
 from transfer_gain.metrics import Metric
 from transfer_gain.names import SAME_IMAGES
@@ -340,7 +341,8 @@ def _figure(figure: ReportItem, rows: Mapping[str, pd.DataFrame], metric: Metric
 def _table(table: ReportItem, left_out: Collection[str]) -> dict[str, Any]:
     """Return the template's variables for a table; a large or private one is not embedded."""
     rows: pd.DataFrame = table.content
-    csv = base64.b64encode(rows.to_csv(index=False).encode()).decode()
+    text = store.without_formulas(rows).to_csv(index=False)
+    csv = base64.b64encode(text.encode()).decode()
     return {
         "made": table,
         "count": len(rows),
