@@ -111,7 +111,7 @@ def test_a_wrong_file_is_refused_by_name(folder: Path, name: str, content: bytes
         FashionMnist(folder, CLASSES)
 
 
-@pytest.mark.parametrize("index", [0, 1], ids=["Zalando", "Keras"])
+@pytest.mark.parametrize("index", [0, 1], ids=["Keras", "Zalando"])
 def test_the_official_mirrors_deliver_the_unpacked_files(tmp_path: Path, index: int):
     with serve() as server:
         server.answers = {
@@ -165,6 +165,17 @@ def test_the_debian_mirror_has_the_real_pictures(real_folder: Path):
     splits = [item.split for item in source.items]
     assert (splits.count("training"), splits.count("validation")) == (42_000, 7_000)
     assert source.items[0] == Item("train-00001", 0, "training")
+
+
+@pytest.mark.network
+def test_no_picture_is_in_it_twice(real_folder: Path):
+    """No training image is a test image, pixel by pixel.
+
+    Reported as zalandoresearch/fashion-mnist#44.
+    """
+    source = FashionMnist(real_folder, CLASSES)
+    assert len(source.items) == 70_000
+    assert len({source.read(item).tobytes() for item in source.items}) == 70_000
 
 
 @pytest.mark.network

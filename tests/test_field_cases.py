@@ -22,6 +22,7 @@ TESTS = Path(__file__).parent
 ELSEWHERE = {
     "keras-team/keras#9214": "test_fine_tuning.py",  # batch normalization of a frozen network
     "ultralytics/ultralytics#5332": "test_mirroring.py",  # left and right
+    "zalandoresearch/fashion-mnist#44": "test_fashion_mnist.py",  # copies in the test part
 }
 
 

@@ -169,6 +169,7 @@ CHANGES = {
         {"backbones": STUDY["backbones"] | {"other": {"architecture": "VGG16", "layer": "last"}}},
         {job.replace("vgg16", "other") for job in EVERYTHING if "vgg16" in job} | ROWS | BEST,
     ),
+    "whom the report is for": ({"share": "public"}, REPORT),
     "longer long runs": (
         {"long_runs": {"fractions": [0.1], "epochs": 4}},
         {job.replace(" 3", " 4") for job in LONG_RUNS} | LONG_RUNS_FIGURE | ROWS,
