@@ -4,6 +4,7 @@ Snakemake lets everyone read and write the files that it puts there (mode 0666, 
 so only the folder's own permissions protect images and features from other users of the machine.
 """
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -35,11 +36,8 @@ def prepare() -> None:
     if shared_with not in SHARING:
         raise CacheError(f"{SHARED_WITH}: found '{shared_with}', allowed: {', '.join(SHARING)}")
     try:
-        if not folder.exists():
-            folder.mkdir(mode=0o777 & ~SHARING[shared_with])
-            folder.chmod(0o777 & ~SHARING[shared_with])  # whatever the umask
-        found = folder.stat()
-        entries = [entry.stat(follow_symlinks=False) for entry in os.scandir(folder)]
+        _create(folder, 0o777 & ~SHARING[shared_with])
+        found, owners = folder.stat(), _owners(folder)
     except OSError as error:
         raise CacheError(
             f"{LOCATION}: found '{folder}' ({error.strerror}), expected a folder of yours, or a "
@@ -55,8 +53,7 @@ def prepare() -> None:
             f"read and replace images and features; to share it, set {SHARED_WITH} to "
             f"{GROUP} or {EVERYONE}"
         )
-    owner = os.geteuid()
-    if shared_with == PRIVATE and any(each.st_uid != owner for each in (found, *entries)):
+    if shared_with == PRIVATE and owners != {os.geteuid()}:
         raise CacheError(
             f"{LOCATION}: found '{folder}' or a file in it that another user owns, expected a "
             f"folder of yours alone; to share it, set {SHARED_WITH} to {GROUP} or {EVERYONE}"
@@ -68,3 +65,19 @@ def prepare() -> None:
                 f"{LOCATION}: found '{folder}' in '{parent}', where everyone can replace it, "
                 "expected folders above it that only their owners can change (chmod o-w)"
             )
+
+
+def _create(folder: Path, mode: int) -> None:
+    """Create a folder, if it is missing, with a mode that no umask changes."""
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=mode)
+        folder.chmod(mode)
+
+
+def _owners(folder: Path) -> set[int]:
+    """Return the users that own a folder and its entries."""
+    owners = {folder.stat().st_uid}
+    for entry in os.scandir(folder):
+        with contextlib.suppress(FileNotFoundError):  # another run has moved it
+            owners.add(entry.stat(follow_symlinks=False).st_uid)
+    return owners
