@@ -6,6 +6,8 @@
 #   make own DATA=... RESULTS=results/birds     keep the results of a second folder separate
 #   make check          run style and type checks and the fast tests, in about two minutes
 #   make test           run style and type checks and all tests
+#   make test INSTALL=1     the same; install Chromium, for tests of the report, if it is missing (as
+#                           root on Debian; make test-slurm installs Slurm). CI does so unasked
 #   make test-slurm     run a study on a single-machine Slurm cluster (as root on Debian)
 #   make test-faults    kill a run 50 times and damage every file in every way (KILLS=200 SEED=1)
 #   make bench          compare speed with other tools, in benchmarks/README.md (ONLY=..., QUICK=1)
@@ -16,8 +18,20 @@ PYTHON ?= python3
 ENV := .venv
 PINS := envs/requirements$(if $(GPU),-gpu).txt
 RUN := PATH="$(CURDIR)/$(ENV)/bin:$$PATH"
+# Wheels of known digests only. The one package without a wheel is built with pinned tools.
+PIP := pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all:
+SOURCE := --no-binary=connection-pool --no-build-isolation
 # Show progress and time left, without colors: workflow/snakemake_logger_plugin_progress.
 SNAKEMAKE := PYTHONPATH="$(CURDIR)/workflow" $(RUN) snakemake --cores all --logger progress
+
+# Packages of the system are installed only if INSTALL=1 asks for it, or in CI.
+ifneq ($(origin INSTALL),command line)
+override INSTALL := $(if $(value CI),1)
+endif
+install = $(if $(filter 1,$(INSTALL)),true,false) && test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+	  echo "installing $(1) with apt-get" >&2 && \
+	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
+	    apt-get -qq install -y --no-install-recommends $(1); } >/dev/null 2>&1
 
 # Keep compiled Python files. Compiling at every start takes ten seconds where TensorFlow is needed.
 unexport PYTHONDONTWRITEBYTECODE
@@ -67,9 +81,8 @@ unit: env
 # If Slurm cannot be installed or started, the tests are skipped and say why.
 test-slurm: env
 	@command -v slurmctld >/dev/null || \
-	  { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get -qq update && \
-	    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
-	    slurmctld slurmd slurm-client munge; } >/dev/null 2>&1 || echo "Slurm is not available" >&2
+	  { $(call install,slurmctld slurmd slurm-client munge); } || \
+	  echo "Slurm is not available: tests are skipped (as root on Debian: INSTALL=1)" >&2
 	$(RUN) pytest -rs -m slurm tests/test_slurm.py
 
 KILLS ?= 50
@@ -77,12 +90,11 @@ SEED ?= 2018
 test-faults: env
 	FAULTS_KILLS=$(KILLS) FAULTS_SEED=$(SEED) $(RUN) pytest tests/test_faults.py
 
-# The report is tested in Chromium. If it is missing and cannot be installed, those tests are skipped.
+# The report is tested in Chromium. Without it, those tests are skipped.
 browser:
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
-	  { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get -qq update && \
-	    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; \
-	  } >/dev/null 2>&1 || echo "Chromium is not available: browser tests are skipped" >&2
+	  { $(call install,chromium); } || \
+	  echo "Chromium is not available: browser tests are skipped (as root on Debian: INSTALL=1)" >&2
 
 # The tools to compare with are extra packages on top of the project's.
 BENCH := .venv-bench
@@ -94,7 +106,7 @@ $(BENCH)/requirements.txt.installed: benchmarks/requirements.txt $(ENV)/$(notdir
 	$(ENV)/bin/python -m venv --clear $(BENCH)
 	$(ENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
 	  > "$$($(BENCH)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
-	$(BENCH)/bin/pip install --quiet --disable-pip-version-check -r $<
+	$(BENCH)/bin/$(PIP) -r $<
 	touch $@
 
 env: $(ENV)/$(notdir $(PINS)).installed
@@ -109,7 +121,8 @@ $(ENV)/%.installed: envs/%
 	@test ! -L $(ENV) || { echo "$(ENV) is a link: its target would be cleared" >&2; exit 1; }
 	@echo "installing the packages of $< into $(ENV); this takes minutes the first time" >&2
 	$(PYTHON) -m venv --clear $(ENV)
-	$(ENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $<
+	$(ENV)/bin/$(PIP) -r envs/requirements-build.txt
+	$(ENV)/bin/$(PIP) $(SOURCE) --no-compile -r $<
 	@test -x $(ENV)/bin/snakemake || { \
 	  echo "$< has no packages for this system; see envs/README.md" >&2; exit 1; }
 	touch $@

@@ -414,23 +414,6 @@ def test_the_last_layer_is_the_one_before_the_top():
     assert not model.trainable_weights  # frozen
 
 
-@pytest.mark.filterwarnings("ignore:Skipping nested container")  # of Keras, before it gives up
-def test_weights_that_cannot_be_fetched_are_named_with_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    def unreachable(**_: object) -> None:
-        raise Exception("URL fetch failure on https://example.org/net_notop.h5: None")
-
-    monkeypatch.setattr(keras.applications, "MobileNetV2", unreachable)
-    expected = (
-        r"the ImageNet weights of MobileNetV2: .*https://example\.org/net_notop\.h5.*"
-        r"another machine and set the backbone's `weights:` to its path"
-    )
-    with pytest.raises(backbones.BackboneError, match=expected):
-        backbones.fetch_weights("MobileNetV2", tmp_path / "mobilenet.weights.h5")
-    assert not list(tmp_path.iterdir())
-
-
 def test_weights_of_another_network_are_refused_by_name(tmp_path: Path):
     path = tmp_path / "other.weights.h5"
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save_weights(path)

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from http_mirror import serve
+from transfer_gain.config.loading import complete
+from transfer_gain.data import audit
 from transfer_gain.data.sources.base import Item, SourceError
 from transfer_gain.data.sources.fashion_mnist import ARTEFACT, CLASSES, FashionMnist
 from transfer_gain.data.sources.fetch import Artefact, FetchError, fetch, has_sha256
@@ -111,7 +113,7 @@ def test_a_wrong_file_is_refused_by_name(folder: Path, name: str, content: bytes
         FashionMnist(folder, CLASSES)
 
 
-@pytest.mark.parametrize("index", [0, 1], ids=["Zalando", "Keras"])
+@pytest.mark.parametrize("index", [0, 1], ids=["Keras", "Zalando"])
 def test_the_official_mirrors_deliver_the_unpacked_files(tmp_path: Path, index: int):
     with serve() as server:
         server.answers = {
@@ -165,6 +167,39 @@ def test_the_debian_mirror_has_the_real_pictures(real_folder: Path):
     splits = [item.split for item in source.items]
     assert (splits.count("training"), splits.count("validation")) == (42_000, 7_000)
     assert source.items[0] == Item("train-00001", 0, "training")
+
+
+@pytest.mark.network
+def test_no_picture_is_in_it_twice(real_folder: Path):
+    source = FashionMnist(real_folder, CLASSES)
+    assert len(source.items) == 70_000
+    assert len({source.read(item).tobytes() for item in source.items}) == 70_000
+
+
+@pytest.mark.slow
+@pytest.mark.network
+def test_as_many_validation_images_are_near_copies_as_the_results_say(real_folder: Path):
+    """Reported as zalandoresearch/fashion-mnist#44."""
+    source = FashionMnist(real_folder, complete({})["datasets"]["clothes"]["classes"])
+    labels = np.array([item.label for item in source.items])
+    prints = np.array([audit.fingerprint(source.read(item)) for item in source.items])
+    signs = np.unpackbits(prints[:, :32], axis=1).astype(np.float32) * 2 - 1
+    colors = prints[:, 32:].astype(int)
+    training = np.array([item.split == "training" for item in source.items])
+    seen, scored = np.flatnonzero(training), np.flatnonzero(~training)
+    pairs = []
+    for block in np.array_split(scored, 50):
+        different = (signs.shape[1] - signs[block] @ signs[seen].T) / 2
+        pairs += [
+            (block[row], seen[column])
+            for row, column in np.argwhere(different <= audit.MAX_BITS)
+            if np.abs(colors[block[row]] - colors[seen[column]]).mean() <= audit.MAX_COLOR
+        ]
+    assert all(labels[one] == labels[other] for one, other in pairs)
+    copies = len({one for one, _ in pairs})
+    page = (Path(__file__).parents[1] / "docs" / "results.md").read_text()
+    assert f"{copies} of the {len(scored):,} validation images of *clothes* are near copies" in page
+    assert f"by {100 * copies / len(scored):.2f}\npercentage points at most" in page
 
 
 @pytest.mark.network

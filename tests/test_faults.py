@@ -61,7 +61,9 @@ INTERMEDIATES = {
     f"{HEAD}/history": "tables/history.csv",
     f"selections/{OF_RUN}": "tables/best_heads.csv",
     "tables/selected": "tables/accuracy.csv",
+    "tables/near_copies": "figures/near_copies_mine.svg",
 }
+FIGURE = "results/figures/near_copies_mine.svg"  # shows rows of a table
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +95,8 @@ def copied(folder: Path, to: Path) -> Path:
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Make the tables, or what is named."""
-    arguments = arguments or ("tables",)
+    """Make the tables and a figure, or what is named."""
+    arguments = arguments or ("tables", FIGURE)
     return snakemake(folder, "--cores", "2", *arguments, study=Path("study.yaml"), timeout=600)
 
 
@@ -104,7 +106,9 @@ def made(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(results)): path.read_bytes()
         for path in sorted(results.rglob("*"))
-        if path.suffix in (".csv", ".parquet") and path.stem != "cost" and path.name[0] != "."
+        if path.suffix in (".csv", ".parquet", ".svg")
+        and path.stem != "cost"
+        and path.name[0] != "."
     }
 
 
@@ -124,7 +128,7 @@ class Run:
 
     def __init__(self, folder: Path):
         self.log = (folder / "run.log").open("w+")
-        command = [sys.executable, "-m", "snakemake", "tables", "--cores", "2"]
+        command = [sys.executable, "-m", "snakemake", "tables", FIGURE, "--cores", "2"]
         self.process = subprocess.Popen(
             [*command, "--configfile", "study.yaml"],
             cwd=folder, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from http_mirror import Server, serve
-from transfer_gain.data.sources import fetch as fetch_module
+from transfer_gain.data.sources import fashion_mnist, solar_cells, vgg16_weights
 from transfer_gain.data.sources.base import SourceError
 from transfer_gain.data.sources.fetch import (
     Artefact,
@@ -97,11 +97,11 @@ def test_a_download_with_a_wrong_checksum_is_not_unpacked(server: Server, tmp_pa
         fetch(artefact(Mirror("lying", (download,), unpack)), tmp_path)
 
 
-def test_an_endless_download_is_ended(server: Server, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(fetch_module, "LARGEST_DOWNLOAD", 1_000)
+def test_an_endless_download_is_ended(server: Server, tmp_path: Path):
     server.answers = {"/endless": CONTENT}
+    download = Download("download", f"{server.url}/endless", largest=1_000)
     with pytest.raises(FetchError, match="larger than 1,000 bytes"):
-        fetch(artefact(mirror("endless", f"{server.url}/endless")), tmp_path)
+        fetch(artefact(Mirror("endless", (download,), copy)), tmp_path)
 
 
 def test_when_all_fail_one_error_lists_each_and_says_what_to_do(server: Server, tmp_path: Path):
@@ -201,3 +201,12 @@ def test_a_damaged_debian_package_is_refused(tmp_path: Path):
     package.write_bytes(b"!<arch>\nnot a package")
     with pytest.raises((tarfile.TarError, FileNotFoundError)):  # the latter without dpkg-deb
         extract_debian(package, ["file"], tmp_path, 1_000)
+
+
+@pytest.mark.parametrize(
+    "artefact", [fashion_mnist.ARTEFACT, solar_cells.ARTEFACT, vgg16_weights.ARTEFACT]
+)
+def test_a_mirror_without_encryption_is_never_the_first(artefact: Artefact):
+    addresses = [mirror.downloads[0].address for mirror in artefact.mirrors]
+    plain = [address.startswith("http:") for address in addresses]
+    assert not plain[0]

@@ -126,6 +126,7 @@ def test_a_gpu_does_not_compile_it(tensorflow, monkeypatch: pytest.MonkeyPatch):
 def test_a_training_run_is_the_one_of_keras_and_leaves_the_backbone_as_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ):
+    """Batch normalization stays in inference mode. Reported as keras-team/keras#9214."""
     data, spy = make_data(1), Spy(monkeypatch)
     model = backbone()
     _, upper = fine_tuning.split(model, "upper")

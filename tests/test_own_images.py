@@ -108,6 +108,32 @@ def test_a_changed_image_deep_in_the_folder_is_noticed(study: Path):
         assert {job.wildcards["dataset"] for job in jobs if job.rule == rule} == {"mine"}, rule
 
 
+def test_in_public_only_the_report_is_written_again_and_names_no_image(study: Path):
+    skipped = "checks/empty.png"
+    config = STUDY["datasets"] | {"mine": STUDY["datasets"]["mine"] | {"path": str(study / "mine")}}
+    written = {}
+    for share in ("private", "public"):
+        changed = STUDY | {"share": share, "datasets": config}
+        done = snakemake(study, "--cores", "2", study=changed, timeout=1800)
+        assert done.returncode == 0, done.stdout + done.stderr
+        names = ("report.html", "config.yaml", "ro-crate-metadata.json")
+        written[share] = [(study / "results" / name).read_text() for name in names]
+        if share == "private":
+            images = (study / "results/images/mine.parquet").read_bytes()
+            planned = jobs_to_run(study, study=changed | {"share": "public"})
+            assert {job.rule for job in planned} == {"write_report", "describe_run"}
+    for private, public in zip(*written.values(), strict=True):
+        assert str(study) in private
+        assert str(study) not in public
+    assert skipped in written["private"][0]
+    assert skipped not in written["public"][0]
+    assert 'id="figure-samples_mine"' in written["private"][0]
+    assert 'id="figure-samples_mine"' not in written["public"][0]
+    assert 'id="figure-samples_avatars"' in written["public"][0]
+    assert "samples_mine" not in written["public"][2]
+    assert (study / "results/images/mine.parquet").read_bytes() == images
+
+
 def test_a_bad_image_ends_the_run_by_name_where_it_is_asked_for(tmp_path: Path):
     folder = copy_checkout(tmp_path)
     make_own_images(folder / "mine")

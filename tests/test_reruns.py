@@ -1,6 +1,7 @@
 """What Snakemake runs again after a change of the config or the code: what must be, no more."""
 
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,7 @@ CHANGES = {
         {"backbones": STUDY["backbones"] | {"other": {"architecture": "VGG16", "layer": "last"}}},
         {job.replace("vgg16", "other") for job in EVERYTHING if "vgg16" in job} | ROWS | BEST,
     ),
+    "whom the report is for": ({"share": "public"}, REPORT),
     "longer long runs": (
         {"long_runs": {"fractions": [0.1], "epochs": 4}},
         {job.replace(" 3", " 4") for job in LONG_RUNS} | LONG_RUNS_FIGURE | ROWS,
@@ -424,7 +426,6 @@ SHARED = ("fetch_fashion_mnist", "fetch_vgg16_weights", "make_images", "extract_
 
 def test_another_checkout_starts_from_what_the_first_has_put_into_the_cache(tmp_path):
     cache = tmp_path / "cache"
-    cache.mkdir()
     assert f"--cache {' '.join(SHARED)}" in (ROOT / "docs" / "running.md").read_text()
 
     def run(name: str, study: dict = STUDY):
@@ -441,6 +442,7 @@ def test_another_checkout_starts_from_what_the_first_has_put_into_the_cache(tmp_
 
     first = run("first")
     assert len(first) == 4 + 1 + 1 + 1
+    assert stat.S_IMODE(cache.stat().st_mode) == 0o700  # the files are open to all who enter
     times = {file: file.stat().st_mtime_ns for file in first.values()}
     assert run("second") == first
     third = run("third", STUDY | {"seed": 7})  # other images and features, the same downloads

@@ -7,6 +7,8 @@ test_fashion_mnist.
 import ast
 import os
 import pickle
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -269,3 +271,50 @@ def test_make_takes_no_variable_from_the_environment(tmp_path: Path):
     assert "DATA is not set on the command line" in done.stderr
     done = make_own(tmp_path, "DATA=mine", DATA="elsewhere", RESULTS="results/elsewhere")
     assert "results=results/own" in done.stdout.splitlines()
+
+
+CHROMIUM = ["-qq update", "-qq install -y --no-install-recommends chromium"]
+
+
+def make_browser(folder: Path, *arguments: str, user: int = 0, **environment: str) -> list[str]:
+    """Run the Makefile's `browser` where no browser is; return what `apt-get` was asked for."""
+    stubs = {"id": f"echo {user}", "apt-get": f'echo "$@" >> {folder}/asked'}
+    for name, line in stubs.items():
+        (folder / name).write_text(f"#!/bin/sh\n{line}\n")
+        (folder / name).chmod(0o755)
+    done = subprocess.run(
+        [shutil.which("make"), "-f", ROOT / "Makefile", "browser", *arguments],
+        cwd=folder,
+        env={"PATH": str(folder), **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    asked = folder / "asked"
+    found = asked.read_text().splitlines() if asked.exists() else []
+    said = "installing chromium with apt-get" if found else "browser tests are skipped (as root on"
+    assert said in done.stderr
+    return found
+
+
+def test_make_installs_packages_of_the_system_only_where_asked_or_in_ci(tmp_path: Path):
+    assert make_browser(tmp_path) == []
+    assert make_browser(tmp_path, INSTALL="1") == []  # the environment means something else by it
+    assert make_browser(tmp_path, "INSTALL=1", user=1000) == []
+    assert make_browser(tmp_path, "INSTALL=0", CI="true") == []
+    assert make_browser(tmp_path, CI="true") == CHROMIUM
+    assert make_browser(tmp_path, "INSTALL=1") == CHROMIUM * 2
+    assert make_browser(tmp_path, CI="$(shell touch pwned)") == CHROMIUM * 3
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_the_page_on_security_names_tests_that_there_are():
+    page = (ROOT / "docs" / "security.md").read_text()
+    named = set(re.findall(r"`(test_[a-z0-9_]+\.py)`", page))
+    assert named <= {path.name for path in (ROOT / "tests").glob("test_*.py")}
+    own = {path.name for path in (ROOT / "tests").glob("test_security*.py")}
+    assert own <= named
+    rows = [line for line in page.split("## What is not")[0].splitlines() if line.startswith("| ")]
+    promises = [row for row in rows if not row.startswith("| promise")]
+    assert len(promises) > 15
+    assert all("`test_" in row for row in promises)

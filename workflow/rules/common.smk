@@ -40,6 +40,7 @@ from transfer_gain.runtime import (
     messages,
     origins,
     plan,
+    shared_cache,
     user_files,
 )
 from transfer_gain.runtime.code_dependencies import PACKAGE
@@ -53,6 +54,16 @@ try:
     study = load(config)
 except ConfigError as error:
     sys.exit(f"the config is refused: {error}")
+
+# Who may enter a cache in cloud storage is set there.
+if (
+    workflow.workflow_settings.cache is not None
+    and not workflow.storage_settings.default_storage_provider
+):
+    try:
+        shared_cache.prepare()
+    except shared_cache.CacheError as error:
+        sys.exit(f"the cache is refused: {error}")
 
 paths = study.paths
 TRANSFER = jobs.transfer_datasets(study)

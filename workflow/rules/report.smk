@@ -8,6 +8,12 @@ INPUTS = sorted(
     {file for dataset in study.datasets for file in source_files(dataset)}
     | {file for backbone in study.backbones if (file := weights_file(backbone))}
 )
+# Whose images the results show, and whether they may be seen by everyone.
+SHARING = {
+    "public": study.share == "public",
+    "own": [name for name, each in study.datasets.items() if each.options.get("path")],
+    "target": study.one_shot.target if study.one_shot else None,
+}
 
 
 rule report:
@@ -76,6 +82,7 @@ rule write_report:
     params:
         **code_of("write_report"),
         metric=study.metric,
+        sharing=SHARING,
         datasets=list(study.datasets),
         tables=lambda wildcards: [
             origins.origin_of(f"{paths.table(name)}.csv", workflow.rules, paths.report)
@@ -119,6 +126,7 @@ rule describe_run:
     params:
         **code_of("describe_run"),
         config=complete(config),
+        sharing=SHARING,
         datasets=list(study.datasets),
     script:
         "../scripts/describe_run.py"

@@ -10,13 +10,17 @@ with job.monitored(*snakemake.log):
 
     from transfer_gain.data import store
     from transfer_gain.data.whole_files import written_whole
+    from transfer_gain.reporting.sharing import Sharing
     from transfer_gain.runtime import crate, provenance
 
     files, written = snakemake.input, snakemake.output
+    config = snakemake.params.config
+    sharing = Sharing(**snakemake.params.sharing, home=str(Path.home()))
     with written_whole(written.config) as temporary:
-        temporary.write_text(yaml.safe_dump(snakemake.params.config, sort_keys=False))
+        temporary.write_text(yaml.safe_dump(sharing.config(config), sort_keys=False))
     folder = Path(written.crate).parent
-    config, *made = (os.path.relpath(path, folder) for path in (written.config, *files.made))
+    shown = [path for path in files.made if Path(path).stem not in sharing.unlisted()]
+    described, *made = (os.path.relpath(path, folder) for path in (written.config, *shown))
     facts = {
         "datasets": snakemake.params.datasets,
         "citation": yaml.safe_load(Path(files.citation).read_text()),
@@ -24,10 +28,10 @@ with job.monitored(*snakemake.log):
         "versions": provenance.versions(),
         "machine": provenance.machine(),
         "precision": ", ".join(sorted(set(store.read_rows(files.runs)["precision"]))),
-        "inputs": json.loads(Path(files.inputs).read_text()),
+        "inputs": sharing.inputs(json.loads(Path(files.inputs).read_text()), config),
         "seconds": float(store.read_rows(files.cost)["seconds"].sum()),
         "ended": datetime.now(UTC),
     }
-    described = crate.describe(folder, config, made, facts)
+    metadata = crate.describe(folder, described, made, facts)
     with written_whole(written.crate) as temporary:
-        temporary.write_text(json.dumps(described, indent=2) + "\n")
+        temporary.write_text(json.dumps(metadata, indent=2) + "\n")

@@ -1,8 +1,9 @@
 from transfer_gain.runtime import job
 
 with job.monitored(*snakemake.log):
-    from transfer_gain.features import backbones
-    from transfer_gain.training import devices
+    from pathlib import Path
 
-    devices.configure(gpu=False)
-    backbones.fetch_weights(snakemake.params.architecture, snakemake.output[0])
+    from transfer_gain.data.sources import fetch, keras_weights
+
+    artefact = keras_weights.artefact(snakemake.params.architecture)
+    fetch.fetch(artefact, Path(snakemake.output[0]).parent)

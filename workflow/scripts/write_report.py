@@ -8,12 +8,14 @@ with job.monitored(*snakemake.log):
     from transfer_gain.data import store
     from transfer_gain.data.whole_files import written_whole
     from transfer_gain.reporting import answer, report
+    from transfer_gain.reporting.sharing import Sharing
     from transfer_gain.runtime import provenance
 
     params, files = snakemake.params, snakemake.input
     metric = metrics.metric(params.metric)
+    config, sharing = params.facts["config"], Sharing(**params.sharing, home=str(Path.home()))
     tables = [
-        report.ReportItem(**made, content=store.read_rows(path))
+        report.ReportItem(**made, content=sharing.table(made["name"], store.read_rows(path)))
         for made, path in zip(params.tables, files.tables, strict=True)
     ]
     figures = [
@@ -27,6 +29,7 @@ with job.monitored(*snakemake.log):
     rows = {table.name: table.content for table in tables}
     runs = store.read_rows(files.runs)
     facts = params.facts | {
+        "config": sharing.config(config),
         "classes": {
             dataset: store.read_metadata(path)["classes"]
             for dataset, path in zip(params.datasets, files.images, strict=True)
@@ -34,11 +37,11 @@ with job.monitored(*snakemake.log):
         "provenance": provenance.describe(
             Path(report.__file__).parents[3],
             runs["precision"],
-            json.loads(Path(files.inputs).read_text()),
+            sharing.inputs(json.loads(Path(files.inputs).read_text()), config),
             rows["cost"]["seconds"],
         ),
     }
-    html = report.render(figures, tables, runs, metric, facts)
+    html = report.render(figures, tables, runs, metric, facts, sharing)
     for path, text in (
         (snakemake.output.html, html),
         (snakemake.output.answer, answer.write(rows, metric, snakemake.output.html)),

@@ -35,7 +35,7 @@ class Paths:
     )
     solar_cells = ("resources/solar-cells/elpv_dataset-1.0.0.post1-py3-none-any.whl",)
     vgg16_weights = "resources/weights/vgg16-imagenet.npz"
-    weights = "resources/weights/{architecture}.weights.h5"
+    weights = "resources/weights/{architecture}.h5"
 
     @property
     def images(self) -> str:

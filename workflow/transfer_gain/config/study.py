@@ -73,6 +73,13 @@ class Study(Section):
         description="The metric that selects configurations, is compared and is drawn. `runs` and "
         "`history` have every metric.",
     )
+    share: Literal["private", "public"] = Field(
+        default="private",
+        description="Whom the report, `config.yaml` and the RO-Crate are for. `public` leaves out "
+        "names and pictures of your own images and the folders of your paths; tables and figures "
+        "in their own files stay as they are. `private` shows them, because they are what wrong "
+        "labels are found by, and the report says so at its top.",
+    )
     datasets: dict[Name, AnyDataset] = Field(
         default_factory=_default_datasets,
         min_length=1,

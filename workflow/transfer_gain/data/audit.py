@@ -36,8 +36,8 @@ SAME_CLASS = "same class"
 Choice = Literal["warn", "group", "drop"]
 
 _SIDE = 16  # of the hash: its square is the number of bits
-_FIELDS = 8  # of the colors, along a side
-_LENGTH = _SIDE**2 // 8 + 3 * _FIELDS**2  # bytes of a fingerprint
+FIELDS = 8  # of the colors, along a side
+_LENGTH = _SIDE**2 // 8 + 3 * FIELDS**2  # bytes of a fingerprint
 _BLOCK = 512  # images compared with all others at a time
 _CHUNK = 100_000  # pairs whose colors are compared at a time
 # Partners that an image is listed with, so that a thousand frames of a scene are not a million
@@ -89,7 +89,7 @@ def fingerprint(picture: np.ndarray, white: int = 255) -> np.ndarray:
         picture = np.clip(picture * np.float32(255 / white) + 0.5, 0, 255).astype(np.uint8)
     image = Image.fromarray(picture)
     bits = np.packbits(imagehash.phash(image.convert("L"), hash_size=_SIDE).hash)
-    fields = image.convert("RGB").resize((_FIELDS, _FIELDS), Image.Resampling.BILINEAR)
+    fields = image.convert("RGB").resize((FIELDS, FIELDS), Image.Resampling.BILINEAR)
     return np.concatenate([bits, np.asarray(fields).ravel()])
 
 

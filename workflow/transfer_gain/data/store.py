@@ -243,11 +243,15 @@ def write_table(table: pd.DataFrame, csv: Path | str, parquet: Path | str) -> No
 
     In the CSV, text that a spreadsheet would take for a formula begins with an apostrophe.
     """
-    texts = table.select_dtypes(["object", "string"]).columns
-    harmless = table.assign(**{name: table[name].map(_no_formula) for name in texts})
     with written_whole(csv) as temporary:
-        harmless.to_csv(temporary, index=False)
+        without_formulas(table).to_csv(temporary, index=False)
     write_rows(table, parquet)
+
+
+def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which text that a spreadsheet would run begins with an apostrophe."""
+    texts = table.select_dtypes(["object", "string"]).columns
+    return table.assign(**{name: table[name].map(_no_formula) for name in texts})
 
 
 def _no_formula(value: Any) -> Any:

@@ -320,21 +320,3 @@ def _batches(
         pixels = store.read_arrays(images, rows[positions])
         for batch in range(0, len(positions), BATCH):
             yield positions[batch : batch + BATCH], pixels[batch : batch + BATCH]
-
-
-def fetch_weights(architecture: str, output: Path | str) -> None:
-    """Download a network's ImageNet weights through Keras, which verifies them, and save them.
-
-    Raises:
-        BackboneError: the download failed; the message explains the manual way.
-    """
-    try:
-        network = getattr(keras.applications, architecture)(include_top=False, weights="imagenet")
-    except Exception as error:  # Keras raises a bare Exception if a download fails
-        raise BackboneError(
-            f"the ImageNet weights of {architecture}: {error}. Download the file at that address "
-            "(*_notop.h5) on another machine and set the backbone's `weights:` to its path"
-        ) from error
-    partial = Path(output).with_name(f"partial.{Path(output).name}")  # Keras requires the suffix
-    network.save_weights(partial)
-    partial.replace(output)

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 from markupsafe import Markup
 
+from transfer_gain.data import store
 from transfer_gain.methods import records
 from transfer_gain.metrics import Metric
 from transfer_gain.names import SAME_IMAGES
@@ -22,6 +23,7 @@ from transfer_gain.reporting import (
     looked_at,
     metric_display,
 )
+from transfer_gain.reporting.sharing import NOT_SHARED, Sharing
 
 TEMPLATES = Path(__file__).parent / "templates"
 LARGE = 400  # a table with more rows is linked instead of embedded
@@ -140,6 +142,7 @@ def render(
     runs: pd.DataFrame,
     metric: Metric,
     facts: Mapping[str, Any],
+    sharing: Sharing = NOT_SHARED,
 ) -> str:
     """Return the report as HTML.
 
@@ -150,6 +153,7 @@ def render(
         metric: the metric that is compared.
         facts: `config` (every default filled in), `raw` (paths of the tables that are linked),
             `classes` (names by dataset) and `provenance` (descriptions by name).
+        sharing: whom the report is for.
 
     Returns:
         A self-contained page. Everything before the section "provenance" is identical for the same
@@ -163,7 +167,12 @@ def render(
     tables = [
         table._replace(kind=SCORES) if table.name == metric.name else table for table in tables
     ]
-    shown = {section.name: _section(section, figures, tables, rows, metric) for section in SECTIONS}
+    left_out = sharing.left_out()
+    figures = [figure for figure in figures if figure.name not in left_out]
+    shown = {
+        section.name: _section(section, figures, tables, rows, metric, left_out)
+        for section in SECTIONS
+    }
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -181,6 +190,7 @@ def render(
         answer=answered,
         looked_at={name: looked_at.looked_at(rows, name) for name in answered},
         caveats=answer.caveats(rows, metric),
+        notice=sharing.notice(),
         scored_on=answer.scored_on(rows),
         sentences={
             "learning-curves": [
@@ -304,12 +314,13 @@ def _section(
     tables: Sequence[ReportItem],
     rows: Mapping[str, pd.DataFrame],
     metric: Metric,
+    left_out: Collection[str],
 ) -> dict[str, Any] | None:
     """Return the template's variables for a section, or None if the section is empty."""
     own_figures = [
         _figure(figure, rows, metric) for figure in _of_kinds(figures, section.figures, "figures")
     ]
-    own_tables = [_table(table) for table in _of_kinds(tables, section.tables, "tables")]
+    own_tables = [_table(table, left_out) for table in _of_kinds(tables, section.tables, "tables")]
     if not own_figures and not own_tables:
         return None
     words = metric_display.words(metric)
@@ -327,14 +338,15 @@ def _figure(figure: ReportItem, rows: Mapping[str, pd.DataFrame], metric: Metric
     return {"made": figure, "name": name, "svg": svg, "same_images": same_images}
 
 
-def _table(table: ReportItem) -> dict[str, Any]:
-    """Return the template's variables for a table; a large one is not embedded."""
+def _table(table: ReportItem, left_out: Collection[str]) -> dict[str, Any]:
+    """Return the template's variables for a table; a large or private one is not embedded."""
     rows: pd.DataFrame = table.content
-    csv = base64.b64encode(rows.to_csv(index=False).encode()).decode()
+    text = store.without_formulas(rows).to_csv(index=False)
+    csv = base64.b64encode(text.encode()).decode()
     return {
         "made": table,
         "count": len(rows),
-        "embedded": 0 < len(rows) <= LARGE,
+        "embedded": 0 < len(rows) <= LARGE and table.name not in left_out,
         "columns": list(rows),
         "numeric": [pd.api.types.is_numeric_dtype(dtype) for dtype in rows.dtypes],
         "rows": rows.astype(object).to_numpy().tolist(),

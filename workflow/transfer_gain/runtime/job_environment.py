@@ -1,6 +1,7 @@
 """The environment of the processes that Snakemake starts."""
 
 import os
+from pathlib import Path
 
 from transfer_gain import gpus
 from transfer_gain.runtime.code_dependencies import make_importable
@@ -14,12 +15,17 @@ GLIBC_TUNABLES = (
 
 
 def prepare(submitted: bool) -> None:
-    """Set the variables that jobs inherit: package path, glibc's memory settings, and whose GPUs.
+    """Set the variables that jobs inherit.
+
+    They are the package's path, glibc's memory settings, the home of Keras, whose settings would
+    otherwise come from the user's home or from a folder that every user of the machine can write,
+    and whose GPUs a job may use.
 
     Args:
         submitted: whether this process is a job that Snakemake has submitted to a scheduler.
     """
     make_importable()
+    os.environ.setdefault("KERAS_HOME", str(Path("resources", "keras").absolute()))
     os.environ.setdefault("GLIBC_TUNABLES", GLIBC_TUNABLES)
     if submitted:
         os.environ[gpus.SUBMITTED] = "1"

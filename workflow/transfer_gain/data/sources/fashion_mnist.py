@@ -63,10 +63,10 @@ ARTEFACT = Artefact(
     name="fashion-mnist",
     files={name: has_sha256(digest) for name, digest in _SHA256.items()},
     mirrors=(
+        _http_mirror("Keras' copy", "https://storage.googleapis.com/tensorflow/tf-keras-datasets"),
         _http_mirror(
             "Zalando's bucket", "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
         ),
-        _http_mirror("Keras' copy", "https://storage.googleapis.com/tensorflow/tf-keras-datasets"),
         Mirror(
             f"Debian package {_PACKAGE}",
             (Download(f"{_PACKAGE}.deb", f"apt:{_PACKAGE}"),),

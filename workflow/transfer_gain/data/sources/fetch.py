@@ -41,11 +41,13 @@ class Download:
         file: name to store it under; a file of that name put there by hand is used instead.
         address: an HTTP(S) address, "apt:<Debian package>" or "pip:<requirement>".
         checksum: pooch's "sha256:…" or "md5:…" of the file as downloaded, where it is known.
+        largest: bytes above which a download over HTTP(S) stops.
     """
 
     file: str
     address: str
     checksum: str | None = None
+    largest: int = LARGEST_DOWNLOAD
 
 
 @dataclass(frozen=True)
@@ -202,11 +204,14 @@ def _downloader(download: Download, by_hand: Path, timeout: float) -> Callable[.
     if by_hand.exists():
         return lambda address, output_file, pooch: shutil.copyfile(by_hand, output_file)
     clients = {"apt": _download_with_apt, "pip": _download_with_pip}
-    client = clients.get(download.address.partition(":")[0], _download_with_http)
-    return partial(client, timeout=timeout)
+    if client := clients.get(download.address.partition(":")[0]):
+        return partial(client, timeout=timeout)
+    return partial(_download_with_http, timeout=timeout, largest=download.largest)
 
 
-def _download_with_http(address: str, output_file: str, pooch: None, *, timeout: float) -> None:
+def _download_with_http(
+    address: str, output_file: str, pooch: None, *, timeout: float, largest: int
+) -> None:
     """Download over HTTP(S) (a downloader for pooch).
 
     Unlike pooch's own downloader, it aborts a download that is too slow without ever stalling.
@@ -220,8 +225,8 @@ def _download_with_http(address: str, output_file: str, pooch: None, *, timeout:
                 seconds = time.monotonic() - started
                 if seconds > timeout and file.tell() < SLOWEST_BYTES_PER_S * seconds:
                     raise TimeoutError(f"slower than {SLOWEST_BYTES_PER_S:,} bytes/s")
-                if file.tell() > LARGEST_DOWNLOAD:
-                    raise ValueError(f"larger than {LARGEST_DOWNLOAD:,} bytes")
+                if file.tell() > largest:
+                    raise ValueError(f"larger than {largest:,} bytes")
 
 
 def _download_with_apt(address: str, output_file: str, pooch: None, *, timeout: float) -> None:

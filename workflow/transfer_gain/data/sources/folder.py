@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from transfer_gain.data import mirroring
 from transfer_gain.data.audit import Choice, audit
 from transfer_gain.data.fitting import Fit
 from transfer_gain.data.sources import groups as grouping
@@ -145,7 +146,8 @@ class Folder(Source):
             raise SourceError(
                 f"{printable(files.path)}: classes with images: {found}; {arranged.layout}"
             )
-        self.notes = [printable(note) for note in (*arranged.notes, *audited.notes)]
+        mirrored = mirroring.notes(self._pictures.fingerprints, kept)
+        self.notes = [printable(note) for note in (*arranged.notes, *audited.notes, *mirrored)]
         for note in self.notes:
             log.info("%s: %s", printable(files.path), note)
         copies = Counter(arranged.places[path].class_name for path, _ in duplicates)

@@ -30,7 +30,7 @@ from transfer_gain.data.sources.layouts import (
 )
 from transfer_gain.data.sources.limits import naming
 from transfer_gain.data.sources.pictures import EXTENSIONS
-from transfer_gain.printable import printable
+from transfer_gain.printable import printable, shorten
 
 ENDINGS = (".csv", ".tsv", ".txt", ".parquet")
 MAX_ROWS = 2_000_000
@@ -253,8 +253,8 @@ def _meant(name: str, found: Sequence[str], what: str = "tables") -> str:
     """Return ", only ..." with what was found, and what was probably meant."""
     folded = {other.casefold(): other for other in found}
     close = difflib.get_close_matches(name.casefold(), folded, n=1)
-    hint = f" (did you mean {printable(folded[close[0]])}?)" if close else ""
-    shown = ", ".join(map(printable, found[:20])) or "none"
+    hint = f" (did you mean {shorten(printable(folded[close[0]]))}?)" if close else ""
+    shown = ", ".join(shorten(printable(other)) for other in found[:20])
     return f", only the {what} {shown}{hint}" if found else f", and no other of the {what}"
 
 
