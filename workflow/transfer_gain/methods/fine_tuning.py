@@ -9,7 +9,8 @@ import pandas as pd
 
 from transfer_gain.data import rows
 from transfer_gain.data.sampling import Replicates, read_replicates
-from transfer_gain.features import backbones
+from transfer_gain.features import extraction, keras_networks
+from transfer_gain.features.frozen import BackboneError
 from transfer_gain.methods import heads
 from transfer_gain.training import loop
 from transfer_gain.training.devices import tf
@@ -33,7 +34,7 @@ def split(model: keras.Model, from_layer: str) -> tuple[keras.Model, keras.Model
     """
     names = [layer.name for layer in model.layers]
     if from_layer not in names:
-        raise backbones.BackboneError(
+        raise BackboneError(
             f"fine_tune_from: found '{from_layer}', allowed: {', '.join(names[1:])}"
         )
     between = model.get_layer(from_layer).input
@@ -41,7 +42,7 @@ def split(model: keras.Model, from_layer: str) -> tuple[keras.Model, keras.Model
         (between,) = keras.tree.flatten(between)  # a merging layer has several inputs
         upper = keras.Model(between, model.output)
     except ValueError as error:
-        raise backbones.BackboneError(
+        raise BackboneError(
             f"fine_tune_from: found '{from_layer}', which a connection bypasses, expected "
             "a layer that all connections pass through"
         ) from error
@@ -138,7 +139,7 @@ def train_files(
 
     Args:
         images: file of a dataset's images.
-        weights: see `backbones.build`.
+        weights: see `networks.open_network`.
         features: file of the dataset's features.
         samples: file of the fraction's samples.
         validation_roles: file that assigns validation images to the selection set and the test set.
@@ -146,7 +147,7 @@ def train_files(
         history: file to write, one row per evaluation and replicate.
         names: dataset, backbone, method, fraction, run and protocol, for the rows.
         study_seed: the study's seed.
-        backbone: architecture, layer and input_size, see `backbones.build`.
+        backbone: architecture, layer, input_size and so on, see `networks.open_network`.
         settings: keyword arguments of `heads.train`.
         from_layer: first trained layer.
         learning_rate: learning rate of the fine-tuning.
@@ -161,14 +162,17 @@ def train_files(
     head = heads.train(
         read_replicates(features, samples, validation_roles), seed_names=seed_names, **settings
     )
+    cut, scaling = dict(backbone), {}
+    for key in ("mean", "scale"):
+        scaling[key] = cut.pop(key, None)
     lower, upper = split(
-        backbones.build(weights=weights, precision="float32", **backbone), from_layer
+        keras_networks.build(weights=weights, precision="float32", **cut), from_layer
     )
     data = read_replicates(images, samples, validation_roles)
-    compute = backbones.extractor(lower, backbone["architecture"])
+    compute = keras_networks.extractor(lower, cut["architecture"], cut["input_size"], **scaling)
     outputs = [
-        compute(data.features[start : start + backbones.BATCH])
-        for start in range(0, len(data.features), backbones.BATCH)
+        compute(data.features[start : start + extraction.BATCH])
+        for start in range(0, len(data.features), extraction.BATCH)
     ]
     data = data._replace(features=np.concatenate(outputs).reshape(-1, *lower.output_shape[1:]))
     trained = train(
