@@ -97,6 +97,27 @@ def on_features(study: "Study", max_fraction: float = 1) -> list[Job]:
     ]
 
 
+def images_of(study: "Study", dataset: str, backbone: str) -> str:
+    """Return the file of images that pass through a backbone."""
+    size = study.stored_size(dataset, backbone)
+    larger = size > study.datasets[dataset].image_size
+    pattern = study.paths.larger_images if larger else study.paths.images
+    return pattern.format(dataset=dataset, size=size)
+
+
+def larger_images(study: "Study") -> list[Job]:
+    """Return the images that are stored at a larger size as well, for a backbone."""
+    sizes = {
+        (dataset, study.stored_size(dataset, backbone)): None
+        for dataset, backbone in product(transfer_datasets(study), study.backbones)
+    }
+    return [
+        {"dataset": dataset, "size": size}
+        for dataset, size in sizes
+        if size > study.datasets[dataset].image_size
+    ]
+
+
 def samples_passed(study: "Study", dataset: str, backbone: str) -> list[str]:
     """Return the samples that limit which images pass through a backbone; none if all do."""
     fractions = study.fraction_names(backbone)

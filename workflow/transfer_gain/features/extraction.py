@@ -18,12 +18,25 @@ from transfer_gain.training import devices
 from transfer_gain.training.devices import tf
 
 # Images that go through the network together: enough to use the processor fully, and few enough
-# that a batch's activations (16 MB per image in VGG16) take tens of MB.
+# that a batch's activations (16 MB per image in VGG16) take tens of MB. Larger images are fewer.
 BATCH = 32
+LARGEST_OF_BATCH = 112  # pixels
 # A single image takes a different code path and gives different bytes; two or more do not.
 SMALLEST_BATCH = 2
 
 log = logging.getLogger(__name__)
+
+
+def batch_size(input_size: int) -> int:
+    """Return how many images of a size go through a network together: a power of two.
+
+    >>> batch_size(64), batch_size(224), batch_size(1024)
+    (32, 8, 2)
+    """
+    images = BATCH
+    while images > SMALLEST_BATCH and images * input_size**2 > BATCH * LARGEST_OF_BATCH**2:
+        images //= 2
+    return images
 
 
 def in_memory(compute: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
@@ -135,7 +148,8 @@ def extract(
 
     def progress() -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
         done = 0
-        for part, values in map_in_order(features, _batches(images, rows, begin, end), threads):
+        batches = _batches(images, rows, begin, end, batch_size(cut["input_size"]))
+        for part, values in map_in_order(features, batches, threads):
             done += len(part)
             if done % (BATCH * 32) == 0 or done == end - begin:
                 log.info("%d of %d images", done, end - begin)
@@ -186,11 +200,11 @@ def _bounds(rows: int, number: int, count: int) -> tuple[int, int]:
 
 
 def _batches(
-    images: Path | str, rows: np.ndarray, begin: int, end: int
+    images: Path | str, rows: np.ndarray, begin: int, end: int, size: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield positions in `rows` and their pixels, `BATCH` at a time, reading row groups once."""
+    """Yield positions in `rows` and their pixels, `size` at a time, reading row groups once."""
     for start in range(begin, end, store.ROWS_IN_GROUP):
         positions = np.arange(start, min(start + store.ROWS_IN_GROUP, end))
         pixels = store.read_arrays(images, rows[positions])
-        for batch in range(0, len(positions), BATCH):
-            yield positions[batch : batch + BATCH], pixels[batch : batch + BATCH]
+        for batch in range(0, len(positions), size):
+            yield positions[batch : batch + size], pixels[batch : batch + size]

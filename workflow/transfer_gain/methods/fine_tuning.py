@@ -170,9 +170,10 @@ def train_files(
     )
     data = read_replicates(images, samples, validation_roles)
     compute = keras_networks.extractor(lower, cut["architecture"], cut["input_size"], **scaling)
+    batch = extraction.batch_size(cut["input_size"])
     outputs = [
-        compute(data.features[start : start + extraction.BATCH])
-        for start in range(0, len(data.features), extraction.BATCH)
+        compute(data.features[start : start + batch])
+        for start in range(0, len(data.features), batch)
     ]
     data = data._replace(features=np.concatenate(outputs).reshape(-1, *lower.output_shape[1:]))
     trained = train(
