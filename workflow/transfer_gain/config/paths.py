@@ -104,6 +104,11 @@ class Paths:
         )
 
     @property
+    def ranked(self) -> str:
+        """Return the path of a backbone's score before anything is trained, one row."""
+        return f"{self.results}/ranks/{self._dataset_backbone}/fraction={{fraction}}.parquet"
+
+    @property
     def probe(self) -> str:
         """Return the folder of the `runs` of a fraction's linear probes."""
         return f"{self.results}/probes/{self._dataset_backbone}/fraction={{fraction}}"
