@@ -77,17 +77,18 @@ def write_onnx(weights: dict[str, np.ndarray], path: Path) -> None:
 
 def ours(images: np.ndarray, weights: Path, precision: str, threads: int) -> Run:
     """Prepare our extractor as `extract` uses it: batches of 32, one thread per core."""
-    from transfer_gain.features import backbones
+    from transfer_gain.features import extraction, keras_networks
     from transfer_gain.training import devices
 
     devices.configure(gpu=False, calls=threads)
-    model = backbones.build("VGG16", weights, "block5_pool", SIDE, precision)
-    compute = backbones.extractor(model, "VGG16")
+    model = keras_networks.build("VGG16", weights, "block5_pool", SIDE, precision)
+    compute = keras_networks.extractor(model, "VGG16")
 
     def run(number: int) -> np.ndarray:
         part = images[number]
         batches = [
-            part[start : start + backbones.BATCH] for start in range(0, len(part), backbones.BATCH)
+            part[start : start + extraction.BATCH]
+            for start in range(0, len(part), extraction.BATCH)
         ]
         with ThreadPoolExecutor(threads) as pool:
             return np.concatenate(list(pool.map(compute, batches)))

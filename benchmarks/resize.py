@@ -22,7 +22,7 @@ from transfer_gain.data.sources import solar_cells, vgg16_weights
 from transfer_gain.data.sources.faces import Avatars
 from transfer_gain.data.sources.fetch import fetch
 from transfer_gain.data.sources.vgg16_tensors import FILE
-from transfer_gain.features import backbones
+from transfer_gain.features import extraction, keras_networks
 
 SIZE, SEED, SPLITS = 64, 2018, 8
 FITS = {
@@ -65,10 +65,10 @@ def faces_on_canvases(images: int, rng: np.random.Generator) -> Labelled:
 
 def probe(pictures: Sequence[np.ndarray], labels: np.ndarray, how: Fit, model) -> np.ndarray:
     """Return the balanced accuracy of a linear probe in each of `SPLITS` random splits of 3:1."""
-    compute = backbones.extractor(model, "VGG16")
+    compute = keras_networks.extractor(model, "VGG16")
     squares = np.stack([fit(np.ascontiguousarray(picture), how) for picture in pictures])
-    batches = range(0, len(squares), backbones.BATCH)
-    features = np.concatenate([compute(squares[n : n + backbones.BATCH]) for n in batches])
+    batches = range(0, len(squares), extraction.BATCH)
+    features = np.concatenate([compute(squares[n : n + extraction.BATCH]) for n in batches])
     return cross_val_score(
         make_pipeline(StandardScaler(), LogisticRegression(C=1e-3, max_iter=300)),
         features,
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> str:
     parser.add_argument("--images", type=int, default=600, help="images of each dataset")
     options = parser.parse_args(arguments)
     fetch(vgg16_weights.ARTEFACT, WORK)
-    model = backbones.build("VGG16", WORK / FILE, "last", SIZE, "float32")
+    model = keras_networks.build("VGG16", WORK / FILE, "last", SIZE, "float32")
     found: dict[str, list[str]] = {name: [] for name in FITS}
     for number, dataset in enumerate(
         (

@@ -71,10 +71,10 @@ def end_to_end(weights: Path, pairs: int, training: bool, threads: int) -> Calla
     import keras
     import tensorflow as tf
 
-    from transfer_gain.features import backbones
+    from transfer_gain.features import keras_networks
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
-    vgg16 = backbones.build("VGG16", weights, "block5_pool", SIDE, "float32")
+    vgg16 = keras_networks.build("VGG16", weights, "block5_pool", SIDE, "float32")
     dense = keras.layers.Dense(4096, "sigmoid", kernel_regularizer=keras.regularizers.L2(1e-4))
     inputs = [keras.Input((SIDE, SIDE, 3)) for _ in range(2)]
     left, right = (dense(keras.layers.Flatten()(vgg16(one, training=False))) for one in inputs)

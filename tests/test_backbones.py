@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import keras
@@ -13,20 +12,19 @@ import pytest
 
 from toys import picture_rows
 from transfer_gain import processes
-from transfer_gain.config import backbones as backbone_config
 from transfer_gain.data import augmentation, store
 from transfer_gain.data.sources import vgg16_tensors
 from transfer_gain.data.sources.base import SourceError
 from transfer_gain.data.whole_files import StoreError
-from transfer_gain.features import backbones
-from transfer_gain.features.backbones import BackboneError
+from transfer_gain.features import extraction, keras_networks
+from transfer_gain.features.frozen import BackboneError
 from transfer_gain.seeds import generator
 from transfer_gain.training import devices
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tensorflow", "float32")]
 
 WORKFLOW = Path(__file__).parents[1] / "workflow"
-ROWS = backbones.BATCH + 5  # an odd last batch
+ROWS = extraction.BATCH + 5  # an odd last batch
 VGG16 = {
     "architecture": "VGG16",
     "layer": "block5_pool",
@@ -69,7 +67,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def features(images: Path, vgg16_weights_file: Path, tensorflow) -> Path:
     """The 2018 paper's features of `images`."""
     path = images.with_name("features.parquet")
-    backbones.extract(images, vgg16_weights_file, path, **VGG16)
+    extraction.extract(images, vgg16_weights_file, path, **VGG16)
     return path
 
 
@@ -98,10 +96,10 @@ def hand_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_features_by_hand(hand_set, tmp_path: Path, channels: int):
-    pixels = picture_rows(backbones.BATCH + 3, 32, channels)
+    pixels = picture_rows(extraction.BATCH + 3, 32, channels)
     path = write_images(tmp_path / "images.parquet", pixels)
     settings = VGG16 | {"layer": "block1_pool", "input_size": 32}
-    backbones.extract(path, "none.npz", tmp_path / "features.parquet", **settings)
+    extraction.extract(path, "none.npz", tmp_path / "features.parquet", **settings)
     found = store.read_arrays(tmp_path / "features.parquet")
 
     rgb = np.broadcast_to(pixels.astype(float), (*pixels.shape[:3], 3))
@@ -115,7 +113,7 @@ def test_features_by_hand(hand_set, tmp_path: Path, channels: int):
 
 def test_images_are_resized_bilinearly_to_the_networks_input():
     layers = [keras.Input((4, 4, 3)), keras.layers.Identity()]
-    compute = backbones.extractor(keras.Sequential(layers), "VGG16")
+    compute = keras_networks.extractor(keras.Sequential(layers), "VGG16")
     pixels = np.array([[[0], [200]], [[100], [40]]], np.uint8)[None]
     share = np.array([[1, 0], [0.75, 0.25], [0.25, 0.75], [0, 1]])  # of pixels' centres
     resized = share @ pixels[0, :, :, 0] @ share.T
@@ -146,12 +144,12 @@ def test_features_are_those_of_plain_keras(images: Path, features: Path, vgg16_w
     assert len(np.unique(found, axis=0)) == ROWS
 
 
-@pytest.mark.parametrize("most_constants", [0, backbones.MOST_CONSTANTS])
+@pytest.mark.parametrize("most_constants", [0, keras_networks.MOST_CONSTANTS])
 def test_features_of_a_network_with_batch_normalisation_are_those_of_plain_keras(
     monkeypatch: pytest.MonkeyPatch, most_constants: int
 ):
-    monkeypatch.setattr(backbones, "MOST_CONSTANTS", most_constants)
-    model = backbones.build("MobileNetV2", None, "block_5_add", 64, "float32")
+    monkeypatch.setattr(keras_networks, "MOST_CONSTANTS", most_constants)
+    model = keras_networks.build("MobileNetV2", None, "block_5_add", 64, "float32")
     rng = np.random.default_rng(0)
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -159,7 +157,7 @@ def test_features_of_a_network_with_batch_normalisation_are_those_of_plain_keras
     pixels = rng.integers(0, 256, (3, 64, 64, 3)).astype(np.uint8)
     prepared = keras.applications.mobilenet_v2.preprocess_input(pixels.astype(np.float32))
     expected = model.predict(prepared, verbose=0).reshape(3, -1)
-    assert relative(backbones.extractor(model, "MobileNetV2")(pixels), expected) < 1e-5
+    assert relative(keras_networks.extractor(model, "MobileNetV2")(pixels), expected) < 1e-5
 
 
 def test_features_keep_the_images_names_and_say_how_they_were_made(images: Path, features: Path):
@@ -173,10 +171,10 @@ def test_features_keep_the_images_names_and_say_how_they_were_made(images: Path,
 
 ONE_THREAD = """
 import sys
-from transfer_gain.features import backbones
+from transfer_gain.features import extraction
 from transfer_gain.training import devices
 devices.configure(gpu=False, calls=1)
-backbones.extract(*sys.argv[1:4], architecture="VGG16", layer="block5_pool", input_size=64,
+extraction.extract(*sys.argv[1:4], architecture="VGG16", layer="block5_pool", input_size=64,
                   precision="float32", threads=1)
 """
 
@@ -194,7 +192,7 @@ def test_jobs_of_one_and_of_two_threads_write_the_same_bytes(
 def test_any_number_of_shards_gathers_to_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tensorflow, count: int, limited: bool
 ):
-    monkeypatch.setattr(backbones, "BATCH", 8)
+    monkeypatch.setattr(extraction, "BATCH", 8)
     monkeypatch.setattr(store, "ROWS_IN_GROUP", 16)
     rows = 5 * 16 + 11  # six groups, the last of a batch and some
     images, sample = tmp_path / "images", tmp_path / "sample"
@@ -203,10 +201,10 @@ def test_any_number_of_shards_gathers_to_the_same_bytes(
     store.write_rows(index[index["split"] == store.TRAINING].iloc[::3], sample)
     settings = VGG16 | {"layer": "block1_pool", "input_size": 32, "threads": 2}
     settings |= {"samples": [sample]} if limited else {}
-    backbones.extract(images, None, tmp_path / "whole", **settings)
+    extraction.extract(images, None, tmp_path / "whole", **settings)
     shards = [tmp_path / str(number) for number in range(count)]
     for number, shard in enumerate(shards, start=1):
-        backbones.extract(images, None, shard, **settings, shard=(number, count))
+        extraction.extract(images, None, shard, **settings, shard=(number, count))
     store.gather_arrays(shards, tmp_path / "gathered")
     assert (tmp_path / "gathered").read_bytes() == (tmp_path / "whole").read_bytes()
     sizes = [len(store.read_index(shard)) for shard in shards]
@@ -217,7 +215,7 @@ def test_bfloat16_is_near_float32_and_not_the_same(
     images: Path, features: Path, vgg16_weights_file: Path, tmp_path: Path
 ):
     output = tmp_path / "features.parquet"
-    backbones.extract(images, vgg16_weights_file, output, **VGG16 | {"precision": "bfloat16"})
+    extraction.extract(images, vgg16_weights_file, output, **VGG16 | {"precision": "bfloat16"})
     assert 0 < relative(store.read_arrays(output), store.read_arrays(features)) < 0.02
     assert store.read_metadata(output)["precision"] == "bfloat16"
 
@@ -245,7 +243,7 @@ def test_auto_is_resolved_in_the_metadata(
     monkeypatch.setattr(devices, "fastest_precision", lambda: resolved)
     images = write_images(tmp_path / "images.parquet", picture_rows(2, 32))
     settings = VGG16 | {"layer": "block1_pool", "input_size": 32, "precision": "auto"}
-    backbones.extract(images, "none.npz", tmp_path / "features.parquet", **settings)
+    extraction.extract(images, "none.npz", tmp_path / "features.parquet", **settings)
     assert store.read_metadata(tmp_path / "features.parquet")["precision"] == resolved
 
 
@@ -262,7 +260,7 @@ def test_layers_and_input_sizes_have_their_widths(
 ):
     images = write_images(tmp_path / "images.parquet", picture_rows(3, 64))
     settings = VGG16 | {"layer": layer, "input_size": input_size}
-    backbones.extract(images, "none.npz", tmp_path / "features.parquet", **settings)
+    extraction.extract(images, "none.npz", tmp_path / "features.parquet", **settings)
     assert store.read_arrays(tmp_path / "features.parquet").shape == (3, width)
     assert store.read_metadata(tmp_path / "features.parquet")["shape"] == [width]
 
@@ -293,16 +291,16 @@ def test_with_little_memory_the_bytes_are_the_same_and_the_log_says_so(
     settings = {"architecture": architecture, "layer": "last", "input_size": 32, "threads": 1}
     settings |= {"precision": precision}
     files = [tmp_path / "plenty.parquet", tmp_path / "little.parquet"]
-    backbones.extract(images, None, files[0], **settings)
-    extractor = backbones.extractor
+    extraction.extract(images, None, files[0], **settings)
+    extractor = keras_networks.extractor
 
-    def limited(model, architecture):
-        return out_of_memory_above(suffices, extractor(model, architecture))[0]
+    def limited(*args):
+        return out_of_memory_above(suffices, extractor(*args))[0]
 
-    monkeypatch.setattr(backbones, "extractor", limited)
+    monkeypatch.setattr(keras_networks, "extractor", limited)
     caplog.clear()
     with caplog.at_level("WARNING"):
-        backbones.extract(images, None, files[1], **settings)
+        extraction.extract(images, None, files[1], **settings)
     assert files[0].read_bytes() == files[1].read_bytes()
     said = [message for message in caplog.messages if "enough memory" in message]
     assert said[0] == "not enough memory for 32 images at a time: 16 from now on"
@@ -314,7 +312,7 @@ def test_with_little_memory_the_bytes_are_the_same_and_the_log_says_so(
 def test_no_image_is_ever_alone_left_out_or_out_of_order(rows: int, suffices: int):
     compute, came = out_of_memory_above(suffices)
     pixels = np.arange(rows)[:, None]
-    found = backbones.in_memory(compute)
+    found = extraction.in_memory(compute)
     for _ in range(2):
         np.testing.assert_array_equal(found(pixels), pixels)
     assert min(came) > 1
@@ -322,7 +320,7 @@ def test_no_image_is_ever_alone_left_out_or_out_of_order(rows: int, suffices: in
 
 
 def test_too_little_memory_for_the_fewest_images_is_one_line():
-    compute = backbones.in_memory(out_of_memory_above(1)[0])
+    compute = extraction.in_memory(out_of_memory_above(1)[0])
     with pytest.raises(BackboneError, match=r"^memory: found too little for 2 .*expected [^\n]*$"):
         compute(np.zeros((32, 1)))
 
@@ -352,7 +350,7 @@ def test_copies_are_features_of_changed_training_images_of_the_samples_alone(tmp
 
     def extracted(name: str, **changes) -> tuple[list[str], np.ndarray]:
         output = tmp_path / name
-        backbones.extract(images, None, output, **settings, seed=5, **changes)
+        extraction.extract(images, None, output, **settings, seed=5, **changes)
         return store.read_index(output)["image_id"].tolist(), store.read_arrays(output)
 
     wanted = sorted([2, 8, 16, 30])
@@ -361,15 +359,15 @@ def test_copies_are_features_of_changed_training_images_of_the_samples_alone(tmp
     of_image = dict(zip(ids, plain, strict=True))
 
     nothing = dict.fromkeys(RANGES, 0)
-    ids, found = extracted("same", samples=samples, copies=backbones.Copies(3, nothing, "toy"))
+    ids, found = extracted("same", samples=samples, copies=extraction.Copies(3, nothing, "toy"))
     assert ids == [f"image {row}" for row in wanted for _ in range(3)]
     np.testing.assert_allclose(found, [of_image[image] for image in ids], rtol=1e-5, atol=1e-4)
 
-    copies = backbones.Copies(3, RANGES, "toy")
+    copies = extraction.Copies(3, RANGES, "toy")
     ids, found = extracted("both", samples=samples, copies=copies)
     assert len(np.unique(found, axis=0)) == 4 * 3
-    model = backbones.build("VGG16", None, "block1_pool", 32, "float32", seed=5)
-    compute = backbones.extractor(model, "VGG16")
+    model = keras_networks.build("VGG16", None, "block1_pool", 32, "float32", seed=5)
+    compute = keras_networks.extractor(model, "VGG16")
     for start, row in enumerate(wanted):
         rng = generator(5, "toy", f"image {row}", "copies")
         maps = augmentation.draw_transforms(rng, 3, **RANGES)
@@ -382,18 +380,9 @@ def test_copies_are_features_of_changed_training_images_of_the_samples_alone(tmp
     np.testing.assert_allclose(alone, found[6:], rtol=1e-5, atol=1e-4)
 
 
-@pytest.mark.parametrize("architecture", ["VGG16", "MobileNetV2", *backbone_config.SMALLEST_INPUT])
-def test_the_smallest_input_is_the_smallest_that_keras_takes(architecture: str):
-    smallest = backbone_config.SMALLEST_INPUT.get(architecture, 32)
-    build = partial(getattr(keras.applications, architecture), include_top=False, weights=None)
-    build(input_shape=(smallest, smallest, 3))
-    with pytest.raises(ValueError, match=f"at least {smallest}x{smallest}"):
-        build(input_shape=(smallest - 1, smallest - 1, 3))
-
-
 def test_an_unknown_layer_is_refused_with_those_there_are():
     with pytest.raises(BackboneError, match=r"'block9_pool'.*VGG16: .*block1_conv1.*block5_pool"):
-        backbones.build("VGG16", "none.npz", "block9_pool", 64, "float32")
+        keras_networks.build("VGG16", "none.npz", "block9_pool", 64, "float32")
 
 
 def test_random_weights_are_told_apart_and_their_seed_decides(tmp_path: Path):
@@ -402,14 +391,14 @@ def test_random_weights_are_told_apart_and_their_seed_decides(tmp_path: Path):
     files = []
     for number, seed in enumerate((1, 1, 2)):
         files.append(tmp_path / f"{number}.parquet")
-        backbones.extract(images, None, files[-1], **settings, seed=seed)
+        extraction.extract(images, None, files[-1], **settings, seed=seed)
         assert store.read_metadata(files[-1])["random_weights"] is True
     contents = [file.read_bytes() for file in files]
     assert contents[0] == contents[1] != contents[2]
 
 
 def test_the_last_layer_is_the_one_before_the_top():
-    model = backbones.build("VGG16", None, "last", 32, "float32")
+    model = keras_networks.build("VGG16", None, "last", 32, "float32")
     assert model.layers[-1].name == "block5_pool"
     assert not model.trainable_weights  # frozen
 
@@ -418,7 +407,7 @@ def test_weights_of_another_network_are_refused_by_name(tmp_path: Path):
     path = tmp_path / "other.weights.h5"
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save_weights(path)
     with pytest.raises(BackboneError, match=r"other\.weights\.h5.*expected the weights of vgg16"):
-        backbones.build("VGG16", path, "last", 32, "float32")
+        keras_networks.build("VGG16", path, "last", 32, "float32")
 
 
 def test_corrupt_weights_and_images_are_refused_by_name_and_leave_nothing(
@@ -430,13 +419,13 @@ def test_corrupt_weights_and_images_are_refused_by_name_and_leave_nothing(
     settings = VGG16 | {"layer": "block1_pool", "input_size": 32}
     images.write_bytes(content[:400] + bytes(50) + content[450:])
     with pytest.raises(StoreError, match=r"images\.parquet"):
-        backbones.extract(images, "none.npz", output, **settings)
+        extraction.extract(images, "none.npz", output, **settings)
     images.write_bytes(content)
     monkeypatch.undo()
     weights = tmp_path / "vgg16.npz"
     weights.write_bytes(b"PK not weights")
     with pytest.raises(SourceError, match=r"vgg16\.npz"):
-        backbones.extract(images, weights, output, **settings)
+        extraction.extract(images, weights, output, **settings)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images.parquet", "vgg16.npz"]
 
 
@@ -462,6 +451,6 @@ def test_an_efficientnet_is_scaled_as_keras_scales_it_for_its_imagenet_weights(
     keras.applications.EfficientNetB0(weights=None, **shape).save_weights(file)
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda *args, **kwargs: str(file))
     theirs = keras.applications.EfficientNetB0(weights="imagenet", **shape)
-    ours = backbones.build("EfficientNetB0", file, "last", 32, "float32")
+    ours = keras_networks.build("EfficientNetB0", file, "last", 32, "float32")
     images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
     np.testing.assert_allclose(ours(images), theirs(images), rtol=1e-3, atol=1e-5)

@@ -14,8 +14,8 @@ from transfer_gain.data import store
 from transfer_gain.data.replicates import Replicates
 from transfer_gain.data.sampling import draw_samples, validation_roles
 from transfer_gain.evaluation.statistics import mean_interval
-from transfer_gain.features import backbones
-from transfer_gain.features.backbones import BackboneError
+from transfer_gain.features import extraction
+from transfer_gain.features.frozen import BackboneError
 from transfer_gain.methods import fine_tuning, heads
 from transfer_gain.seeds import run_seed
 from transfer_gain.training import devices, loop
@@ -216,7 +216,7 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
     cut = {"architecture": "VGG16", "layer": "block2_pool", "input_size": 32}
     features, weights = tmp_path / "features.parquet", tmp_path / "vgg16.weights.h5"
     keras.applications.VGG16(include_top=False, weights=None).save_weights(weights)
-    backbones.extract(files["images"], weights, features, **cut, precision="float32", threads=1)
+    extraction.extract(files["images"], weights, features, **cut, precision="float32", threads=1)
 
     names = {"dataset": "toy", "backbone": "vgg16", "fraction": "0.5", "run": "refit"}
     names |= {"protocol": "same-images", "method": "fine-tuning"}

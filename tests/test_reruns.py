@@ -167,7 +167,11 @@ CHANGES = {
     ),
     "another backbone": (
         {"backbones": STUDY["backbones"] | {"other": {"architecture": "VGG16", "layer": "last"}}},
-        {job.replace("vgg16", "other") for job in EVERYTHING if "vgg16" in job} | ROWS | BEST,
+        {job.replace("vgg16", "other") for job in EVERYTHING if "vgg16" in job}
+        | {f"score_backbone clothes {backbone} 1" for backbone in ("vgg16", "other")}
+        | {"tabulate_backbone_ranks", "tabulate_rank_quality"}
+        | ROWS
+        | BEST,
     ),
     "whom the report is for": ({"share": "public"}, REPORT),
     "longer long runs": (

@@ -83,6 +83,7 @@ wildcard_constraints:
     protocol="|".join(PROTOCOLS),
     method="|".join(records.BY_NAME),
     architecture=r"[A-Za-z0-9]+",
+    size=r"[0-9]+",
 
 
 def code_of(script, *modules):
@@ -161,7 +162,7 @@ def images_seen(rule, wildcards):
     found = len(user_files.contents(folder)) if folder else 0
     megabytes = (
         user_files.megabytes(study.datasets[names["dataset"]].options.get("path"))
-        if rule == "make_images"
+        if rule in ("make_images", "make_larger_images")
         else 0
     )
     return plan.images_seen(study, rule, names, found, gathers, megabytes)

@@ -93,6 +93,20 @@ rule make_images:
         "../scripts/make_images.py"
 
 
+# The same images in the size of a backbone that takes more pixels than `image_size`.
+use rule make_images as make_larger_images with:
+    output:
+        paths.larger_images,
+    log:
+        paths.log(paths.larger_images),
+        paths.benchmark(paths.larger_images),
+    resources:
+        # Batches of images, which are compressed while the next ones are made.
+        mem_mb=lambda wildcards, attempt: attempt
+        * (2000 + int(wildcards.size) ** 2 // 200),
+        runtime=minutes("make_larger_images"),
+
+
 rule draw_samples:
     input:
         images=paths.images,

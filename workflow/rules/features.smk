@@ -8,7 +8,9 @@ scattergather:
 
 rule extract_features:
     input:
-        images=paths.images,
+        images=lambda wildcards: jobs.images_of(
+            study, wildcards.dataset, wildcards.backbone
+        ),
         weights=lambda wildcards: weights_file(wildcards.backbone),
         samples=lambda wildcards: jobs.samples_passed(
             study, wildcards.dataset, wildcards.backbone
@@ -37,7 +39,9 @@ rule extract_features:
 
 use rule extract_features as extract_shard with:
     input:
-        images=paths.images,
+        images=lambda wildcards: jobs.images_of(
+            study, wildcards.dataset, wildcards.backbone
+        ),
         weights=lambda wildcards: weights_file(wildcards.backbone),
         samples=lambda wildcards: jobs.samples_passed(
             study, wildcards.dataset, wildcards.backbone
@@ -56,7 +60,9 @@ use rule extract_features as extract_shard with:
 
 rule extract_copies:
     input:
-        images=paths.images,
+        images=lambda wildcards: jobs.images_of(
+            study, wildcards.dataset, wildcards.backbone
+        ),
         weights=lambda wildcards: weights_file(wildcards.backbone),
         samples=paths.samples,
     output:

@@ -129,7 +129,9 @@ rule refit_head:
 
 rule fine_tune:
     input:
-        images=paths.images,
+        images=lambda wildcards: jobs.images_of(
+            study, wildcards.dataset, wildcards.backbone
+        ),
         weights=lambda wildcards: weights_file(wildcards.backbone),
         features=paths.features,
         samples=paths.samples,

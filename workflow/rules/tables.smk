@@ -21,6 +21,7 @@ TABLES += ONE_SHOT_TABLES if study.one_shot else []
 # Datasets whose images are the user's own.
 OWN = [name for name, dataset in study.datasets.items() if dataset.source == "folder"]
 TABLES += NOTICED[1:] if OWN else []
+TABLES += RANK_TABLES if RANKED else []
 
 
 rule tables:

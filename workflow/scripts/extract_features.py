@@ -6,13 +6,13 @@ with job.monitored(*snakemake.log):
 
         store.gather_arrays(shards, snakemake.output[0])
     else:
-        from transfer_gain.features import backbones
+        from transfer_gain.features import extraction
         from transfer_gain.training import devices
 
         devices.configure(gpu=snakemake.resources.gpu > 0, calls=snakemake.threads)
         copies = snakemake.params.get("copies")
         number, count = snakemake.wildcards.get("scatteritem", "1-of-1").split("-of-")
-        backbones.extract(
+        extraction.extract(
             snakemake.input.images,
             snakemake.input.weights or None,
             snakemake.output[0],
@@ -21,6 +21,6 @@ with job.monitored(*snakemake.log):
             threads=snakemake.threads,
             seed=snakemake.params.seed,
             samples=snakemake.input.samples,
-            copies=backbones.Copies(**copies) if copies else None,
+            copies=extraction.Copies(**copies) if copies else None,
             shard=(int(number), int(count)),
         )

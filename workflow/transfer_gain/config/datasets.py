@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -98,11 +98,18 @@ ByCharacter = Annotated[
 class Dataset(Named):
     """Images of some classes; what all sources have in common."""
 
+    # Whether pictures can have more pixels than `image_size`, so that backbones get larger ones.
+    has_larger_pictures: ClassVar[bool] = True
+
     source: str = Field(description="Where the images come from.")
     training_per_class: int | None
     validation_per_class: int | None
     image_size: int = Field(
-        default=64, ge=8, le=1024, description="Side in pixels to which every image is resized."
+        default=64,
+        ge=8,
+        le=1024,
+        description="Side in pixels to which every image is resized: what the network trained "
+        "from scratch sees, and every backbone whose `input_size` is not larger.",
     )
     channels: Channels = "gray"
     resize: Resize = "stretch"
@@ -171,6 +178,8 @@ class Dataset(Named):
 
 class FashionMnist(Dataset):
     """Clothes from Zalando's Fashion-MNIST."""
+
+    has_larger_pictures: ClassVar[bool] = False  # 28 x 28 pixels
 
     source: Literal["fashion-mnist"] = Field(description="Where the images come from.")
     training_per_class: Annotated[Training, Field(le=6000)] = 6000

@@ -97,6 +97,46 @@ def on_features(study: "Study", max_fraction: float = 1) -> list[Job]:
     ]
 
 
+def images_of(study: "Study", dataset: str, backbone: str) -> str:
+    """Return the file of images that pass through a backbone."""
+    size = study.stored_size(dataset, backbone)
+    larger = size > study.datasets[dataset].image_size
+    pattern = study.paths.larger_images if larger else study.paths.images
+    return pattern.format(dataset=dataset, size=size)
+
+
+def larger_images(study: "Study") -> list[Job]:
+    """Return the images that are stored at a larger size as well, for a backbone."""
+    sizes = {
+        (dataset, study.stored_size(dataset, backbone)): None
+        for dataset, backbone in product(transfer_datasets(study), study.backbones)
+    }
+    return [
+        {"dataset": dataset, "size": size}
+        for dataset, size in sizes
+        if size > study.datasets[dataset].image_size
+    ]
+
+
+def ranked(study: "Study") -> list[Job]:
+    """Return the backbones that are ranked before anything is trained: all trained ones.
+
+    They are compared at the largest fraction that all of them have; a single one is not ranked.
+    """
+    backbones = trained_backbones(study)
+    if len(backbones) < 2:
+        return []
+    every = [study.fraction_names(name) for name in backbones]
+    shared = [name for name in study.fraction_names() if all(name in names for names in every)]
+    if not shared:
+        return []
+    fraction = max(shared, key=float)
+    return [
+        {"dataset": dataset, "backbone": backbone, "fraction": fraction}
+        for dataset, backbone in product(transfer_datasets(study), backbones)
+    ]
+
+
 def samples_passed(study: "Study", dataset: str, backbone: str) -> list[str]:
     """Return the samples that limit which images pass through a backbone; none if all do."""
     fractions = study.fraction_names(backbone)

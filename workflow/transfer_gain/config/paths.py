@@ -43,6 +43,11 @@ class Paths:
         return f"{self.results}/images/{{dataset}}.parquet"
 
     @property
+    def larger_images(self) -> str:
+        """Return the path of a dataset's images at a size above its `image_size`, for backbones."""
+        return f"{self.results}/images/{{dataset}}/size={{size}}.parquet"
+
+    @property
     def samples(self) -> str:
         """Return the path of a fraction's samples: the images that each replicate trains on."""
         return f"{self.results}/samples/{{dataset}}/fraction={{fraction}}.parquet"
@@ -97,6 +102,11 @@ class Paths:
             f"{self.results}/refits/{self._dataset_backbone}/{{method}}/"
             "fraction={fraction}/protocol={protocol}"
         )
+
+    @property
+    def ranked(self) -> str:
+        """Return the path of a backbone's score before anything is trained, one row."""
+        return f"{self.results}/ranks/{self._dataset_backbone}/fraction={{fraction}}.parquet"
 
     @property
     def probe(self) -> str:

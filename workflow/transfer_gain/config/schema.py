@@ -49,7 +49,8 @@ def resolved(node: Schema) -> Schema:
         return resolved(json_schema()["$defs"][name]) | _without(node, "$ref")
     if "anyOf" in node:  # a value or null, and maybe another way to write the value
         value, *_ = node["anyOf"]
-        return resolved(value) | _without(node, "anyOf") | {"nullable": True}
+        nullable = {"type": "null"} in node["anyOf"]
+        return resolved(value) | _without(node, "anyOf") | ({"nullable": True} if nullable else {})
     if "oneOf" in node:  # a dataset, of whatever source
         return node | {"type": "object", "properties": {"source": _source_of_any(node)}}
     if isinstance(node.get("type"), list):

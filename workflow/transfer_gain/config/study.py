@@ -161,6 +161,16 @@ class Study(Section):
             if entry.fraction <= max_fraction
         ]
 
+    def stored_size(self, dataset: str, backbone: str) -> int:
+        """Return the side of the images that a backbone gets, before it resizes them.
+
+        It is the backbone's own if a dataset has larger pictures than its `image_size`: no image is
+        reduced to few pixels and enlarged again.
+        """
+        found, wanted = self.datasets[dataset], self.backbones[backbone].input_size
+        larger = found.has_larger_pictures and wanted > found.image_size
+        return wanted if larger else found.image_size
+
     def controls(self) -> dict[str, list[str]]:
         """Return each backbone with random weights and the trained ones that are cut like it."""
         trained = [backbone for backbone in self.backbones.values() if backbone.is_trained]

@@ -8,7 +8,8 @@ import numpy as np
 
 from transfer_gain.data import rows
 from transfer_gain.data.replicates import Replicates, read_replicates
-from transfer_gain.features import backbones
+from transfer_gain.features import extraction, keras_networks
+from transfer_gain.features.frozen import BackboneError
 from transfer_gain.methods import heads
 from transfer_gain.training import loop
 from transfer_gain.training.devices import tf
@@ -32,7 +33,7 @@ def split(model: keras.Model, from_layer: str) -> tuple[keras.Model, keras.Model
     """
     names = [layer.name for layer in model.layers]
     if from_layer not in names:
-        raise backbones.BackboneError(
+        raise BackboneError(
             f"fine_tune_from: found '{from_layer}', allowed: {', '.join(names[1:])}"
         )
     between = model.get_layer(from_layer).input
@@ -40,7 +41,7 @@ def split(model: keras.Model, from_layer: str) -> tuple[keras.Model, keras.Model
         (between,) = keras.tree.flatten(between)  # a merging layer has several inputs
         upper = keras.Model(between, model.output)
     except ValueError as error:
-        raise backbones.BackboneError(
+        raise BackboneError(
             f"fine_tune_from: found '{from_layer}', which a connection bypasses, expected "
             "a layer that all connections pass through"
         ) from error
@@ -135,7 +136,7 @@ def train_files(
 
     Args:
         images: file of a dataset's images.
-        weights: see `backbones.build`.
+        weights: see `networks.open_network`.
         features: file of the dataset's features.
         samples: file of the fraction's samples.
         validation_roles: file of the images that select and score.
@@ -143,7 +144,7 @@ def train_files(
         outputs: files to write, see `rows.write`.
         names: dataset, backbone, method, fraction, run and protocol, for the rows.
         study_seed: the study's seed.
-        backbone: architecture, layer and input_size, see `backbones.build`.
+        backbone: architecture, layer, input_size and so on, see `networks.open_network`.
         settings: keyword arguments of `heads.train` beside the selected ones.
         from_layer: first trained layer.
         learning_rate: learning rate of the fine-tuning.
@@ -156,14 +157,18 @@ def train_files(
     """
     seed_names = (study_seed, names["dataset"], names["fraction"])
     on_features = read_replicates(features, samples, validation_roles)
+    cut, scaling = dict(backbone), {}
+    for key in ("mean", "scale"):
+        scaling[key] = cut.pop(key, None)
     lower, upper = split(
-        backbones.build(weights=weights, precision="float32", **backbone), from_layer
+        keras_networks.build(weights=weights, precision="float32", **cut), from_layer
     )
     data = read_replicates(images, samples, validation_roles)
-    compute = backbones.extractor(lower, backbone["architecture"])
+    compute = keras_networks.extractor(lower, cut["architecture"], cut["input_size"], **scaling)
+    batch = extraction.batch_size(cut["input_size"])
     outputs_of_lower = [
-        compute(data.features[start : start + backbones.BATCH])
-        for start in range(0, len(data.features), backbones.BATCH)
+        compute(data.features[start : start + batch])
+        for start in range(0, len(data.features), batch)
     ]
     data = data._replace(
         features=np.concatenate(outputs_of_lower).reshape(-1, *lower.output_shape[1:])

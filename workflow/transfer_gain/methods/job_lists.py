@@ -76,6 +76,7 @@ def benchmarks(
     copies = jobs.refits(study, TRANSFER_AUGMENTED)
     listed: list[tuple[str, str, str, list[jobs.Job]]] = [
         ("make_images", paths.images, "", [{"dataset": name} for name in study.datasets]),
+        ("make_larger_images", paths.larger_images, "", jobs.larger_images(study)),
         ("extract_features", paths.features, TRANSFER, places),
         ("extract_shard", paths.shard, TRANSFER, shards),
         ("extract_copies", paths.copies, TRANSFER_AUGMENTED, copies),

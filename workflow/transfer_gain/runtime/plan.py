@@ -20,6 +20,7 @@ COSTS = {
     "fetch_vgg16_weights": (60, 0),
     "fetch_solar_cells": (30, 0),
     "make_images": (2, 2000),
+    "make_larger_images": (2, 4000),
     "extract_features": (3, 40000),
     "extract_shard": (3, 40000),
     "extract_copies": (3, 40000),
@@ -81,7 +82,7 @@ def images_seen(
     dataset = study.datasets.get(wildcards.get("dataset", ""))
     if dataset is None or rule not in COSTS:
         return 0
-    if rule == "make_images" and megabytes:
+    if rule in ("make_images", "make_larger_images") and megabytes:
         return max(found, megabytes * IMAGES_PER_MEGABYTE)
     # The size of an archive is unknown until it is read. A quarter of the images is for validation.
     found = found or dataset.image_count or 500
@@ -99,14 +100,23 @@ def images_seen(
         fractions = study.fraction_names(wildcards.get("backbone", next(iter(study.backbones))))
         limited = rule.startswith("extract_") and "1" not in fractions
         images = validation + (sum(map(sampled, fractions)) if limited else training)
+        images *= _work(study, wildcards)
         if rule == "extract_shard":
             return images / int(wildcards["scatteritem"].split("-of-")[1])
         return images / 1000 if shards else images  # gathering only copies
     fraction = wildcards["fraction"]
     if rule == "extract_copies":
-        return sampled(fraction) * study.transfer_augmented.copies
+        copies = sampled(fraction) * study.transfer_augmented.copies
+        return copies * _work(study, wildcards)
     updates = study.heads.min_updates * study.heads.batch_size
     return max(study.heads.epochs * sampled(fraction), study.replicates(fraction) * updates)
+
+
+def _work(study: "Study", wildcards: Mapping[str, str]) -> float:
+    """Return how much longer than one of 64 pixels an image takes to pass through a backbone."""
+    if "backbone" not in wildcards:
+        return 1
+    return (study.backbones[wildcards["backbone"]].input_size / 64) ** 2
 
 
 def head_megabytes(fraction: str) -> int:

@@ -18,5 +18,5 @@ def open_source(
         characters = len(AVATAR_CHARACTERS)
         images = characters * max(-(-training // (characters - 1)), validation)
     return Avatars(
-        images, seed=seed, identities=settings["options"]["identities"], size=settings["image_size"]
+        images, seed=seed, identities=settings["options"]["identities"], size=settings["read_size"]
     )

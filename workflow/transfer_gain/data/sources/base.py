@@ -71,7 +71,12 @@ class SourceError(ValueError):
 
 @contextmanager
 def open_source(
-    name: str, files: Sequence[Path], settings: Mapping[str, Any], seed: int, cores: int = 1
+    name: str,
+    files: Sequence[Path],
+    settings: Mapping[str, Any],
+    seed: int,
+    cores: int = 1,
+    size: int | None = None,
 ) -> Iterator[Source]:
     """Open a dataset by the name of its source: the module of that name in this package.
 
@@ -83,8 +88,11 @@ def open_source(
         settings: the dataset's settings in the config.
         seed: the study's seed, for sources that draw their images.
         cores: cores for sources that prepare their images when they are opened.
+        size: side of the pictures that are wanted, for sources that prepare or draw them; None for
+            `image_size`. The same images are listed whatever the size.
     """
     module = import_module(f".{name.replace('-', '_')}", __package__)
+    settings = {**settings, "read_size": size or settings["image_size"]}
     source = module.open_source(files, settings, seed, cores)
     try:
         yield source

@@ -31,7 +31,8 @@ class Folder(Source):
     """A user's images, sorted into folders (`layouts.by_folders`) or labeled by a table.
 
     A single folder that contains everything is ignored, even one called `train`. All images are
-    decoded once, when the source is opened, and kept in their final shape in a temporary file.
+    decoded when the source is opened, and kept in their final shape in a temporary file. If another
+    size is read, they are decoded once more: which images are used must not depend on that size.
 
     These are problems: a file in a class folder that is not an image, is truncated or too large, or
     has one color only; an image elsewhere; a link that leads nowhere; a class without images (in
@@ -66,6 +67,7 @@ class Folder(Source):
         groups: Mapping[str, Any] | None = None,
         near_copies: Choice = "group",
         merge_similar_classes: bool = False,
+        read_size: int | None = None,
     ):
         """List, check and decode the images.
 
@@ -79,6 +81,7 @@ class Folder(Source):
                 `column`.
             near_copies: what is done about near copies, see `audit`.
             merge_similar_classes: see `layouts.class_names`.
+            read_size: side of the pictures that are read, if it is another than that of `how`.
 
         Raises:
             SourceError: the path or table cannot be read, the layout is none that is used, there
@@ -91,6 +94,11 @@ class Folder(Source):
             self._pictures = FittedPictures(how)
             opened.callback(self._pictures.close)
             self._list(files, arranged, on_bad_image, near_copies, threads)
+            if read_size not in (None, how.size):
+                self._pictures.close()
+                self._pictures = FittedPictures(how._replace(size=read_size))
+                opened.callback(self._pictures.close)
+                self._pictures.decode(files, list(arranged.places), threads)
             opened.pop_all()  # only an error closes them here
 
     def close(self) -> None:
@@ -288,4 +296,5 @@ def open_source(
         options["groups"],
         options["near_copies"],
         options["merge_similar_classes"],
+        settings["read_size"],
     )
