@@ -45,13 +45,25 @@ from transfer_gain.runtime import (
 )
 from transfer_gain.runtime.code_dependencies import PACKAGE
 
+
+def choose_metric(datasets):
+    """Return the metric that suits the sizes of the classes, which a folder or archive lists."""
+    # Imported only if it is needed: it takes half a second.
+    from transfer_gain.data import class_sizes
+
+    return class_sizes.fitting_metric(
+        dataset.class_sizes() or class_sizes.listed(dataset.options)
+        for dataset in datasets
+    )
+
+
 job_environment.prepare(submitted=workflow.remote_exec)
 
 try:
     # Another workflow may have read its config from another working directory.
     for file in filter(os.path.exists, workflow.configfiles):
         check_duplicate_keys(file)
-    study = load(config)
+    study = load(config).with_metric(choose_metric)
 except ConfigError as error:
     sys.exit(f"the config is refused: {error}")
 

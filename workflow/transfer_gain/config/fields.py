@@ -45,9 +45,13 @@ def _all_different(values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
+# The value of `metric` that lets the sizes of the classes decide.
+AUTO = "auto"
+
+
 def _known_metric(name: str) -> str:
     """Refuse a metric that has no record."""
-    if name not in metrics.SELECTING:
+    if name not in (AUTO, *metrics.SELECTING):
         raise PydanticCustomError("literal_error", "a metric")
     return name
 
@@ -83,7 +87,7 @@ Weights = Annotated[
 MetricName = Annotated[
     str,
     AfterValidator(_known_metric),
-    Field(json_schema_extra={"enum": list(metrics.SELECTING)}),
+    Field(json_schema_extra={"enum": [*metrics.SELECTING, AUTO]}),
 ]
 
 # Settings that several sections have.

@@ -13,7 +13,7 @@ from transfer_gain.config.backbones import Backbone, check_backbones
 from transfer_gain.config.baselines import Augmentation, Baseline, Baseline2018, Network
 from transfer_gain.config.datasets import AnyDataset, Avatars, FashionMnist, Peeps
 from transfer_gain.config.errors import ConfigError
-from transfer_gain.config.fields import MetricName, Name, Section, Some, is_file
+from transfer_gain.config.fields import AUTO, MetricName, Name, Section, Some, is_file
 from transfer_gain.config.one_shot import OneShot
 from transfer_gain.config.paths import Paths, format_number
 from transfer_gain.config.training import (
@@ -70,8 +70,9 @@ class Study(Section):
     )
     metric: MetricName = Field(
         default=metrics.ACCURACY.name,
-        description="The metric that selects configurations, is compared and is drawn. `runs` and "
-        "`history` have every metric.",
+        description="The metric that selects configurations, is compared and is drawn. `auto` is "
+        "accuracy, or balanced accuracy if a class has more than 1.5 times the images of another. "
+        "`runs` and `history` have every metric.",
     )
     share: Literal["private", "public"] = Field(
         default="private",
@@ -142,6 +143,16 @@ class Study(Section):
     def transfer_datasets(self) -> list[AnyDataset]:
         """Return the datasets that are part of the transfer study."""
         return [dataset for dataset in self.datasets.values() if dataset.transfer]
+
+    def with_metric(self, choose: Callable[[list[AnyDataset]], str]) -> Study:
+        """Return the study with a metric in place of `auto`.
+
+        Args:
+            choose: function from the datasets of the transfer study to the name of a metric.
+        """
+        if self.metric != AUTO:
+            return self
+        return self.model_copy(update={"metric": choose(self.transfer_datasets())})
 
     def replicates(self, fraction: str) -> int:
         """Return the number of replicates at a fraction (named as by `format_number`)."""

@@ -90,7 +90,7 @@ class Folder(Source):
         """
         self._how = how
         with ExitStack() as opened, Files(path) as files:
-            arranged = _arrange(files, labels, groups or {}, merge_similar_classes)
+            arranged = arrange(files, labels, groups or {}, merge_similar_classes)
             self._pictures = FittedPictures(how)
             opened.callback(self._pictures.close)
             self._list(files, arranged, on_bad_image, near_copies, threads)
@@ -173,13 +173,25 @@ class Folder(Source):
         ]
 
 
-def _arrange(
+def arrange(
     files: Files,
     labels: Mapping[str, Any] | None,
     groups: Mapping[str, Any],
     merge_similar: bool,
 ) -> Arrangement:
-    """Arrange images by a table of labels if there is one, otherwise by their folders."""
+    """Arrange images by a table of labels if there is one, otherwise by their folders.
+
+    No image is read.
+
+    Args:
+        files: the folder or archive.
+        labels: see `Folder`.
+        groups: see `Folder`.
+        merge_similar: see `layouts.class_names`.
+
+    Raises:
+        SourceError: the table cannot be read, or the layout is none that is used.
+    """
     if labels:
         arranged = label_table.arrange(
             files, labels["file"], labels["columns"], groups.get("column"), merge_similar

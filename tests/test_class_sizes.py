@@ -1,0 +1,51 @@
+"""Promises of `metric: auto`: classes of uneven size are scored by balanced accuracy."""
+
+from pathlib import Path
+
+import pytest
+
+from pictures import make, noise, png
+from transfer_gain.config.loading import load
+from transfer_gain.data import class_sizes
+
+OWN = {"labels": None, "groups": None, "merge_similar_classes": False}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "metric"),
+    [
+        ([[10, 10, 10]], "accuracy"),
+        ([[15, 10]], "accuracy"),
+        ([[16, 10]], "balanced_accuracy"),
+        ([[1, 1], [2, 1]], "balanced_accuracy"),
+        ([[]], "accuracy"),
+    ],
+)
+def test_a_class_of_more_than_one_and_a_half_times_another_asks_for_balanced_accuracy(
+    sizes, metric
+):
+    assert class_sizes.fitting_metric(sizes) == metric
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_the_files_of_a_folder_or_archive_are_counted_by_class(tmp_path: Path, kind: str):
+    files = {f"sound/{n}.png": png(noise(n)) for n in range(4)}
+    files |= {f"cracked/{n}.png": png(noise(9 + n)) for n in range(2)}
+    path = make(kind, tmp_path / "mine", files)
+    assert sorted(class_sizes.listed({"path": str(path), **OWN})) == [2, 4]
+    by_part = {f"{part}/{name}": data for part in ("train", "test") for name, data in files.items()}
+    path = make(kind, tmp_path / "parts", by_part)
+    assert sorted(class_sizes.listed({"path": str(path), **OWN})) == [4, 8]
+
+
+def test_what_cannot_be_listed_decides_nothing(tmp_path: Path):
+    assert class_sizes.listed({"path": str(tmp_path / "nothing"), **OWN}) == []
+
+
+def test_only_auto_is_replaced():
+    study = load({"metric": "loss"})
+    assert study.with_metric(lambda datasets: "accuracy").metric == "loss"
+    seen = []
+    study = load({"metric": "auto"}).with_metric(lambda datasets: seen.append(datasets) or "brier")
+    assert study.metric == "brier"
+    assert [dataset.name for dataset in seen[0]] == ["clothes", "avatars"]
