@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pictures import make, noise, png
+from containers import make
+from pictures import noise, png
 from transfer_gain.config.loading import load
 from transfer_gain.data import class_sizes
 
