@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from containers import make
-from pictures import noise, png
+from containers import make, noise, png
 from transfer_gain.config.loading import load
 from transfer_gain.data import class_sizes
 
