@@ -1,4 +1,4 @@
-"""The answer of a study: three sentences per dataset, every number read from the tables.
+"""The answer of a study: some sentences per dataset, every number read from the tables.
 
 Functions take the tables by name, as `evaluation` makes them. The answer follows the held-out
 protocol: configurations are selected on one set of images and scored on another.
@@ -15,6 +15,7 @@ from transfer_gain.methods.records import TRANSFER
 from transfer_gain.metrics import Metric
 from transfer_gain.names import BASELINE, FROM_SCRATCH, HELD_OUT
 from transfer_gain.reporting import looked_at, metric_display, words
+from transfer_gain.reporting.advice import advice
 
 PROTOCOL = HELD_OUT
 
@@ -22,7 +23,7 @@ Tables = Mapping[str, pd.DataFrame]
 
 
 def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
-    """Return three sentences per dataset: the best methods, the gain, the value of a label.
+    """Return sentences per dataset: advice, the best methods, the gain, the value of a label.
 
     Args:
         tables: the metric's table, `gains`, `hypotheses` and `label_value`.
@@ -31,6 +32,7 @@ def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
     datasets = tables[metric.name]["dataset"].unique()
     return {
         dataset: [
+            advice(tables, metric, dataset),
             best_methods(tables, metric, dataset),
             gain(tables, metric, dataset),
             label_value(tables, metric, dataset),
@@ -43,7 +45,7 @@ def write(tables: Tables, metric: Metric, where: str) -> str:
     """Return the answer, its caveats and the path of the report as lines for a terminal."""
     lines = []
     for dataset, sentences in answer(tables, metric).items():
-        lines += [looked_at.looked_at(tables, dataset), *sentences]
+        lines += [sentences[0], looked_at.looked_at(tables, dataset), *sentences[1:]]
     lines += caveats(tables, metric)
     return "\n".join([*lines, f"The report: {where}"]) + "\n"
 
