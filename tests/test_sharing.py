@@ -40,6 +40,7 @@ PUBLIC = Sharing(public=True, own=["clothes"], target="clothes", home=HOME)
         ("/home/ada", "~", "ada"),
         ("/home/adam/images", "/home/adam/images", "images"),
         ("../ward 3/images.zip", "../ward 3/images.zip", "images.zip"),
+        (".", ".", "."),
     ],
 )
 def test_a_path_is_shown_without_the_home_and_in_public_by_its_last_name(

@@ -39,7 +39,7 @@ class Sharing:
     def path(self, text: str) -> str:
         """Return the path of the user's images or weights as it may be shown."""
         if self.public:
-            return Path(text).name
+            return Path(text).name or text
         if self.home and Path(text).is_relative_to(self.home):
             return str(Path("~", Path(text).relative_to(self.home)))
         return text
