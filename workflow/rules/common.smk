@@ -38,6 +38,7 @@ from transfer_gain.runtime import (
     job_environment,
     launcher,
     messages,
+    optional_backbones,
     origins,
     plan,
     user_files,
@@ -51,6 +52,10 @@ try:
     for file in filter(os.path.exists, workflow.configfiles):
         check_duplicate_keys(file)
     study = load(config)
+    LEFT_OUT = optional_backbones.left_out(study, Path(study.paths.weights_host))
+    for name in LEFT_OUT:
+        del config["backbones"][name]
+    study = load(config) if LEFT_OUT else study
 except ConfigError as error:
     sys.exit(f"the config is refused: {error}")
 
@@ -119,14 +124,11 @@ def source_files(dataset):
 def weights_file(backbone):
     """Return the file of a backbone's weights; an empty list if they are random."""
     weights = study.backbones[backbone].weights
-    architecture = study.backbones[backbone].architecture
     if weights == RANDOM_WEIGHTS:
         return []
     if weights != IMAGENET:
         return weights
-    if architecture == "VGG16":
-        return paths.vgg16_weights
-    return paths.weights.format(architecture=architecture)
+    return paths.weights_of(study.backbones[backbone].architecture)
 
 
 def cores_for(dataset):
