@@ -38,6 +38,7 @@ from transfer_gain.runtime import (
     job_environment,
     launcher,
     messages,
+    optional_backbones,
     origins,
     plan,
     shared_cache,
@@ -63,7 +64,11 @@ try:
     # Another workflow may have read its config from another working directory.
     for file in filter(os.path.exists, workflow.configfiles):
         check_duplicate_keys(file)
-    study = load(config).with_metric(choose_metric)
+    study = load(config)
+    LEFT_OUT = optional_backbones.left_out(study, Path(study.paths.weights_host))
+    for name in LEFT_OUT:
+        del config["backbones"][name]
+    study = (load(config) if LEFT_OUT else study).with_metric(choose_metric)
 except ConfigError as error:
     sys.exit(f"the config is refused: {error}")
 
@@ -142,14 +147,11 @@ def source_files(dataset):
 def weights_file(backbone):
     """Return the file of a backbone's weights; an empty list if they are random."""
     weights = study.backbones[backbone].weights
-    architecture = study.backbones[backbone].architecture
     if weights == RANDOM_WEIGHTS:
         return []
     if weights != IMAGENET:
         return weights
-    if architecture == "VGG16":
-        return paths.vgg16_weights
-    return paths.weights.format(architecture=architecture)
+    return paths.weights_of(study.backbones[backbone].architecture)
 
 
 def cores_for(dataset):

@@ -13,6 +13,11 @@ onstart:
         raise WorkflowError(
             f"{paths.results}: found a read-only folder, expected a writable one"
         )
+    if LEFT_OUT:
+        print(
+            optional_backbones.describe(LEFT_OUT, Path(paths.weights_host)),
+            file=sys.stderr,
+        )
     jobs = {
         workflow.dag.jobid(job): (
             job.rule.name,

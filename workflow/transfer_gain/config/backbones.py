@@ -114,6 +114,12 @@ class Backbone(Named):
         "(block5_conv1 for the last block of VGG16); null for no fine-tuning of this network.",
     )
 
+    optional: bool = Field(
+        default=False,
+        description="Whether the study does without this network if its ImageNet weights cannot be "
+        "fetched. Whether they can is asked when the study is first planned, and remembered.",
+    )
+
     @field_validator("layer")
     @classmethod
     def _one_name(cls, layer: str, info: ValidationInfo) -> str:
@@ -191,6 +197,8 @@ class Backbone(Named):
                 f"backbones.{self.name}: found the name that stands for no backbone, allowed: any "
                 "other"
             )
+        if self.optional and self.weights != IMAGENET:
+            raise self._refuse("optional", True, f"false with weights {shown(self.weights)}")
         if self.architecture in APPLICATIONS:
             self._check_application()
         else:

@@ -36,6 +36,13 @@ class Paths:
     solar_cells = ("resources/solar-cells/elpv_dataset-1.0.0.post1-py3-none-any.whl",)
     vgg16_weights = "resources/weights/vgg16-imagenet.npz"
     weights = "resources/weights/{architecture}.h5"
+    weights_host = "resources/weights/host.json"
+
+    def weights_of(self, architecture: str) -> str:
+        """Return the path of a network's ImageNet weights."""
+        if architecture == "VGG16":
+            return self.vgg16_weights
+        return self.weights.format(architecture=architecture)
 
     @property
     def images(self) -> str:

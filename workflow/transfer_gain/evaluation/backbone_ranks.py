@@ -90,13 +90,13 @@ def score_files(
     Raises:
         StoreError: an input is corrupt.
     """
+    place = {**names, "fraction": float(names["fraction"])}
     sample = first_images(store.read_rows(samples), MAX_IMAGES)
     index = store.read_index(features)
     wanted = np.flatnonzero(index["image_id"].isin(sample["image_id"]))
-    scored = score(
-        store.read_arrays(features, wanted), index["label"].to_numpy(np.int32)[wanted]
-    ).assign(**{**names, "fraction": float(names["fraction"])})
-    store.write_rows(scored[[*names, *scored.columns.drop(list(names))]], output)
+    labels = index["label"].to_numpy(np.int32)[wanted]
+    scored = score(store.read_arrays(features, wanted), labels)
+    store.write_rows(pd.DataFrame([place]).join(scored), output)
 
 
 def first_images(samples: pd.DataFrame, most: int) -> pd.DataFrame:
