@@ -149,7 +149,7 @@ rule fine_tune:
     conda:
         "../../envs/environment.yaml"
     resources:
-        gpu=1,
+        gpu=gpu_if_any,
         mem_mb=growing(6000),
         runtime=minutes("fine_tune"),
     params:

@@ -15,6 +15,7 @@ from transfer_gain.names import (
     BASELINE,
     BASELINE_2018,
     FINE_TUNING,
+    RESNET_SCRATCH,
     TRANSFER_AUGMENTED,
     TRANSFER_EXTENDED,
 )
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from transfer_gain.config.study import Study
 
 TRANSFER = "transfer"
-FROM_SCRATCH_METHODS = (BASELINE_2018, BASELINE, AUGMENTATION)  # weaker first
+FROM_SCRATCH_METHODS = (BASELINE_2018, BASELINE, AUGMENTATION, RESNET_SCRATCH)  # weaker first
 RANDOM_WEIGHTS = "random-weights"
 
 
@@ -141,6 +142,24 @@ config.augmentation.zoom | cell }}, sheared up to
         rule="train_from_scratch",
         cost=(2, 400),
         description="The weakest network that the text of the 2018 paper allows.",
+    ),
+    Method(
+        name=RESNET_SCRATCH,
+        label="a ResNet from scratch",
+        position=2.25,
+        color=8,
+        marker="D",
+        references=FROM_SCRATCH_METHODS[:3],
+        jobs=lambda study: jobs.from_scratch(study, RESNET_SCRATCH),
+        folder=lambda paths: paths.scratch,
+        rule="train_resnet",
+        cost=(5, 1000),
+        description="""\
+A residual network trained from scratch: a stem and {{ config.resnet_scratch.filters | length }}
+blocks of {{ config.resnet_scratch.filters | join(", ") }} filters, with batch normalization. Each
+image of every batch is changed by one random operation of random strength (TrivialAugment), shifted
+by up to {{ config.augmentation.shift | cell }} of the side{{ " and mirrored" if
+config.augmentation.flip }} (fractions up to {{ config.resnet_scratch.max_fraction | cell }}).""",
     ),
     Method(
         name=TRANSFER_EXTENDED,
