@@ -244,7 +244,7 @@ WHOLE = {  # a whole number wherever any number is allowed
     "augmentation": {"rotation": 10, "shift": 0, "zoom": 0, "shear": 5},
     "transfer_augmented": {"max_fraction": 1},
     "linear_probe": {"max_fraction": 0, "l2": [1, 10]},
-    "fine_tuning": {"max_fraction": 1, "learning_rate": 1},
+    "fine_tuning": {"max_fraction": 1, "learning_rates": [1]},
 }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -66,13 +67,14 @@ def levelled_off(history: pd.DataFrame) -> np.ndarray:
     return (before.iloc[:, -1] - losses.iloc[:, -1] < STILL_FALLING).to_numpy()
 
 
-def write(rows: pd.DataFrame, path: Path | str, names: Mapping[str, str]) -> None:
+def write(rows: pd.DataFrame, path: Path | str, names: Mapping[str, Any]) -> None:
     """Write the rows of a training job, preceded by the columns that name it.
 
     Args:
         rows: one row per replicate, or per evaluation and replicate.
         path: file to write.
-        names: dataset, backbone, precision, method, fraction, run and protocol.
+        names: dataset, backbone, precision, method, fraction, run and protocol; a series where the
+            rows differ.
     """
     columns = ("dataset", "backbone", "precision", "method", "fraction", "run", "protocol")
     values = {name: names[name] for name in columns} | {"fraction": float(names["fraction"])}

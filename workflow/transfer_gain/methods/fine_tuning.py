@@ -1,21 +1,25 @@
 """Fine-tuning: train the last layers of a backbone together with its selected head."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from transfer_gain import metrics
 from transfer_gain.data import rows
 from transfer_gain.data.sampling import Replicates, read_replicates
 from transfer_gain.features import backbones
 from transfer_gain.methods import heads
+from transfer_gain.names import SAME_IMAGES
 from transfer_gain.training import loop
 from transfer_gain.training.devices import tf
 from transfer_gain.training.loop import Network, Parameters
 
 import keras  # isort: skip  (after TensorFlow is set up)
+
+SEARCH = "search"  # the column `run` of a learning rate that was tried and not selected
 
 
 def split(model: keras.Model, from_layer: str) -> tuple[keras.Model, keras.Model]:
@@ -131,9 +135,10 @@ def train_files(
     backbone: Mapping[str, Any],
     settings: Mapping[str, Any],
     from_layer: str,
-    learning_rate: float,
+    learning_rates: Sequence[float],
     epochs: int,
     min_updates: int,
+    metric: str,
 ) -> None:
     """Train a selected head on features, then fine-tune it with its backbone.
 
@@ -145,14 +150,16 @@ def train_files(
         validation_roles: file that assigns validation images to the selection set and the test set.
         runs: file to write, one row per replicate.
         history: file to write, one row per evaluation and replicate.
-        names: dataset, backbone, method, fraction, run and protocol, for the rows.
+        names: dataset, backbone, method, fraction, run and protocol, for the rows. The rows of
+            learning rates that are not selected have "search" as their run.
         study_seed: the study's seed.
         backbone: architecture, layer and input_size, see `backbones.build`.
         settings: keyword arguments of `heads.train`.
         from_layer: first trained layer.
-        learning_rate: learning rate of the fine-tuning.
+        learning_rates: learning rates of the fine-tuning, from which the protocol selects.
         epochs: epochs of the fine-tuning.
         min_updates: least number of updates of the fine-tuning.
+        metric: name of the metric that selects.
 
     Raises:
         StoreError: an input is corrupt.
@@ -172,17 +179,36 @@ def train_files(
         for start in range(0, len(data.features), backbones.BATCH)
     ]
     data = data._replace(features=np.concatenate(outputs).reshape(-1, *lower.output_shape[1:]))
-    trained = train(
-        data,
-        upper,
-        head.parameters,
-        seed_names=seed_names,
-        **{
-            **settings,
-            "learning_rate": learning_rate,
-            "epochs": epochs,
-            "min_updates": min_updates,
-        },
-    )
-    for part, path in zip(reversed(trained), (history, runs), strict=True):
-        rows.write(part, path, {**names, "precision": "float32"})
+    length = {"epochs": epochs, "min_updates": min_updates}
+    tried = [
+        train(
+            data,
+            upper,
+            head.parameters,
+            seed_names=seed_names,
+            **{**settings, **length, "learning_rate": rate},
+        )
+        for rate in learning_rates
+    ]
+    best = _best([tried_runs for tried_runs, _ in tried], names["protocol"], metric)
+    # Write the runs last: if they exist, so does the history.
+    for kind, path in ((1, history), (0, runs)):
+        parts = [
+            part[kind].assign(run=names["run"] if number == best else SEARCH)
+            for number, part in enumerate(tried)
+        ]
+        found = pd.concat(parts, ignore_index=True)
+        about = {**names, "run": found.pop("run"), "precision": "float32"}
+        rows.write(found, path, about)
+
+
+def _best(tried: Sequence[pd.DataFrame], protocol: str, metric: str) -> int:
+    """Return which runs a protocol selects: by mean score, then by loss, then the first."""
+    role = "validation" if protocol == SAME_IMAGES else "selection"
+    sign = metrics.metric(metric).sign
+
+    def rank(number: int) -> tuple[float, float]:
+        means = tried[number][[f"{role}_{metric}", f"{role}_loss"]].mean()
+        return -sign * round(means.iloc[0], 12), means.iloc[1]
+
+    return min(range(len(tried)), key=rank)

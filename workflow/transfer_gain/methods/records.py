@@ -153,7 +153,7 @@ config.augmentation.zoom | cell }}, sheared up to
         jobs=lambda study: jobs.from_scratch(study, RESNET_SCRATCH),
         folder=lambda paths: paths.scratch,
         rule="train_resnet",
-        cost=(5, 1000),
+        cost=(5, 800),
         description="""\
 A residual network trained from scratch: a stem and {{ config.resnet_scratch.filters | length }}
 blocks of {{ config.resnet_scratch.filters | join(", ") }} filters, with batch normalization. Each
@@ -204,12 +204,13 @@ well (fractions up to {{ config.transfer_augmented.max_fraction | cell }}).""",
         jobs=lambda study: jobs.refits(study, FINE_TUNING),
         folder=lambda paths: paths.refit,
         rule="fine_tune",
-        cost=(20, 30000),
+        cost=(20, 11000),
         refit_of=TRANSFER,
         description="""\
 The selected head, with the last layers of its backbone trained along
 ({% for name, backbone in config.backbones.items() if backbone.fine_tune_from %}{{ name }} from
-{{ backbone.fine_tune_from }} on{{ ", " if not loop.last }}{% endfor %}), for {{
+{{ backbone.fine_tune_from }} on{{ ", " if not loop.last }}{% endfor %}), at the best of the
+learning rates {{ config.fine_tuning.learning_rates | map("cell") | join(", ") }}, for {{
 config.fine_tuning.epochs }}
 epochs or {{ config.fine_tuning.min_updates }} updates (fractions up to {{
 config.fine_tuning.max_fraction | cell }}).""",
