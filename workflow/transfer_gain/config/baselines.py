@@ -116,10 +116,11 @@ class Baseline2018(Network):
 class ResnetScratch(Section):
     """A residual network with batch normalization, trained from scratch with TrivialAugment.
 
-    It is a stronger rival to transfer than the baseline. A stem and one residual block per stage
-    halve the sides of the image. Each training image is changed by one random operation of random
-    strength (Müller & Hutter 2021), and shifted and mirrored as `augmentation` says. Batch size,
-    epochs, `min_updates` and `l2` are those of `heads`, learning rates those of `baseline`.
+    It is another rival to transfer, deeper than the baseline and slower to learn. A stem and one
+    residual block per stage halve the sides of the image. Each training image is changed by one
+    random operation of random strength (Müller & Hutter 2021), and shifted and mirrored as
+    `augmentation` says. Batch size, epochs, `min_updates` and `l2` are those of `heads`, learning
+    rates those of `baseline`.
     """
 
     max_fraction: MaxFraction = 0.0
