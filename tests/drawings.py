@@ -95,7 +95,7 @@ def selected_of(fractions: dict[float, int], protocol: str = "same-images") -> p
     """Runs of each method of one dataset, two of them on two backbones."""
     rng = np.random.default_rng(0)
     names = [
-        ("none" if method in ("baseline", "baseline-2018", "augmentation") else "vgg16", method)
+        ("none" if method in records.FROM_SCRATCH_METHODS else "vgg16", method)
         for method in records.BY_NAME
     ]
     return pd.DataFrame(

@@ -51,6 +51,14 @@ def from_scratch() -> list[np.ndarray]:
     return scratch.train(make_pictures(2), ranges=ranges, **settings).parameters
 
 
+def residual() -> list[np.ndarray]:
+    from transfer_gain.methods import resnet
+
+    settings = SETTINGS | {"network": {"filters": (4,)}}
+    ranges = {"shift": 0.1, "flip": True}
+    return resnet.train(make_pictures(1), ranges=ranges, **settings).parameters
+
+
 def siamese() -> list[np.ndarray]:
     from transfer_gain.few_shot import siamese_training
 
@@ -69,7 +77,7 @@ def siamese() -> list[np.ndarray]:
     return parameters
 
 
-@pytest.mark.parametrize("train", [head, from_scratch, siamese])
+@pytest.mark.parametrize("train", [head, from_scratch, residual, siamese])
 def test_both_ways_train_the_same(tensorflow, train: Callable, request: pytest.FixtureRequest):
     expected = train()
     programs = request.getfixturevalue("programs")

@@ -164,7 +164,11 @@ def test_methods_that_train_from_scratch_have_fractions_rates_and_networks():
         "baseline": every,
         "augmentation": every,
         "baseline-2018": ["1", "0.001"],
+        "resnet-scratch": [],
     }
+    wanted = load({"resnet_scratch": {"max_fraction": 0.1, "filters": [8, 16]}})
+    assert wanted.scratch_fractions()["resnet-scratch"] == ["0.1", "0.01", "0.001"]
+    assert wanted.learning_rates("resnet-scratch", "0.01") == ["0.01", "0.001", "0.0001"]
     assert study.learning_rates("baseline-2018", "1") == ["0.5"]
     assert study.learning_rates("baseline", "0.1") == ["0.001"]
     assert study.learning_rates("augmentation", "0.01") == ["0.01", "0.001", "0.0001"]
@@ -240,7 +244,7 @@ WHOLE = {  # a whole number wherever any number is allowed
     "augmentation": {"rotation": 10, "shift": 0, "zoom": 0, "shear": 5},
     "transfer_augmented": {"max_fraction": 1},
     "linear_probe": {"max_fraction": 0, "l2": [1, 10]},
-    "fine_tuning": {"max_fraction": 1, "learning_rate": 1},
+    "fine_tuning": {"max_fraction": 1, "learning_rates": [1]},
 }
 
 

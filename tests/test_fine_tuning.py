@@ -225,7 +225,7 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
     common = {"names": names, "study_seed": 2018, "settings": settings}
     outputs = {
         rate: {kind: tmp_path / f"{kind}-{rate}" for kind in ("runs", "history", "predictions")}
-        for rate in ("head", 0.0, 0.001)
+        for rate in ("head", 0.0, 0.001, "both")
     }
     selected = [
         {"protocol": "same-images", "replicate": replicate, "learning_rate": 0.001}
@@ -236,7 +236,8 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
     others = (files["samples"], files["validation_roles"])
     common["selection"] = tmp_path / "selection.parquet"
     heads.train_files(features, *others, outputs["head"], **common)
-    for rate in (0.0, 0.001):
+    rates = {0.0: [0.0], 0.001: [0.001], "both": [0.0, 0.001]}
+    for rate, learning_rates in rates.items():
         fine_tuning.train_files(
             files["images"],
             weights,
@@ -246,11 +247,12 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
             **common,
             backbone=cut,
             from_layer="block2_conv2",
-            learning_rate=rate,
+            learning_rates=learning_rates,
             epochs=2,
             min_updates=0,
+            metric="accuracy",
         )
-    head, still, tuned = (store.read_rows(paths["runs"]) for paths in outputs.values())
+    head, still, tuned, both = (store.read_rows(paths["runs"]) for paths in outputs.values())
     scores = [column for column in head if column.endswith("_loss")]
     np.testing.assert_allclose(still[scores], head[scores], rtol=1e-3)
     counts = [column for column in head if column.endswith("_accuracy")]
@@ -259,3 +261,13 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
     about = {**names, "fraction": 0.5, "precision": "float32", "learning_rate": 0.001, "epochs": 2}
     assert tuned[list(about)].drop_duplicates().to_dict("records") == [about]
     assert set(store.read_rows(outputs[0.001]["history"])["epoch"]) == {1, 2}
+    # Of several rates, all are kept, and the best on the protocol's images is the refit.
+    columns = ["validation_accuracy", "validation_loss"]
+    ranks = [(-each[columns[0]].mean(), each[columns[1]].mean()) for each in (still, tuned)]
+    best = (0.0, 0.001)[int(ranks[1] < ranks[0])]
+    assert dict(both.groupby("learning_rate")["run"].unique().map(list)) == {
+        rate: ["refit" if rate == best else "search"] for rate in (0.0, 0.001)
+    }
+    pd.testing.assert_frame_equal(
+        both.drop(columns="run"), pd.concat([still, tuned], ignore_index=True).drop(columns="run")
+    )

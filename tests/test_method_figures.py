@@ -23,6 +23,7 @@ pytestmark = pytest.mark.usefixtures("closed_figures")
 
 LEGEND = [
     *["baseline-2018, from scratch", "baseline, from scratch", "augmentation, from scratch"],
+    "resnet-scratch, from scratch",
     "linear-probe, vgg16",
     *["transfer, vgg16", "transfer, other", "transfer-extended, vgg16"],
     *["transfer-augmented, vgg16", "fine-tuning, vgg16", "random-weights, vgg16"],
@@ -60,7 +61,7 @@ def test_methods_are_told_apart_by_colour_and_marker_and_backbones_by_line():
     drawn = [line for line in axes.lines if line.get_label() in LEGEND]
     styles = [(line.get_color(), line.get_marker(), line.get_linestyle()) for line in drawn]
     assert len(set(styles)) == len(LEGEND)
-    assert len({color for color, _, _ in styles}) == len({marker for _, marker, _ in styles}) == 9
+    assert len({color for color, _, _ in styles}) == len({marker for _, marker, _ in styles}) == 10
 
 
 def test_the_other_protocol_is_named_and_has_nothing_of_the_report():
@@ -82,13 +83,14 @@ def test_gains_have_a_panel_a_backbone_and_intervals_only_where_there_are_replic
     assert [tick.get_text() for tick in first.get_xticklabels()] == ["1 %", "10 %", "100 %"]
     assert first.get_ylabel() == "absolute gain\n(difference in validation accuracy)"
     assert legend_of(second) == [
-        *["over baseline-2018", "over baseline", "over augmentation", "hollow: 2018 paper"],
+        *["over baseline-2018", "over baseline", "over augmentation", "over resnet-scratch"],
+        "hollow: 2018 paper",
     ]
     assert hollow_in(first) == [-0.01, 0.02, 0.25, 0.27]
     assert hollow_in(second) == []
     for axes in figure.axes:
         segments = [segment for bars in axes.collections for segment in bars.get_segments()]
-        assert sum(len(segment) == 2 for segment in segments) == 3 * 2  # references, fractions
+        assert sum(len(segment) == 2 for segment in segments) == 4 * 2  # references, fractions
     assert "clothes: gain from transfer learning" in text_of(figure)
 
 
@@ -117,5 +119,5 @@ def test_cost_shows_all_methods_and_leaves_out_what_was_not_measured():
     assert axes.get_xlabel() == "training time (seconds)"
     assert axes.get_xscale() == "log"
     drawn = [len(dots.get_offsets()) for dots in axes.collections]
-    assert drawn == [2, 1, 2, 2, 2, 2, 2, 2, 2, 2]
+    assert drawn == [2, 1, *[2] * 9]
     assert "larger markers stand for larger fractions: 10 %, 100 %" in text_of(figure)

@@ -71,7 +71,7 @@ for time in range(2):
 
 FINE_TUNING = """
 from toys import picture_rows
-from transfer_gain.data.sampling import Replicates
+from transfer_gain.data.replicates import Replicates
 from transfer_gain.features import backbones
 from transfer_gain.methods import fine_tuning, heads
 model = backbones.build("VGG16", None, "last", 32, "float32")

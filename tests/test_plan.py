@@ -45,3 +45,12 @@ def test_photographs_are_reckoned_by_their_bytes():
     ]
     assert seen[:2] == [100, 100]
     assert plan.seconds([("make_images", seen[2])]) == pytest.approx(10, abs=3)
+
+
+def test_fine_tuning_is_reckoned_by_its_own_length_and_rates():
+    section = {"max_fraction": 1, "learning_rates": [0.1, 0.2], "epochs": 1, "min_updates": 30}
+    study = load({"fine_tuning": section, "heads": {"batch_size": 10}})
+    names = {"dataset": "clothes", "backbone": "vgg16", "fraction": "0.001"}
+    seen = plan.images_seen(study, "fine_tune", names, 0)
+    assert seen == 2 * study.replicates("0.001") * 30 * 10
+    assert plan.images_seen(study, "train_head", names, 0) > seen

@@ -11,7 +11,7 @@ from snakemake.io import IOFile
 WORKFLOW = Path(workflow.current_basedir).resolve().parent
 sys.path.insert(0, str(WORKFLOW))
 
-from transfer_gain import metrics
+from transfer_gain import gpus, metrics
 from transfer_gain.config import jobs
 from transfer_gain.config.errors import ConfigError
 from transfer_gain.config.jobs import fill
@@ -166,6 +166,15 @@ def cores_for(dataset):
 def growing(megabytes):
     """Return a job's memory, which grows with each attempt."""
     return lambda wildcards, attempt: attempt * megabytes
+
+
+def gpu_if_any(wildcards):
+    """Return 1, the GPUs of a job, on a cluster or a machine with a GPU; 0 elsewhere.
+
+    On a processor, jobs that ask for none run side by side.
+    """
+    elsewhere = workflow.remote_exec or workflow.non_local_exec
+    return int(elsewhere or gpus.has_driver())
 
 
 def images_seen(rule, wildcards):

@@ -147,7 +147,7 @@ rule fine_tune:
     conda:
         "../../envs/environment.yaml"
     resources:
-        gpu=1,
+        gpu=gpu_if_any,
         mem_mb=growing(6000),
         runtime=minutes("fine_tune"),
     params:
@@ -157,9 +157,10 @@ rule fine_tune:
         settings=HEAD_SETTINGS | {"epochs": study.heads.epochs},
         fine_tuning=lambda wildcards: {
             "from_layer": study.backbones[wildcards.backbone].fine_tune_from,
-            "learning_rate": study.fine_tuning.learning_rate,
+            "learning_rates": study.fine_tuning.learning_rates,
             "epochs": study.fine_tuning.epochs,
             "min_updates": study.fine_tuning.min_updates,
+            "metric": study.metric,
         },
         names={"run": "refit"},
     script:

@@ -1,5 +1,5 @@
-# Networks trained from scratch on the images: the baseline, with and without augmentation, and one
-# as weak as the 2018 paper's.
+# Networks trained from scratch on the images: the baseline, with and without augmentation, one as
+# weak as the 2018 paper's, and a residual network.
 
 
 rule train_from_scratch:
@@ -12,6 +12,8 @@ rule train_from_scratch:
     log:
         paths.log(paths.scratch),
         paths.benchmark(paths.scratch),
+    wildcard_constraints:
+        method="|".join(records.trained_by("train_from_scratch")),
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -33,6 +35,38 @@ rule train_from_scratch:
         ),
     script:
         "../scripts/train_from_scratch.py"
+
+
+rule train_resnet:
+    input:
+        images=paths.images,
+        samples=paths.samples,
+        validation_roles=paths.validation_roles,
+    output:
+        **run_files(paths.scratch),
+    log:
+        paths.log(paths.scratch),
+        paths.benchmark(paths.scratch),
+    wildcard_constraints:
+        method="|".join(records.trained_by("train_resnet")),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        gpu=gpu_if_any,
+        mem_mb=growing(2000),
+        runtime=minutes("train_resnet"),
+    params:
+        **code_of("train_resnet"),
+        seed=study.seed,
+        settings=lambda wildcards: HEAD_SETTINGS
+        | {
+            "network": {"filters": study.resnet_scratch.filters},
+            "learning_rate": float(wildcards.learning_rate),
+            "epochs": int(wildcards.epochs),
+        },
+        ranges={"shift": study.augmentation.shift, "flip": study.augmentation.flip},
+    script:
+        "../scripts/train_resnet.py"
 
 
 rule augment_example:

@@ -14,10 +14,11 @@ IMAGENET = "imagenet"
 RANDOM_WEIGHTS = "none"
 
 # Methods that train a network from scratch: the baseline, the baseline with augmentation, and a
-# weaker baseline, as the 2018 paper describes.
+# weaker baseline, as the 2018 paper describes; and a residual network.
 BASELINE = "baseline"
 AUGMENTATION = "augmentation"
 BASELINE_2018 = "baseline-2018"
+RESNET_SCRATCH = "resnet-scratch"
 
 # Methods that train a selected head again: with more updates, on augmented copies as well, and
 # together with the last layers of its backbone.

@@ -13,8 +13,10 @@ from transfer_gain.config.fields import (
     Fraction,
     LearningRate,
     List,
+    MaxFraction,
     Positive,
     Section,
+    Some,
     SomeDistinct,
 )
 from transfer_gain.config.training import Activation, check_chosen
@@ -109,6 +111,23 @@ class Baseline2018(Network):
         check_chosen("baseline_2018", self.fractions, study)
         if self.fractions:
             self._check_pooling("baseline_2018", study)
+
+
+class ResnetScratch(Section):
+    """A residual network with batch normalization, trained from scratch with TrivialAugment.
+
+    It is another rival to transfer, deeper than the baseline and slower to learn. A stem and one
+    residual block per stage halve the sides of the image. Each training image is changed by one
+    random operation of random strength (Müller & Hutter 2021), and shifted and mirrored as
+    `augmentation` says. Batch size, epochs, `min_updates` and `l2` are those of `heads`, learning
+    rates those of `baseline`.
+    """
+
+    max_fraction: MaxFraction = 0.0
+    filters: Some[Count] = Field(
+        default=(16, 32, 64),
+        description="Filters of each stage; the stem has those of the first.",
+    )
 
 
 class Augmentation(Section):

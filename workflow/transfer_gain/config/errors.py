@@ -17,6 +17,7 @@ RENAMED = {
     "transfer_augmented.up_to": "transfer_augmented.max_fraction",
     "linear_probe.up_to": "linear_probe.max_fraction",
     "fine_tuning.up_to": "fine_tuning.max_fraction",
+    "fine_tuning.learning_rate": "fine_tuning.learning_rates",
 }
 
 

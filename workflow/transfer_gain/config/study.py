@@ -10,7 +10,13 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_v
 
 from transfer_gain import metrics, names
 from transfer_gain.config.backbones import Backbone, check_backbones
-from transfer_gain.config.baselines import Augmentation, Baseline, Baseline2018, Network
+from transfer_gain.config.baselines import (
+    Augmentation,
+    Baseline,
+    Baseline2018,
+    Network,
+    ResnetScratch,
+)
 from transfer_gain.config.datasets import AnyDataset, Avatars, FashionMnist, Peeps
 from transfer_gain.config.errors import ConfigError
 from transfer_gain.config.fields import AUTO, MetricName, Name, Section, Some, is_file
@@ -64,7 +70,7 @@ class Study(Section):
         default="auto",
         description="Arithmetic of the backbone. `auto` is bfloat16 if the processor (AMX, AMD's "
         "AVX512-BF16) or the GPU (compute capability 8.0) is faster in it, and float32 otherwise. "
-        "float32 is exact on GPUs as well: TF32 is switched off. "
+        "On a GPU, float32 is never TF32. "
         "The precision that was used is in the metadata of the features and in every row of "
         "`runs`.",
     )
@@ -107,6 +113,7 @@ class Study(Section):
     long_runs: LongRuns = Field(default=LongRuns(), validate_default=True)
     baseline: Baseline = Baseline()
     baseline_2018: Baseline2018 = Baseline2018()
+    resnet_scratch: ResnetScratch = ResnetScratch()
     augmentation: Augmentation = Augmentation()
     transfer_augmented: TransferAugmented = TransferAugmented()
     linear_probe: LinearProbe = LinearProbe()
@@ -205,10 +212,17 @@ class Study(Section):
         """Return the methods that train from scratch, each with the names of its fractions."""
         every = self.fraction_names()
         weak = [name for name in every if float(name) in self.baseline_2018.fractions]
-        return {names.BASELINE: every, names.AUGMENTATION: every, names.BASELINE_2018: weak}
+        return {
+            names.BASELINE: every,
+            names.AUGMENTATION: every,
+            names.BASELINE_2018: weak,
+            names.RESNET_SCRATCH: self.fraction_names(
+                max_fraction=self.resnet_scratch.max_fraction
+            ),
+        }
 
     def scratch_network(self, method: str) -> Network:
-        """Return the network that a method trains from scratch."""
+        """Return the network of one convolution that a method trains from scratch."""
         baseline = self.baseline_2018 if method == names.BASELINE_2018 else self.baseline
         return baseline.network
 

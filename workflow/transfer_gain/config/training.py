@@ -225,8 +225,9 @@ class FineTuning(Section):
     """
 
     max_fraction: MaxFraction = 0.0
-    learning_rate: Positive = Field(
-        default=0.00001, description="Learning rate of Adam, for backbone and head."
+    learning_rates: SomeDistinct[Positive] = Field(
+        default=(0.00001,),
+        description="Learning rates of Adam to choose from, for backbone and head.",
     )
     epochs: int = Field(
         default=10, ge=1, description="Epochs of a run, unless `min_updates` needs more."

@@ -116,9 +116,13 @@ def write(
         made: rows by kind: "history", "predictions", "runs".
         paths: file of each kind to write; the runs are written last, so that if they exist, all
             others do.
-        names: dataset, backbone, precision, method, fraction, run and protocol.
+        names: dataset, backbone, precision, method, fraction, run and protocol. Where the runs of
+            rows differ, they have a column `run`.
     """
     columns = ("dataset", "backbone", "precision", "method", "fraction", "run", "protocol")
     values = {name: names[name] for name in columns} | {"fraction": float(names["fraction"])}
     for kind in sorted(paths):
-        store.write_rows(store.with_names(made[kind], values), paths[kind])
+        found = made[kind]
+        about = values | ({"run": found["run"]} if "run" in found else {})
+        named = store.with_names(found.drop(columns="run", errors="ignore"), about)
+        store.write_rows(named, paths[kind])

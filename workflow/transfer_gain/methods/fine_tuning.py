@@ -1,21 +1,26 @@
 """Fine-tuning: train the last layers of a backbone together with its selected head."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from transfer_gain import metrics
 from transfer_gain.data import rows
 from transfer_gain.data.replicates import Replicates, read_replicates
 from transfer_gain.features import extraction, keras_networks
 from transfer_gain.features.frozen import BackboneError
 from transfer_gain.methods import heads
+from transfer_gain.names import SAME_IMAGES
 from transfer_gain.training import loop
 from transfer_gain.training.devices import tf
 from transfer_gain.training.loop import Network, Parameters, Trained
 
 import keras  # isort: skip  (after TensorFlow is set up)
+
+SEARCH = "search"  # the column `run` of a learning rate that was tried and not selected
 
 
 def split(model: keras.Model, from_layer: str) -> tuple[keras.Model, keras.Model]:
@@ -128,9 +133,10 @@ def train_files(
     backbone: Mapping[str, Any],
     settings: Mapping[str, Any],
     from_layer: str,
-    learning_rate: float,
+    learning_rates: Sequence[float],
     epochs: int,
     min_updates: int,
+    metric: str,
 ) -> None:
     """Train a selected head on features, then fine-tune it with its backbone.
 
@@ -142,14 +148,16 @@ def train_files(
         validation_roles: file of the images that select and score.
         selection: see `heads.selected_settings`.
         outputs: files to write, see `rows.write`.
-        names: dataset, backbone, method, fraction, run and protocol, for the rows.
+        names: dataset, backbone, method, fraction, run and protocol, for the rows. The rows of
+            learning rates that are not selected have "search" as their run.
         study_seed: the study's seed.
         backbone: architecture, layer, input_size and so on, see `networks.open_network`.
         settings: keyword arguments of `heads.train` beside the selected ones.
         from_layer: first trained layer.
-        learning_rate: learning rate of the fine-tuning.
+        learning_rates: learning rates of the fine-tuning, from which the protocol selects.
         epochs: epochs of the fine-tuning.
         min_updates: least number of updates of the fine-tuning.
+        metric: name of the metric that selects.
 
     Raises:
         StoreError: an input is corrupt.
@@ -173,16 +181,56 @@ def train_files(
     data = data._replace(
         features=np.concatenate(outputs_of_lower).reshape(-1, *lower.output_shape[1:])
     )
-    fine_tuned = {"learning_rate": learning_rate, "epochs": epochs, "min_updates": min_updates}
-    trained: list[Trained] = []
+    length = {"epochs": epochs, "min_updates": min_updates}
+    trained: dict[float, list[Trained]] = {rate: [] for rate in learning_rates}
     for replicates, configuration in heads.selected_settings(selection, names["protocol"]):
         of_head = {**settings, **configuration}
         head = heads.train(on_features.of(replicates), seed_names=seed_names, **of_head)
-        trained += train(
-            data.of(replicates),
-            upper,
-            head.parameters,
-            seed_names=seed_names,
-            **{**of_head, **fine_tuned},
+        for rate in learning_rates:
+            trained[rate] += train(
+                data.of(replicates),
+                upper,
+                head.parameters,
+                seed_names=seed_names,
+                **{**of_head, **length, "learning_rate": rate},
+            )
+    tried = [loop.joined(parts) for parts in trained.values()]
+    best = _best([made["runs"] for made in tried], names["protocol"], metric)
+    made = {
+        kind: pd.concat(
+            [
+                part[kind].assign(
+                    run=np.where(part[kind]["replicate"].map(best) == number, names["run"], SEARCH)
+                )
+                for number, part in enumerate(tried)
+            ],
+            ignore_index=True,
         )
-    rows.write(loop.joined(trained), outputs, {**names, "precision": "float32"})
+        for kind in outputs
+    }
+    rows.write(made, outputs, {**names, "precision": "float32"})
+
+
+def _best(tried: Sequence[pd.DataFrame], protocol: str, metric: str) -> dict[int, int]:
+    """Return by replicate which runs a protocol selects: by score, then by loss, then the first.
+
+    As in `selection.select_heads`, "same-images" selects by the means over replicates.
+    """
+    role = "validation" if protocol == SAME_IMAGES else "selection"
+    sign = metrics.metric(metric).sign
+    ranks = [
+        runs.set_index("replicate")[[f"{role}_{metric}", f"{role}_loss"]] * [-sign, 1]
+        for runs in tried
+    ]
+    if protocol == SAME_IMAGES:
+        ranks = [rank * 0 + rank.mean() for rank in ranks]
+    return {
+        replicate: min(
+            range(len(tried)),
+            key=lambda number: (
+                round(ranks[number].iloc[place, 0], 12),
+                ranks[number].iloc[place, 1],
+            ),
+        )
+        for place, replicate in enumerate(ranks[0].index)
+    }

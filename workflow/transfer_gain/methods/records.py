@@ -15,6 +15,7 @@ from transfer_gain.names import (
     BASELINE,
     BASELINE_2018,
     FINE_TUNING,
+    RESNET_SCRATCH,
     TRANSFER_AUGMENTED,
     TRANSFER_EXTENDED,
 )
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from transfer_gain.config.study import Study
 
 TRANSFER = "transfer"
-FROM_SCRATCH_METHODS = (BASELINE_2018, BASELINE, AUGMENTATION)  # weaker first
+FROM_SCRATCH_METHODS = (BASELINE_2018, BASELINE, AUGMENTATION, RESNET_SCRATCH)  # weaker first
 RANDOM_WEIGHTS = "random-weights"
 
 
@@ -143,6 +144,24 @@ config.augmentation.zoom | cell }}, sheared up to
         description="The weakest network that the text of the 2018 paper allows.",
     ),
     Method(
+        name=RESNET_SCRATCH,
+        label="a ResNet from scratch",
+        position=2.25,
+        color=8,
+        marker="D",
+        references=FROM_SCRATCH_METHODS[:3],
+        jobs=lambda study: jobs.from_scratch(study, RESNET_SCRATCH),
+        folder=lambda paths: paths.scratch,
+        rule="train_resnet",
+        cost=(5, 800),
+        description="""\
+A residual network trained from scratch: a stem and {{ config.resnet_scratch.filters | length }}
+blocks of {{ config.resnet_scratch.filters | join(", ") }} filters, with batch normalization. Each
+image of every batch is changed by one random operation of random strength (TrivialAugment), shifted
+by up to {{ config.augmentation.shift | cell }} of the side{{ " and mirrored" if
+config.augmentation.flip }} (fractions up to {{ config.resnet_scratch.max_fraction | cell }}).""",
+    ),
+    Method(
         name=TRANSFER_EXTENDED,
         label="transfer with more updates",
         position=5,
@@ -185,12 +204,13 @@ well (fractions up to {{ config.transfer_augmented.max_fraction | cell }}).""",
         jobs=lambda study: jobs.refits(study, FINE_TUNING),
         folder=lambda paths: paths.refit,
         rule="fine_tune",
-        cost=(20, 30000),
+        cost=(20, 11000),
         refit_of=TRANSFER,
         description="""\
 The selected head, with the last layers of its backbone trained along
 ({% for name, backbone in config.backbones.items() if backbone.fine_tune_from %}{{ name }} from
-{{ backbone.fine_tune_from }} on{{ ", " if not loop.last }}{% endfor %}), for {{
+{{ backbone.fine_tune_from }} on{{ ", " if not loop.last }}{% endfor %}), at the best of the
+learning rates {{ config.fine_tuning.learning_rates | map("cell") | join(", ") }}, for {{
 config.fine_tuning.epochs }}
 epochs or {{ config.fine_tuning.min_updates }} updates (fractions up to {{
 config.fine_tuning.max_fraction | cell }}).""",

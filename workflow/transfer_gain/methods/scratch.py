@@ -139,6 +139,7 @@ def train_files(
     study_seed: int,
     settings: Mapping[str, Any],
     ranges: Mapping[str, Any] | None,
+    train: Callable[..., Trained] = train,
 ) -> None:
     """Train one network, reading and writing files.
 
@@ -151,6 +152,7 @@ def train_files(
         study_seed: the study's seed.
         settings: keyword arguments of `train`.
         ranges: see `train`.
+        train: trains the network; another function for another network.
 
     Raises:
         StoreError: an input is corrupt.

@@ -7,6 +7,7 @@ from transfer_gain.methods.records import METHODS
 
 if TYPE_CHECKING:
     from transfer_gain.config.study import Study
+    from transfer_gain.config.training import FineTuning, Heads
 
 # By rule: fixed seconds per job on one core, and microseconds per image that the job trains on or
 # passes through the backbone. These are orders of magnitude, measured on one machine with small
@@ -108,8 +109,12 @@ def images_seen(
     if rule == "extract_copies":
         copies = sampled(fraction) * study.transfer_augmented.copies
         return copies * _work(study, wildcards)
-    updates = study.heads.min_updates * study.heads.batch_size
-    return max(study.heads.epochs * sampled(fraction), study.replicates(fraction) * updates)
+    length: Heads | FineTuning = study.heads
+    times = 1
+    if rule == "fine_tune":
+        length, times = study.fine_tuning, len(study.fine_tuning.learning_rates)
+    updates = length.min_updates * study.heads.batch_size
+    return times * max(length.epochs * sampled(fraction), study.replicates(fraction) * updates)
 
 
 def _work(study: "Study", wildcards: Mapping[str, str]) -> float:

@@ -41,6 +41,10 @@ class Network(NamedTuple):
             to logits (replicates, images, classes).
         configuration: layers, activation, learning_rate and l2, for the rows of `runs`.
         scored_at_once: number of images scored together, which bounds memory.
+        training_logits: like `logits`, with the weights of the images, 0 for padding (replicates,
+            images), as a third argument; for training alone. None if it is the same function.
+        averages: what `training_logits` keeps beside the parameters, such as the moments of batch
+            normalization: variables (replicates, ...), which the result has after the parameters.
         compilable: whether XLA can compile its training. It has no deterministic gradient of
             TensorFlow's max-pooling, and fails on a GPU.
     """
@@ -49,6 +53,8 @@ class Network(NamedTuple):
     logits: Callable[[Parameters, tf.Tensor], tf.Tensor]
     configuration: Mapping[str, Any]
     scored_at_once: int = 4096
+    training_logits: Callable[[Parameters, tf.Tensor, tf.Tensor], tf.Tensor] | None = None
+    averages: Parameters = ()
     compilable: bool = True
 
 
@@ -218,9 +224,12 @@ def train(
         batch = tf.maximum(batch, 0)
         inputs = changed[0] if changed else tf.gather(features, batch)
         # The deterministic sparse-label loss costs about 60 extra small operations.
-        entropy = tf.nn.softmax_cross_entropy_with_logits(
-            tf.gather(one_hot, batch), network.logits(parameters, inputs)
+        values = (
+            network.training_logits(parameters, inputs, weights)
+            if network.training_logits
+            else network.logits(parameters, inputs)
         )
+        entropy = tf.nn.softmax_cross_entropy_with_logits(tf.gather(one_hot, batch), values)
         mean = tf.reduce_sum(entropy * weights, axis=1) / tf.reduce_sum(weights, axis=1)
         kernels = [parameter for parameter in parameters if parameter.shape.rank > 2]
         return tf.reduce_sum(mean) + penalty(kernels, l2)
@@ -263,7 +272,8 @@ def train(
         levelled_off=rows.levelled_off(history), training_samples=images, seed=seeds
     )
     predicted = store.with_names(rows.predictions(validation, data), network.configuration)
-    return Trained(runs, history, predicted, [parameter.numpy() for parameter in parameters])
+    learned = [*parameters, *network.averages]
+    return Trained(runs, history, predicted, [values.numpy() for values in learned])
 
 
 def joined(parts: Sequence[Trained]) -> dict[str, pd.DataFrame]:
