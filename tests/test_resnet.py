@@ -117,9 +117,8 @@ def test_a_replicate_trained_alone_is_the_one_trained_beside_others():
     together = resnet.train(data, **RESNET)
     for replicate in range(2):
         alone = resnet.train(
-            data._replace(samples=data.samples[replicate : replicate + 1]),
+            data.of([replicate]),
             **RESNET,
-            first_replicate=replicate,
         )
         # The averages of the moments follow the parameters.
         assert len(together.parameters) == len(alone.parameters) == 7 * 3 + 2 + 7 * 2
