@@ -19,7 +19,7 @@ from transfer_gain.names import HELD_OUT
 
 CONFUSION = [
     *["dataset", *NAMES, "class", "predicted"],
-    *["images", "share_of_class", "share_of_errors", "rank"],
+    *["images", "share_of_class", "share_of_mistakes", "rank"],
 ]
 RELIABILITY = [
     *["dataset", *NAMES, "bin_low", "bin_high"],
@@ -111,7 +111,7 @@ def confusion(
     is_wrong = rows["true"] != rows["taken"]
     per_image = matrix.sum(axis=1)[true]
     rows["share_of_class"] = rows["images"] / np.where(per_image > 0, per_image, np.nan)
-    rows["share_of_errors"] = (rows["images"] / max(wrong.sum(), 1e-9)).where(is_wrong)
+    rows["share_of_mistakes"] = (rows["images"] / max(wrong.sum(), 1e-9)).where(is_wrong)
     ranks = rows.loc[is_wrong, "images"].rank(method="min", ascending=False)
     rows["rank"] = ranks.reindex(rows.index).fillna(0).astype(np.int64)
     rows = pd.concat([rows[is_wrong].sort_values("rank", kind="stable"), rows[~is_wrong]])

@@ -34,7 +34,7 @@ def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
             best_methods(tables, metric, dataset),
             gain(tables, metric, dataset),
             label_value(tables, metric, dataset),
-            mistakes.errors(tables, metric, dataset),
+            mistakes.mistakes(tables, metric, dataset),
         ]
         for dataset in datasets
     }

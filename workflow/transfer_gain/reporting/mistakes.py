@@ -14,7 +14,7 @@ TIED = 2  # pairs of classes that may be the most confused
 Tables = Mapping[str, pd.DataFrame]
 
 
-def errors(tables: Tables, metric: Metric, dataset: str) -> str:
+def mistakes(tables: Tables, metric: Metric, dataset: str) -> str:
     """Say what the best method at the largest fraction confuses most, and which classes it finds.
 
     Args:
@@ -52,7 +52,7 @@ def _confused(wrong: pd.DataFrame, images: pd.Series) -> str:
         return "confuses no two classes more often than others"
     pairs = [
         f"{row['class']} for {row['predicted']} ({words.count(row['images'])} of "
-        f"{words.count(images[row['class']])} scored, {_percent(row['share_of_errors'])} of its "
+        f"{words.count(images[row['class']])} scored, {_percent(row['share_of_mistakes'])} of its "
         "mistakes)"
         for _, row in most.iterrows()
     ]

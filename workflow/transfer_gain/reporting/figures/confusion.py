@@ -48,9 +48,10 @@ def _heat_map(confusion: pd.DataFrame, classes: list[str]) -> Figure:
         return values.reindex(index=classes, columns=classes).fillna(0)
 
     images = matrix("images")
-    side = 1.6 + 0.42 * len(classes)
-    figure, axes = plt.subplots(figsize=(side + 1.6, side))
     labels = [class_label(name) for name in classes]
+    # Inches: cells whose numbers can be read, labels of about a tenth of an inch a character.
+    side, beside = max(1.8, 0.42 * len(classes)), 0.4 + 0.08 * max(map(len, labels))
+    figure, axes = plt.subplots(figsize=(side + beside + 1.2, side + beside + 0.6))
     sns.heatmap(
         matrix("share_of_class"),
         vmin=0,
@@ -81,16 +82,21 @@ def _pairs(pairs: pd.DataFrame) -> Figure:
     images, shares = pairs["images"], pairs["share_of_class"]
     axes.barh(at, images, color=colors(10)[0])
     for place, count, share in zip(at, images, shares, strict=True):
-        text = f"{_count(count)} of {count / share:.0f}"
-        axes.annotate(text, (count, place), (4, 0), textcoords="offset points", va="center")
+        text = f" {_count(count)} of {count / share:.0f}"
+        axes.text(count, place, text, va="center", fontsize="small")
     names = zip(pairs["class"], pairs["predicted"], strict=True)
     axes.set_yticks(at, [f"{class_label(true)} → {class_label(taken)}" for true, taken in names])
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
-    axes.set_xlim(0, 1.2 * images.max() if len(pairs) else 1)
-    axes.set(xlabel="images of the true class (left) that are taken for the other")
+    axes.margins(y=0.01)
+    axes.set_xlim(0, 1.35 * images.max() if len(pairs) else 1)
+    axes.set(xlabel="images taken for the other class")
+    axes.locator_params(axis="x", integer=True)
     figure.tight_layout()
-    footnote(figure, "mean over runs, of the scored images of the true class")
+    footnote(
+        figure,
+        "true class → predicted class; mean over runs, of the scored images of the true class",
+    )
     return figure
 
 

@@ -55,15 +55,12 @@ def plot_mistakes(mistakes: pd.DataFrame, pixels: np.ndarray, dataset: str) -> F
         if len(shown):
             first = shown.iloc[0]
             method = words.method(first["method"], first["backbone"])
-            title = f"the {len(shown)} most confident of {len(mistakes)} mistakes\n{method}, "
-            title += f"{percent(first['fraction'])} of the training images"
+            title = f"{len(shown)} of {len(mistakes)} mistake{'s' * (len(mistakes) > 1)}, "
+            title += f"the most confident first\n{method}, {percent(first['fraction'])} of the "
+            title += "training images"
+            footnote(figure, "true class → predicted class and its probability, a mean over runs")
         figure.tight_layout()
         figure.suptitle(f"{dataset}: {title}", y=1.02, va="bottom", fontsize="medium")
-        footnote(
-            figure,
-            "true class → predicted class and its probability, a mean over runs; pictures as the "
-            "networks see them",
-        )
     return figure
 
 

@@ -69,3 +69,4 @@ def _draw(upper: Axes, lower: Axes, rows: pd.DataFrame) -> None:
     width = rows["bin_high"] - rows["bin_low"]
     lower.bar(rows["bin_low"], rows["share"], width, align="edge", color=color, alpha=0.6)
     lower.set(ylim=(0, 1), xlabel="confidence")
+    lower.tick_params(labelbottom=True)
