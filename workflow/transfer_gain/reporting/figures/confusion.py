@@ -1,7 +1,6 @@
 """Which classes the best method takes for which."""
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
@@ -78,7 +77,7 @@ def _heat_map(confusion: pd.DataFrame, classes: list[str]) -> Figure:
 def _pairs(pairs: pd.DataFrame) -> Figure:
     """Draw the images of a class that are taken for another one as bars."""
     figure, axes = plt.subplots(figsize=(6.4, 1.4 + 0.24 * max(len(pairs), 1)))
-    at = np.arange(len(pairs))
+    at = range(len(pairs))
     images, shares = pairs["images"], pairs["share_of_class"]
     axes.barh(at, images, color=colors(10)[0])
     for place, count, share in zip(at, images, shares, strict=True):
