@@ -59,7 +59,9 @@ def _draw(upper: Axes, lower: Axes, rows: pd.DataFrame) -> None:
     upper.plot([0, 1], [0, 1], "--", color="0.5", linewidth=1)
     upper.vlines(rows["confidence"], rows["confidence"], rows["accuracy"], color=color, alpha=0.4)
     upper.plot(rows["confidence"], rows["accuracy"], color=color, linewidth=1)
-    upper.scatter(rows["confidence"], rows["accuracy"], 10 + 200 * rows["share"], color=color)
+    upper.scatter(
+        rows["confidence"], rows["accuracy"], 10 + 200 * rows["share"], color=color, clip_on=False
+    )
     method = words.method(first["method"], first["backbone"])
     upper.set_title(
         f"{percent(first['fraction'])}: {method}\nECE {first['calibration_error']:.3f}",
