@@ -5,13 +5,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from studies import PUBLISHED, runs_of, samples
+from studies import PUBLISHED, of_mistakes, runs_of, samples
 from transfer_gain.evaluation import comparison, selection, tables
 from transfer_gain.evaluation import label_value as worth
 from transfer_gain.methods import records
 from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting.figures.augmented import plot_augmented
 from transfer_gain.reporting.figures.best_heads import plot_best_heads
+from transfer_gain.reporting.figures.confusion import plot_confusion
 from transfer_gain.reporting.figures.cost import plot_cost
 from transfer_gain.reporting.figures.gains import plot_gains
 from transfer_gain.reporting.figures.grid import plot_grid
@@ -19,6 +20,8 @@ from transfer_gain.reporting.figures.label_value import plot_label_value
 from transfer_gain.reporting.figures.learning_curves import plot_learning_curves
 from transfer_gain.reporting.figures.learning_rates import plot_learning_rates
 from transfer_gain.reporting.figures.long_runs import plot_long_runs
+from transfer_gain.reporting.figures.mistakes import plot_mistakes
+from transfer_gain.reporting.figures.reliability import plot_reliability
 
 STUDIES = {
     "one replicate": {0.01: 1, 0.001: 1},
@@ -146,12 +149,25 @@ def augmented(_: dict[float, int] | None = None) -> Figure:
     return plot_augmented(images, "clothes")
 
 
+def mistakes_table(name: str, fractions: dict[float, int]) -> pd.DataFrame:
+    selected = selected_of(fractions, "held-out")
+    return of_mistakes(selected, accuracies(fractions, "held-out"))[name]
+
+
+def mistakes(fractions: dict[float, int]) -> Figure:
+    images = np.random.default_rng(0).integers(0, 256, (24, 64, 64, 3), dtype=np.uint8)
+    return plot_mistakes(mistakes_table("mistakes", fractions), images, "clothes")
+
+
 FIGURES = {
     "learning_curves": learning_curves,
     "gains": lambda fractions: plot_gains(gains_table(fractions), ACCURACY),
     "label_value": lambda fractions: plot_label_value(label_values(fractions), ACCURACY),
     "cost": lambda fractions: plot_cost(cost_table(fractions), ACCURACY),
     "augmented": augmented,
+    "confusion": lambda fractions: plot_confusion(mistakes_table("confusion", fractions)),
+    "reliability": lambda fractions: plot_reliability(mistakes_table("reliability", fractions)),
+    "mistakes": mistakes,
     "best_heads": best_heads,
     "learning_rates": learning_rates,
     "long_runs": lambda fractions: plot_long_runs(history_of(fractions)),

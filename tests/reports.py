@@ -13,6 +13,7 @@ from transfer_gain.config.loading import complete
 from transfer_gain.evaluation import comparison
 from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting import report
+from transfer_gain.reporting.figures.confusion import plot_confusion
 from transfer_gain.reporting.figures.gains import plot_gains
 from transfer_gain.reporting.figures.grid import plot_grid
 from transfer_gain.reporting.figures.label_value import plot_label_value
@@ -65,6 +66,7 @@ def tables() -> list[report.ReportItem]:
         }
     )
     rows |= studies.of_images(CLASSES)
+    rows |= studies.of_mistakes(studies.study(), rows["accuracy"])
     rows["extra"] = pd.DataFrame({"a<b": range(500)})
     return [made(name, table) for name, table in rows.items()]
 
@@ -97,6 +99,8 @@ def drawings(folder: Path) -> list[report.ReportItem]:
             draw(plot_learning_curves(of("accuracy"), 1 / 7, ACCURACY), "learning_curves", **where)
             draw(plot_gains(of("gains"), ACCURACY), "gains", **where)
             draw(plot_label_value(of("label_value"), ACCURACY), "label_value", **where)
+    of_clothes = rows["confusion"].query("dataset == 'clothes'")
+    draw(plot_confusion(of_clothes), "confusion", dataset="clothes")
     draw(plot_grid(runs(), 1 / 7, ACCURACY), "grid", dataset="clothes", backbone="vgg16")
     draw(studies.samples(), "samples", dataset="clothes")
     return drawn

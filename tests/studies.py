@@ -10,7 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from transfer_gain.data import store
-from transfer_gain.evaluation import comparison, evidence, selection, tables
+from transfer_gain.data.rows import probability_of
+from transfer_gain.evaluation import comparison, evidence, mistakes, selection, tables
 from transfer_gain.evaluation import label_value as worth
 from transfer_gain.evaluation.evidence import Evidence
 from transfer_gain.metrics import ACCURACY
@@ -139,6 +140,60 @@ def of_images(datasets: Iterable[str], scored: Sequence[int] = (100,) * 7) -> di
     )
     skipped = pd.DataFrame({"dataset": [], "path": [], "reason": []}, dtype="str")
     return {"classes": classes, "skipped": skipped}
+
+
+def predictions(
+    probabilities: np.ndarray,
+    labels: Sequence[int],
+    replicates: Sequence[int] | int = 0,
+    images: Sequence[str] | None = None,
+    method: tuple[str, str] = ("vgg16", "transfer"),
+    fraction: float = 1.0,
+) -> pd.DataFrame:
+    """Rows of kept predictions: of each, the probability of every class."""
+    images = [f"image {number}" for number in range(len(labels))] if images is None else images
+    shares = np.asarray(probabilities, np.float64)
+    return pd.DataFrame(
+        {
+            "backbone": method[0],
+            "method": method[1],
+            "fraction": fraction,
+            "replicate": replicates,
+            "image_id": images,
+            "label": np.asarray(labels, np.int16),
+            "predicted": shares.argmax(axis=1).astype(np.int16),
+            **{probability_of(label): of for label, of in enumerate(shares.T)},
+        }
+    )
+
+
+def random_predictions(
+    selected: pd.DataFrame, classes: int = 7, per_class: int = 10
+) -> dict[str, pd.DataFrame]:
+    """Predictions of every run under protocol "held-out", by dataset; roughly as accurate."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(classes), per_class)
+    found: dict[str, list[pd.DataFrame]] = {name: [] for name in selected["dataset"].unique()}
+    for run in selected[selected["protocol"] == "held-out"].itertuples():
+        shares = rng.dirichlet(np.ones(classes), len(labels))
+        right = rng.uniform(size=len(labels)) < run.accuracy
+        shares[right, labels[right]] += 1
+        shares /= shares.sum(axis=1, keepdims=True)
+        method = (run.backbone, run.method)
+        made = predictions(shares, labels, run.replicate, None, method, run.fraction)
+        found[run.dataset].append(made)
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in found.items() if parts}
+
+
+def of_mistakes(selected: pd.DataFrame, scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the tables of the best methods' mistakes in a study of random predictions."""
+    made = random_predictions(selected)
+    classes = {dataset: [f"class {number}" for number in range(7)] for dataset in made}
+    controls = ["vgg16-random"]
+    return {
+        name: mistakes.tabulate(name, made, classes, scores, ACCURACY, controls)
+        for name in mistakes.TABLES
+    }
 
 
 TABLES = {

@@ -7,7 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studies import REPLICATES, TABLES, of_images, runs, study, table_of_study
+from studies import (
+    REPLICATES,
+    TABLES,
+    of_images,
+    of_mistakes,
+    runs,
+    study,
+    table_of_study,
+)
 from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting import answer, words
 from transfer_gain.reporting.looked_at import looked_at
@@ -17,6 +25,7 @@ TRANSFER, SCRATCH = ("vgg16", "transfer"), ("none", "baseline")
 
 def tables(selected: pd.DataFrame) -> dict[str, pd.DataFrame]:
     made = {name: make(selected) for name, (make, _) in TABLES.items()}
+    made |= of_mistakes(selected, made["accuracy"])
     return made | of_images(selected["dataset"].unique())
 
 
@@ -48,7 +57,8 @@ def shown(value: float) -> set[str]:
         words.count(fraction),
         words.times(fraction),
     }
-    written |= {f"{fraction:.2g}", f"{fraction:g}", f"{min(max(fraction, 0.01), 0.99):.2f}"}
+    written |= {f"{fraction:.2g}", f"{fraction:g}", f"{fraction:.2f}", f"{100 * fraction:.0f}"}
+    written.add(f"{min(max(fraction, 0.01), 0.99):.2f}")
     return {text.replace(",", "").lstrip("+") for text in written}
 
 
@@ -80,8 +90,8 @@ def test_every_number_in_a_sentence_is_in_the_tables(replicates, seed):
 @pytest.mark.slow
 def test_each_dataset_has_its_sentences():
     assert {name: len(each) for name, each in answer.answer(tables(study()), ACCURACY).items()} == {
-        "clothes": 4,
-        "avatars": 4,
+        "clothes": 5,
+        "avatars": 5,
     }
 
 
@@ -104,7 +114,7 @@ def test_sentences_have_the_numbers_of_their_dataset_size_and_protocol():
         )
     )
     for dataset, (small, large) in {"clothes": (0.350, 0.370), "avatars": (0.430, 0.450)}.items():
-        _, best, gain, value = answer.answer(made, ACCURACY)[dataset]
+        _, best, gain, value, *_ = answer.answer(made, ACCURACY)[dataset]
         assert re.findall(r"\d\.\d{3}(?= \[)", best) == [f"{small:.3f}", f"{large:.3f}"]
         assert re.findall(r"at ([\d,]*\d)", best) == ["60", "6,000"]
         assert re.findall(r"\+\d+\.\d(?= points)", gain) == ["+1.0", "+1.0"]
@@ -114,7 +124,7 @@ def test_sentences_have_the_numbers_of_their_dataset_size_and_protocol():
 
 def test_a_clear_winner_is_named_alone():
     made = two_methods({0.01: [0.2, 0.21, 0.19, 0.2, 0.2]})
-    _, best, gain, value = answer.answer(made, ACCURACY)["clothes"]
+    _, best, gain, value, *_ = answer.answer(made, ACCURACY)["clothes"]
     assert "Most accurate on clothes: at 60 images per class, transfer from vgg16 (0.500" in best
     assert "perhaps also" not in best
     assert re.search(r"\+20\.0 points \[\+\d+\.\d, \+\d+\.\d\] at 60 images per class", gain)
@@ -141,7 +151,7 @@ def test_transfer_with_more_updates_is_a_reference_and_never_the_best():
 
 def test_a_tie_is_told():
     made = two_methods({0.01: [0.03, -0.03, 0.04, -0.04, 0.0]})
-    _, best, gain, _ = answer.answer(made, ACCURACY)["clothes"]
+    _, best, gain, *_ = answer.answer(made, ACCURACY)["clothes"]
     assert "perhaps also" in best
     assert gain.endswith("(undecided).")  # of how many images is not known
 
@@ -154,19 +164,19 @@ def test_a_tie_is_told():
     ],
 )
 def test_what_the_interval_shows_is_said_in_a_word(gained, said):
-    _, _, gain, _ = answer.answer(two_methods({0.01: gained}), ACCURACY)["clothes"]
+    _, _, gain, *_ = answer.answer(two_methods({0.01: gained}), ACCURACY)["clothes"]
     assert gain.endswith(f"({said}).")
 
 
 def test_an_undecided_gain_comes_with_the_images_that_would_decide():
     made = two_methods({0.01: [0.03, -0.03, 0.04, -0.04, 0.0]})
     made["gains"]["more_images"] = 900.0
-    _, _, gain, _ = answer.answer(made, ACCURACY)["clothes"]
+    _, _, gain, *_ = answer.answer(made, ACCURACY)["clothes"]
     assert gain.endswith("(undecided: would need about 900 more scored images).")
 
 
 def test_one_replicate_has_no_interval_and_decides_nothing():
-    _, best, gain, value = answer.answer(two_methods({0.01: [0.3]}), ACCURACY)["clothes"]
+    _, best, gain, value, *_ = answer.answer(two_methods({0.01: [0.3]}), ACCURACY)["clothes"]
     assert "one run only" in best
     assert "undecided with 1 replicate)" in gain
     assert not any("[" in sentence for sentence in (best, gain, value))
@@ -174,7 +184,7 @@ def test_one_replicate_has_no_interval_and_decides_nothing():
 
 def test_more_labels_than_there_are_is_said_so():
     made = two_methods({1.0: [0.3, 0.31], 0.01: [0.0, 0.01]})
-    *_, value = answer.answer(made, ACCURACY)["clothes"]
+    _, _, _, value, *_ = answer.answer(made, ACCURACY)["clothes"]
     assert "from scratch needs more than 6,000" in value
 
 

@@ -50,7 +50,7 @@ def test_what_it_loads_it_brings_along(html):
 
 def test_every_figure_says_its_values_to_those_who_do_not_see_it(html):
     pictures = [values for tag, values in Elements(html).found if tag == "svg"]
-    assert len(pictures) == 14
+    assert len(pictures) == 15
     assert all(values["role"] == "img" for values in pictures)
     labels = {values["aria-label"].split(".")[0]: values["aria-label"] for values in pictures}
     accuracy = next(table for table in reports.tables() if table.name == "accuracy").content

@@ -54,7 +54,12 @@ VERDICT_FIGURES = {
     for figure in ("learning_curves", "gains", "label_value", "cost")
     for protocol in ("same-images", "held-out")
 }
-VERDICT = {"tabulate_selected", *VERDICT_FIGURES} | {
+MISTAKES_FIGURES = {f"plot_{figure} clothes" for figure in ("confusion", "reliability", "mistakes")}
+MISTAKES = MISTAKES_FIGURES | {
+    f"tabulate_mistakes {table}" for table in ("per_class", "confusion", "reliability", "mistakes")
+}
+PREDICTIONS = {"gather_predictions clothes"}
+VERDICT = {"tabulate_selected", *PREDICTIONS, *VERDICT_FIGURES, *MISTAKES} | {
     f"tabulate_comparison {table}" for table in ("accuracy", "gains", "hypotheses", "label_value")
 }
 REPORT = {"write_report", "describe_run"}
@@ -214,7 +219,9 @@ def test_nothing_is_left_out_of_a_first_run(made):
     assert found == EVERYTHING | {"digest_inputs"}
 
 
-ALL_ROWS = ROWS | {job.replace("clothes", "shoes") for job in VERDICT_FIGURES}
+ALL_ROWS = ROWS | {
+    job.replace("clothes", "shoes") for job in PREDICTIONS | VERDICT_FIGURES | MISTAKES_FIGURES
+}
 NETWORKS = {f"train_siamese first 20 {epoch_unit}" for epoch_unit in ("batch", "pass")}
 SIMILARITY = {"tabulate_similarity", "plot_similarity", "plot_class_map"}
 COSTS = {
@@ -343,7 +350,7 @@ def edit(made: Path, folder: Path, file: str) -> Path:
 
 
 def test_editing_how_figures_are_drawn_redraws_them_and_trains_nothing(made, tmp_path):
-    figures = FIGURES | LONG_RUNS_FIGURE | VERDICT_FIGURES
+    figures = FIGURES | LONG_RUNS_FIGURE | VERDICT_FIGURES | MISTAKES_FIGURES
     figures |= {"plot_samples clothes", "plot_augmented clothes", "plot_best_heads"} | REPORT
     edited = edit(made, tmp_path, "transfer_gain/reporting/figures/style.py")
     found = {str(job): job.reason for job in jobs(edited, study=STUDY)}
@@ -358,7 +365,7 @@ def test_editing_how_figures_are_drawn_redraws_them_and_trains_nothing(made, tmp
 def test_editing_what_tables_alone_use_trains_nothing(made, tmp_path):
     tables = {job for job in VERDICT if job.startswith("tabulate_comparison")}
     assert planned(edit(made, tmp_path, "transfer_gain/evaluation/comparison.py"), study=STUDY) == (
-        tables | VERDICT_FIGURES | REPORT
+        tables | VERDICT_FIGURES | MISTAKES | REPORT
     )
 
 

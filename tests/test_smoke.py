@@ -43,6 +43,7 @@ def test_every_table_has_its_rows(results: Path):
     assert set(tables) == {
         *["best_heads", "classes", "cost", "history", "runs", "fractions", "skipped"],
         *["selected", "accuracy", "gains", "hypotheses", "label_value"],
+        *["per_class", "confusion", "reliability", "mistakes"],
         *["one_shot", "few_shot", "one_shot_summary", "similarity"],
     }
     counts = tables["runs"].groupby(["run", "method"]).size().to_dict()
@@ -112,10 +113,21 @@ def test_transfer_learns_the_clothes(results: Path):
     assert accuracy[1.0] > accuracy[0.1]
 
 
+def test_confusions_and_the_accuracy_are_of_the_same_predictions(results: Path):
+    tables = results / "tables"
+    confusion = pd.read_csv(tables / "confusion.csv")
+    best = confusion.loc[0, ["backbone", "method", "fraction"]].to_dict() | {"protocol": "held-out"}
+    accuracy = pd.read_csv(tables / "accuracy.csv", keep_default_na=False)
+    (mean,) = accuracy.loc[(accuracy[list(best)] == list(best.values())).all(axis=1), "mean"]
+    right = confusion.loc[confusion["rank"] == 0, "images"].sum()
+    assert right / confusion["images"].sum() == pytest.approx(mean)
+
+
 def test_every_figure_is_there_in_both_formats(results: Path):
     names = {path.name for path in (results / "figures").iterdir()}
     stems = {"grid_clothes_vgg16", "learning_rates_clothes_vgg16", "long_runs_clothes_vgg16"}
     stems |= {"samples_clothes", "augmented_clothes", "best_heads"}
+    stems |= {"confusion_clothes", "reliability_clothes", "mistakes_clothes"}
     stems |= {
         f"{name}_clothes_{protocol}"
         for name in ("learning_curves", "gains", "label_value", "cost")
@@ -136,7 +148,8 @@ def test_the_report_holds_every_figure_and_begins_with_the_answer(results: Path)
     names = {path.stem for path in (results / "figures").glob("*.svg")}
     assert set(re.findall(r'<figure id="figure-([^"]+)">', html)) == names
     *sentences, where = (results / "answer.txt").read_text().splitlines()
-    begun = ("Looked at", "Most accurate on", "Transfer from", "One label with", "On clothes, ")
+    begun = ("Looked at", "Most accurate on", "Transfer from", "One label with", "At 200 images")
+    begun += ("On clothes, ",)
     assert all(each.startswith(start) for each, start in zip(sentences, begun, strict=True))
     assert all(escape(sentence) in html for sentence in sentences)
     assert where == "The report: results/smoke/report.html"

@@ -1,13 +1,13 @@
-# The comparison: the selected runs of every method, their gains, the 2018 paper's hypotheses, and the
-# value of a label.
+# The comparison: the selected runs of every method, their gains, the 2018 paper's hypotheses, the value
+# of a label, and where the best method goes wrong.
 
 
 rule comparison:
-    """The comparison of methods: scores, gains, hypotheses and the value of a label."""
+    """The comparison of methods: scores, gains, hypotheses, the value of a label and mistakes."""
     input:
         [
             paths.table(name) + ending
-            for name in ["selected", *COMPARISON]
+            for name in ["selected", *COMPARISON, *MISTAKES]
             for ending in (".csv", ".parquet")
         ],
 
@@ -76,3 +76,27 @@ rule tabulate_comparison:
         published_backbones=PUBLISHED_BACKBONES,
     script:
         "../scripts/tabulate_comparison.py"
+
+
+rule tabulate_mistakes:
+    """Results per class, and what the best method confuses, is too sure of and gets wrong."""
+    input:
+        scores=f"{paths.table(study.metric)}.parquet",
+        predictions=expand(paths.predictions, dataset=TRANSFER),
+        images=expand(paths.images, dataset=TRANSFER),
+    output:
+        **table_files("{table}"),
+    log:
+        paths.log(paths.table("{table}")),
+        paths.benchmark(paths.table("{table}")),
+    wildcard_constraints:
+        table="|".join(MISTAKES),
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        **code_of("tabulate_mistakes"),
+        datasets=TRANSFER,
+        metric=study.metric,
+        controls=list(study.controls()),
+    script:
+        "../scripts/tabulate_mistakes.py"

@@ -13,7 +13,11 @@ FIGURES = [
         dataset=TRANSFER,
         protocol=PROTOCOLS,
     ),
-    *expand("augmented_{dataset}", dataset=TRANSFER),
+    *expand(
+        "{name}_{dataset}",
+        name=["augmented", "confusion", "reliability", "mistakes"],
+        dataset=TRANSFER,
+    ),
     "best_heads",
 ]
 ONE_SHOT_FIGURES = ["one_shot_tasks", "similarity", "class_map", "distance_and_gain"]
@@ -229,6 +233,55 @@ rule plot_cost:
         **METRIC_SHOWN,
     script:
         "../scripts/plot_cost.py"
+
+
+rule plot_confusion:
+    input:
+        confusion=f"{paths.table('confusion')}.parquet",
+    output:
+        **figure_files("confusion_{dataset}", "confusion"),
+    log:
+        paths.log(paths.figure("confusion_{dataset}")),
+        paths.benchmark(paths.figure("confusion_{dataset}")),
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        **code_of("plot_confusion"),
+    script:
+        "../scripts/plot_confusion.py"
+
+
+rule plot_reliability:
+    input:
+        reliability=f"{paths.table('reliability')}.parquet",
+    output:
+        **figure_files("reliability_{dataset}", "reliability"),
+    log:
+        paths.log(paths.figure("reliability_{dataset}")),
+        paths.benchmark(paths.figure("reliability_{dataset}")),
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        **code_of("plot_reliability"),
+    script:
+        "../scripts/plot_reliability.py"
+
+
+rule plot_mistakes:
+    input:
+        mistakes=f"{paths.table('mistakes')}.parquet",
+        images=paths.images,
+    output:
+        **figure_files("mistakes_{dataset}", "mistakes"),
+    log:
+        paths.log(paths.figure("mistakes_{dataset}")),
+        paths.benchmark(paths.figure("mistakes_{dataset}")),
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        **code_of("plot_mistakes"),
+    script:
+        "../scripts/plot_mistakes.py"
 
 
 rule plot_augmented:

@@ -145,6 +145,32 @@ def _near_copies(rows: pd.DataFrame) -> str:
     return _sentence("near copies", said or ["none"])
 
 
+def _confusion(rows: pd.DataFrame) -> str:
+    said = [
+        f"{row['class']} for {row['predicted']} {words.count(row['images'])}"
+        for _, row in rows[rows["rank"] > 0].head(12).iterrows()
+    ]
+    return _sentence("images of one class taken for another, most first", said or ["none"])
+
+
+def _reliability(rows: pd.DataFrame) -> str:
+    said = [
+        f"{100 * fraction:g} %: {words.accuracy(own['calibration_error'].iloc[0])}, "
+        f"confidence {words.accuracy((own['confidence'] * own['share']).sum())} and accuracy "
+        f"{words.accuracy((own['accuracy'] * own['share']).sum())} on average"
+        for fraction, own in rows.groupby("fraction")
+    ]
+    return _sentence("expected calibration error", said)
+
+
+def _mistakes(rows: pd.DataFrame) -> str:
+    said = [
+        f"{row['image_id']}: {row['class']} taken for {row['predicted']}, {row['confidence']:.2f}"
+        for _, row in rows.head(12).iterrows()
+    ]
+    return _sentence("mistakes with their confidence, most first", said or ["none"])
+
+
 def _lines(rows: pd.DataFrame, value: Callable[[pd.Series], str]) -> str:
     """Return the values of each method, ordered by its labels per class."""
     said = []
@@ -163,6 +189,9 @@ _WRITERS = {
     "long_runs": ("runs", _long_runs),
     "grid": ("runs", _grid),
     "near_copies": ("near_copies", _near_copies),
+    "confusion": ("confusion", _confusion),
+    "reliability": ("reliability", _reliability),
+    "mistakes": ("mistakes", _mistakes),
     "one_shot": ("one_shot_summary", _one_shot),
     "one_shot_methods": ("one_shot_summary", _one_shot),
     "similarity": ("similarity", _similarity),

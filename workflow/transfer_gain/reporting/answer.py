@@ -14,7 +14,7 @@ from transfer_gain.methods import records
 from transfer_gain.methods.records import TRANSFER
 from transfer_gain.metrics import Metric
 from transfer_gain.names import BASELINE, FROM_SCRATCH, HELD_OUT
-from transfer_gain.reporting import looked_at, metric_display, words
+from transfer_gain.reporting import looked_at, metric_display, mistakes, words
 from transfer_gain.reporting.advice import advice
 
 PROTOCOL = HELD_OUT
@@ -36,6 +36,7 @@ def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
             best_methods(tables, metric, dataset),
             gain(tables, metric, dataset),
             label_value(tables, metric, dataset),
+            mistakes.mistakes(tables, metric, dataset),
         ]
         for dataset in datasets
     }

@@ -84,6 +84,15 @@ SECTIONS = (
         ("label_value",),
     ),
     Section(
+        "mistakes",
+        "Where it goes wrong",
+        "Which class the best method takes for which at the largest fraction, the images that it "
+        "gets wrong with most confidence, and whether it is as often right as it is confident. All "
+        "of it is computed from the same predictions as its {metric} under protocol held-out.",
+        ("confusion", "mistakes", "reliability"),
+        ("per_class", "confusion", "mistakes", "reliability"),
+    ),
+    Section(
         "hypotheses",
         "Hypotheses",
         "H1: transfer improves {metric}. H2: transfer improves {metric} more when images are few. "
