@@ -6,8 +6,8 @@ Three kinds of uncertainty, each with the interval that covers it:
   training runs, but only for the images that were scored.
 - Replicates on the same test images, with what each replicate predicts for each image: the crossed
   variance, which covers new training runs and new images.
-- Splits of cross-fitting, each with training and test images of its own: Student's t over splits,
-  with the variance corrected for what splits share.
+- Splits of cross-fitting, each with training and test images of its own: the variance of images and
+  that of splits, corrected for what splits share.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from scipy import stats
 
 from transfer_gain.data.rows import probability_of
 from transfer_gain.evaluation import statistics
-from transfer_gain.evaluation.statistics import Contrast, is_spread
+from transfer_gain.evaluation.statistics import Contrast
 from transfer_gain.metrics import Metric, Predictions
 from transfer_gain.names import HELD_OUT
 
@@ -34,10 +34,10 @@ class Evidence:
 
     Attributes:
         scores: one score per replicate, indexed by replicate.
-        values: one value per replicate and image, whose means are the scores, (replicates, images);
-            None if only the scores are known.
+        values: one value per replicate and image, whose means are the scores, (replicates, images),
+            NaN where a split does not score an image; None if only the scores are known.
         labels: class of each image, int (images,).
-        overlap: for cross-fitting, the images scored in a split for each one that it trains on;
+        overlap: for cross-fitting, the images scored in a split for each one that it may train on;
             None if all replicates are scored on the same images.
         images: number of images scored.
     """
@@ -89,12 +89,15 @@ def resampled_means(
     """
     scores = evidence.scores.to_numpy()
     means = statistics.resampled_means(scores, draws, rng)
-    if evidence.overlap is not None:
-        return scores.mean() + np.sqrt(1 + len(scores) * evidence.overlap) * (means - scores.mean())
-    if evidence.values is not None and image_weights is not None:
-        of_image = evidence.values.mean(axis=0)
-        means += image_weights @ of_image - of_image.mean()
-    return means
+    if evidence.values is None or evidence.labels is None or image_weights is None:
+        return means
+    of_image = np.nanmean(evidence.values, axis=0)
+    of_images = image_weights @ of_image - of_image.mean()
+    if evidence.overlap is None:
+        return means + of_images
+    of_training = _of_training(evidence.values, _classes(evidence.labels), evidence.overlap)
+    stretch = np.sqrt(of_training * len(scores) / scores.var(ddof=1))
+    return scores.mean() + np.sqrt(2) * of_images + stretch * (means - scores.mean())
 
 
 def image_weights(labels: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
@@ -128,34 +131,98 @@ def contrast(
         level: coverage, in (0, 1).
     """
     first = evidence[0]
-    if first.overlap is not None:
-        # Replicate and split are the same, at all fractions.
-        table = pd.concat([each.scores for each in evidence], axis=1, join="inner")
-        return corrected(table.to_numpy() @ np.asarray(weights, float), first.overlap, level)
-    if first.values is not None:
-        values = [each.values for each in evidence]
-        return crossed(values, weights, first.labels, level)  # type: ignore[arg-type]
-    return statistics.contrast([each.scores.to_numpy() for each in evidence], weights, level)
+    if first.values is None:
+        return statistics.contrast([each.scores.to_numpy() for each in evidence], weights, level)
+    values: list[Any] = [each.values for each in evidence]
+    labels: Any = first.labels
+    if first.overlap is None:
+        return crossed(values, weights, labels, level)
+    # A split has the same number at all fractions, and its samples are nested.
+    both = np.sum([w * each for w, each in zip(weights, values, strict=True)], axis=0)
+    return cross_fitted(both, labels, first.overlap, level)
 
 
-def corrected(differences: np.ndarray, overlap: float, level: float = 0.95) -> Contrast:
-    """Estimate a mean over splits, corrected for the images that splits share.
+def cross_fitted(
+    values: np.ndarray, labels: np.ndarray, overlap: float, level: float = 0.95
+) -> Contrast:
+    """Estimate a mean over splits and images, for new images to train on and to score.
 
-    The variance of the mean is (1 / splits + overlap) times that of the splits, with one degree of
-    freedom less than there are splits (Nadeau & Bengio 2003; Bouckaert & Frank 2004 for repeated
-    cross-validation).
+    Nadeau & Bengio (2003; Bouckaert & Frank 2004 for repeats) multiply the variance of the splits'
+    scores by 1 / splits + overlap. That variance has two parts, of which the larger one is known
+    better than from a few splits:
+
+    - Of the images scored. The variance of the images' means within their class, divided by the
+      number of images, is what they add. It is counted twice, because the same images train the
+      splits: as in the correction of Nadeau & Bengio, an image is taken to move the score by as
+      much when it trains as when it is scored.
+    - Of training: by how much more splits differ than their images explain. The factor remains.
+
+    Both are at least zero, so that splits that agree by chance do not narrow the interval.
 
     Args:
-        differences: one number per split, (splits,).
-        overlap: images scored per image trained on.
+        values: (splits, images), NaN where a split does not score an image.
+        labels: class of each image, int (images,).
+        overlap: images scored per image that may be trained on.
         level: coverage, in (0, 1).
     """
-    splits = len(differences)
-    estimate = float(differences.mean())
-    if not is_spread(differences):
+    estimate = float(np.nanmean(values, axis=1).mean())
+    classes = _classes(labels)
+    of_images = [(2 * term, free) for term, free in _of_images(np.nanmean(values, axis=0), classes)]
+    terms = [*of_images, (_of_training(values, classes, overlap), len(values) - 1)]
+    return _student(estimate, terms, level)
+
+
+def _of_training(values: np.ndarray, classes: Sequence[np.ndarray], overlap: float) -> float:
+    """Return the variance that training adds to a mean over splits, see `cross_fitted`."""
+    explained = np.mean(
+        [
+            sum(term for term, _ in _of_images(own[scored], [each[scored] for each in classes]))
+            for own, scored in zip(values, np.isfinite(values), strict=True)
+        ]
+    )
+    unexplained = np.nanmean(values, axis=1).var(ddof=1) - explained
+    return (1 / len(values) + overlap) * max(float(unexplained), 0.0)
+
+
+def _classes(labels: np.ndarray | None) -> list[np.ndarray]:
+    """Return which images are of each class that occurs, bool (images,) each."""
+    return [labels == label for label in np.unique(labels)]  # type: ignore[arg-type]
+
+
+def _of_images(of_image: np.ndarray, classes: Sequence[np.ndarray]) -> list[tuple[float, int]]:
+    """Return the variance of a mean over images drawn within classes, class by class.
+
+    Args:
+        of_image: one value per image, (images,).
+        classes: which images are of each class.
+
+    Returns:
+        Of each class with two images or more, its part of the variance with degrees of freedom.
+    """
+    own = [of_image[members] for members in classes]
+    return [
+        (len(each) * float(each.var(ddof=1)) / len(of_image) ** 2, len(each) - 1)
+        for each in own
+        if len(each) > 1
+    ]
+
+
+def _student(
+    estimate: float, terms: Sequence[tuple[float, float]], level: float, variance: float = 0.0
+) -> Contrast:
+    """Return an estimate with Student's t interval, with Satterthwaite's degrees of freedom.
+
+    Args:
+        estimate: the estimate.
+        terms: parts of its variance, each with its degrees of freedom.
+        level: coverage, in (0, 1).
+        variance: of the estimate, if it is not the sum of the parts.
+    """
+    variance = variance or sum(term for term, _ in terms)
+    if variance <= statistics.RESOLUTION**2:
         return statistics.untested(estimate)
-    variance = (1 / splits + overlap) * differences.var(ddof=1)
-    return statistics.student(estimate, variance, splits - 1, level)
+    freedom = variance**2 / sum(term**2 / free for term, free in terms)
+    return statistics.student(estimate, variance, freedom, level)
 
 
 def crossed(
@@ -175,15 +242,13 @@ def crossed(
         labels: class of each image, int (images,).
         level: coverage, in (0, 1).
     """
-    images, classes = len(labels), len(np.unique(labels))
+    images = len(labels)
     means = [group.mean(axis=0) for group in values]
     of_image = np.sum([w * mean for w, mean in zip(weights, means, strict=True)], axis=0)
     estimate = float(of_image.mean())
     if any(len(group) < 2 for group in values):
         return statistics.untested(estimate)  # the spread of training is unknown
-    class_means = np.bincount(labels, of_image) / np.maximum(np.bincount(labels), 1)
-    within = np.square(of_image - class_means[labels]).sum() / max(images - classes, 1)
-    of_images = (within / images, max(images - classes, 1))
+    of_images = _of_images(of_image, _classes(labels))
     of_replicates, of_errors = [], []
     for weight, group, mean in zip(weights, values, means, strict=True):
         replicates = len(group)
@@ -193,16 +258,14 @@ def crossed(
         error = weight**2 * np.square(residuals).sum() / free / (replicates * images)
         of_replicates.append((weight**2 * rows.var(ddof=1) / replicates, replicates - 1))
         of_errors.append((error, free))
-    replicate_terms = sum(term for term, _ in of_replicates)
-    variance = of_images[0] + replicate_terms - sum(term for term, _ in of_errors)
-    terms = [of_images, *of_replicates, *of_errors]
-    largest = max([[of_images], of_replicates], key=lambda part: sum(term for term, _ in part))
-    if variance < sum(term for term, _ in largest):
-        variance, terms = sum(term for term, _ in largest), largest
-    if variance <= statistics.RESOLUTION**2:
-        return statistics.untested(estimate)
-    freedom = variance**2 / sum(term**2 / free for term, free in terms)
-    return statistics.student(estimate, variance, freedom, level)
+    image_term, replicate_term, error_term = (
+        sum(term for term, _ in part) for part in (of_images, of_replicates, of_errors)
+    )
+    variance = image_term + replicate_term - error_term
+    if variance < max(image_term, replicate_term):
+        largest = of_images if image_term > replicate_term else of_replicates
+        return _student(estimate, largest, level)
+    return _student(estimate, [*of_images, *of_replicates, *of_errors], level, variance)
 
 
 def mean_interval(
@@ -210,8 +273,10 @@ def mean_interval(
 ) -> tuple[float, float, float]:
     """Return a mean score with its interval.
 
-    Where runs and images do not differ at all, as when every answer is right, Wilson's interval
-    (1927) says what so many images can show.
+    For new images, the interval of a share (accuracy, but also a mean of recalls) is Wilson's
+    (1927), for as many images as would give it the variance that was found, and with Student's
+    critical value (after Korn & Graubard 1998). Near 0 and 1 it covers what the symmetric interval
+    misses, and it exists where runs and images do not differ at all, as when every answer is right.
 
     Args:
         evidence: of one method.
@@ -221,10 +286,30 @@ def mean_interval(
     found = contrast([evidence], [1], level)
     low, high = found.low, found.high
     is_share = metric.bounds == (0, 1) and metric.higher_is_better
-    if np.isnan(low) and is_share and evidence.images and len(evidence.scores) > 1:
-        low, high = wilson(evidence.mean * evidence.images, evidence.images, level)
+    if is_share and evidence.values is not None and len(evidence.scores) > 1:
+        freedom = found.freedom if np.isfinite(found.freedom) else np.inf
+        images = _effective_images(evidence, found)
+        low, high = wilson(np.clip(found.estimate, 0, 1), images, level, freedom)
     low, high = np.clip([low, high], *metric.bounds)
     return found.estimate, low, high
+
+
+def _effective_images(evidence: Evidence, found: Contrast) -> float:
+    """Return for how many images a share has the variance that was found.
+
+    Images of a class that are all right show no variance, but not that the next one is right: half
+    an image of them counts as wrong.
+    """
+    of_image = np.nanmean(evidence.values, axis=0)  # type: ignore[arg-type]
+    images, share, variance = len(of_image), found.estimate, np.nan_to_num(found.error) ** 2
+    for members in _classes(evidence.labels):
+        own = of_image[members]
+        if np.ptp(own) <= statistics.RESOLUTION:
+            half = 0.5 / len(own)
+            share -= own[0] * 0.5 / images
+            added = own[0] ** 2 * half * (1 - half) * len(own) / images**2
+            variance += added if evidence.overlap is None else 2 * added
+    return share * (1 - share) / variance if 0 < share < 1 and variance > 0 else images
 
 
 class RelativeGain(NamedTuple):
@@ -274,16 +359,18 @@ def relative_gain(
     return RelativeGain(relative, *statistics.ratio_interval(own.mean(), base.mean(), covariance))
 
 
-def wilson(successes: float, images: int, level: float = 0.95) -> tuple[float, float]:
+def wilson(
+    share: float, images: float, level: float = 0.95, freedom: float = np.inf
+) -> tuple[float, float]:
     """Return the ends of Wilson's score interval (1927) for a share of images.
 
     Args:
-        successes: number of images, may be a mean.
-        images: number of all images, at least 1.
+        share: of the images, in [0, 1].
+        images: number of all images, > 0; may be an effective number.
         level: coverage, in (0, 1).
+        freedom: degrees of freedom of the share's variance.
     """
-    squared = stats.norm.ppf((1 + level) / 2) ** 2
-    share = successes / images
+    squared = stats.t.ppf((1 + level) / 2, freedom) ** 2
     center = (share + squared / (2 * images)) / (1 + squared / images)
     spread = share * (1 - share) / images + squared / (4 * images**2)
     half = np.sqrt(squared * spread) / (1 + squared / images)
@@ -328,14 +415,17 @@ def _of_predictions(scores: pd.Series, rows: pd.DataFrame, metric: Metric) -> Ev
         made = predictions_of(own, probabilities)
         values[replicate] = metric.values(made)[0]
         images[replicate], labels[replicate] = own["image_id"].to_numpy(), made.labels
-    values = {replicate: values[replicate] for replicate in scores.index}
     first, *others = (images[replicate] for replicate in scores.index)
     if all(np.array_equal(first, other) for other in others):
-        matrix = np.stack(list(values.values())).astype(np.float64)
+        matrix = np.stack([values[replicate] for replicate in scores.index]).astype(np.float64)
         return Evidence(scores, matrix, labels[scores.index[0]], images=len(first))
-    scored = rows["image_id"].nunique()
-    folds = scored / np.mean([len(own) for own in images.values()])
-    return Evidence(scores, overlap=1 / (folds - 2), images=scored)
+    scored, first_rows = np.unique(rows["image_id"].to_numpy(), return_index=True)
+    matrix = np.full((len(scores), len(scored)), np.nan)
+    for row, replicate in enumerate(scores.index):
+        matrix[row, np.searchsorted(scored, images[replicate])] = values[replicate]
+    folds = len(scored) / np.isfinite(matrix).sum(axis=1).mean()
+    of_images = rows["label"].to_numpy()[first_rows]
+    return Evidence(scores, matrix, of_images, overlap=1 / (folds - 2), images=len(scored))
 
 
 def predictions_of(rows: pd.DataFrame, probabilities: Sequence[str]) -> Predictions:
