@@ -230,15 +230,16 @@ def cross_fitting(
     single = len(np.unique(groups)) == len(groups)
     units, least = (images, 2) if single else (groups_of, 1)
     fewest = int(units.argmin())
-    if units[fewest] < 3 * least:
+    found = int(units[fewest])
+    if found < 3 * least:
         what = "image" if single else "group"
         raise SourceError(
-            f"class {printable(classes[fewest])}: found {units[fewest]} {what}"
-            f"{'s' * (units[fewest] != 1)}, expected at least {3 * least}: "
+            f"class {printable(classes[fewest])}: found {found} {what}"
+            f"{'s' * (found != 1)}, expected at least {3 * least}: "
             f"{'two each' if single else 'one each'} to train, to select and to score on"
             f"{'' if single else '; near copies count as one group unless `near_copies: warn`'}"
         )
-    folds = min(folds, int(units[fewest]) // least)
+    folds = min(folds, found // least)
     roles = []
     for _ in range(repeats):
         fold = _whole_folds(labels, groups, folds, rng)
