@@ -10,6 +10,7 @@
 #                           root on Debian; make test-slurm installs Slurm). CI does so unasked
 #   make test-slurm     run a study on a single-machine Slurm cluster (as root on Debian)
 #   make test-faults    kill a run 50 times and damage every file in every way (KILLS=200 SEED=1)
+#   make test-coverage  simulate studies and write how often intervals hold, in docs/validity.md
 #   make bench          compare speed with other tools, in benchmarks/README.md (ONLY=..., QUICK=1)
 #   make study GPU=1    use TensorFlow's CUDA libraries (Linux, NVIDIA); pass GPU=1 every time
 #   make env PYTHON=python3.12      install the environment only
@@ -36,7 +37,7 @@ install = $(if $(filter 1,$(INSTALL)),true,false) && test "$$(id -u)" = 0 && com
 # Keep compiled Python files. Compiling at every start takes ten seconds where TensorFlow is needed.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: study demo own ask check test style unit test-slurm test-faults browser bench env
+.PHONY: study demo own ask check test style unit test-slurm test-faults test-coverage browser bench env
 
 study: env
 	@$(SNAKEMAKE)
@@ -89,6 +90,10 @@ KILLS ?= 50
 SEED ?= 2018
 test-faults: env
 	FAULTS_KILLS=$(KILLS) FAULTS_SEED=$(SEED) $(RUN) pytest tests/test_faults.py
+
+STUDIES ?= 150
+test-coverage: env
+	PYTHONPATH="$(CURDIR)/workflow" $(RUN) python benchmarks/coverage.py --studies $(STUDIES) --write
 
 # The report is tested in Chromium. Without it, those tests are skipped.
 browser:

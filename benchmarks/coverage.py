@@ -3,7 +3,7 @@
     python benchmarks/coverage.py [--studies 150] [--processes 2] [--write]
 
 Studies are drawn from a known population and evaluated by the workflow's own functions, see
-`simulated`. --write puts the table into benchmarks/coverage.csv and the numbers into
+`simulated`. --write puts the table into benchmarks/coverage.csv, and numbers and figure into
 docs/validity.md; without it, the tables are printed.
 """
 
@@ -17,6 +17,7 @@ from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
@@ -31,12 +32,21 @@ from transfer_gain.names import BASELINE, BASELINE_2018
 HERE = Path(__file__).parent
 TABLE = HERE / "coverage.csv"
 PAGE = HERE.parent / "docs" / "validity.md"
+FIGURE = PAGE.parent / "images" / "coverage.png"
 SPLIT, CROSS_FITTED = "one split", "cross-fitting"
 KINDS = (SPLIT, CROSS_FITTED)
 # What is told of a place, in the order of the tables.
 SCORE, GAIN, MULTIPLIER = "score", "gain", "label value"
 LONGEST = 10  # times the training images to which the true curve of the baseline is known
 NAMES = ["design", "kind", "fraction", "quantity", "method"]
+# The columns of the table of coverage.
+COLUMNS = {
+    (SCORE, TRANSFER): "score of transfer",
+    (SCORE, BASELINE): "score of the baseline",
+    (GAIN, BASELINE_2018): "gain of nothing",
+    (GAIN, BASELINE): "larger gain",
+    (MULTIPLIER, TRANSFER): "label value",
+}
 
 
 def training_of(design: Design, kind: str) -> tuple[int, ...]:
@@ -62,28 +72,31 @@ def truth(design: Design, kind: str, draws: int) -> pd.DataFrame:
     Returns:
         Columns fraction, quantity, method (the reference for gains) and truth.
     """
-    full, selecting = training_of(design, kind), selecting_of(design, kind)
+    full, selecting = np.array(training_of(design, kind)), selecting_of(design, kind)
 
-    def scores(of: Design, fraction: float) -> dict[str, float]:
-        counts = tuple(int(fraction * images + 0.5) for images in full)
-        return simulated.true_scores(of, counts, selecting, draws)
+    def scores(of: Design, fraction: float) -> tuple[float, dict[str, float]]:
+        counts = tuple(map(int, fraction * full + 0.5))
+        found = simulated.true_scores(of, counts, selecting, draws)
+        return float(np.mean(counts)), found
 
-    rows, curve, reached = [], {}, {}
+    rows, curve, reached = [], {}, []
     for fraction in FRACTIONS:
-        found = scores(design, fraction)
+        labels, found = scores(design, fraction)
         # Both see through the same noise.
         found[TRANSFER] = found[BASELINE_2018] = (found[TRANSFER] + found[BASELINE_2018]) / 2
         rows += [(fraction, SCORE, method, score) for method, score in found.items()]
         rows += [(fraction, GAIN, name, found[TRANSFER] - found[name]) for name in REFERENCES]
-        curve[fraction], reached[fraction] = found[BASELINE], found[TRANSFER]
+        curve[labels] = found[BASELINE]
+        reached.append((fraction, labels, found[TRANSFER]))
     baseline = replace(design, noise={BASELINE: design.noise[BASELINE]})
-    for share in np.geomspace(0.05, LONGEST, 10):
-        curve[share] = scores(baseline, share)[BASELINE]
-    shares = np.array(sorted(curve))
-    heights = np.maximum.accumulate([curve[share] for share in shares])
-    for fraction, score in reached.items():
-        same = np.exp(np.interp(score, heights, np.log(shares)))
-        rows.append((fraction, MULTIPLIER, TRANSFER, same / fraction))
+    for fraction in np.geomspace(1 / min(full), LONGEST, 10):
+        labels, found = scores(baseline, fraction)
+        curve.setdefault(labels, found[BASELINE])
+    at = np.array(sorted(curve))
+    heights = np.maximum.accumulate([curve[labels] for labels in at])
+    for fraction, labels, score in reached:
+        same = np.exp(np.interp(score, heights, np.log(at)))
+        rows.append((fraction, MULTIPLIER, TRANSFER, same / labels))
     return pd.DataFrame(rows, columns=["fraction", "quantity", "method", "truth"])
 
 
@@ -164,7 +177,10 @@ def summarized(made: pd.DataFrame, truths: pd.DataFrame) -> pd.DataFrame:
     ].mean()
     table.insert(1, "studies", groups["study"].nunique())
     table.insert(2, "mean", groups["estimate"].median())
-    return table.rename(columns={"may_be_best": "set"}).reset_index()
+    table = table.rename(columns={"may_be_best": "set"}).reset_index()
+    cells = [(design.name, kind) for design, kind in itertools.product(DESIGNS, KINDS)]
+    place = [cells.index(names) for names in zip(table["design"], table["kind"], strict=True)]
+    return table.iloc[np.argsort(place, kind="stable")].reset_index(drop=True)
 
 
 def parts(studies: int, size: int = 5) -> Iterator[tuple[Design, str, Sequence[int]]]:
@@ -184,6 +200,14 @@ def page(text: str, table: pd.DataFrame) -> str:
     return text
 
 
+def write(table: pd.DataFrame) -> None:
+    """Write the table, the numbers of the page and its figure."""
+    table.round(4).to_csv(TABLE, index=False)
+    written = pd.read_csv(TABLE)
+    PAGE.write_text(page(PAGE.read_text(), written))
+    draw(written, FIGURE)
+
+
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
@@ -201,20 +225,18 @@ def coverage(table: pd.DataFrame) -> str:
     """Return how often intervals contain the truth, one row per design, kind and fraction."""
     lines = []
     for (design, kind, fraction), own in table.groupby(NAMES[:3], sort=False):
-        cells = []
-        for quantity, method in (
-            (SCORE, TRANSFER),
-            (SCORE, BASELINE),
-            (GAIN, BASELINE_2018),
-            (GAIN, BASELINE),
-            (MULTIPLIER, TRANSFER),
-        ):
-            row = own[(own["quantity"] == quantity) & (own["method"] == method)].iloc[0]
-            half = f" ± {_points(row['half_width'])}" if quantity != MULTIPLIER else ""
-            cells.append(_percent(row["covered"]) + half)
+        rows = own.set_index(["quantity", "method"])
+        cells = [_coverage_cell(rows.loc[column], column[0]) for column in COLUMNS]
         lines.append([design, kind, f"{fraction:g}", *cells])
-    head = ["images", "scored by", "fraction", "score, transfer", "score, baseline"]
-    return _markdown([*head, "gain of nothing", "gain", "label value"], lines)
+    return _markdown(["images", "scored by", "fraction", *COLUMNS.values()], lines)
+
+
+def _coverage_cell(row: pd.Series, quantity: str) -> str:
+    """Return "96 % (± 8.1)"; without the half-width for a label value, whose end may be open."""
+    if row["none"] > 0.5:
+        return "no interval"
+    half = "" if quantity == MULTIPLIER else f" (± {_points(row['half_width'])})"
+    return _percent(row["covered"]) + half
 
 
 def power(table: pd.DataFrame) -> str:
@@ -222,39 +244,59 @@ def power(table: pd.DataFrame) -> str:
     lines = []
     gains = table[table["quantity"] == GAIN]
     for (design, kind, fraction), own in gains.groupby(NAMES[:3], sort=False):
+        of_method = own.set_index("method")
         cells = [
-            f"{_percent(row[BETTER])} of {_points(row['truth'])} points"
-            for _, row in own.iterrows()
-            if REFERENCES[row["method"]]
+            f"{_percent(of_method.loc[name, BETTER])} (of {_points(of_method.loc[name, 'truth'])})"
+            for name, gain in REFERENCES.items()
+            if gain
         ]
         lines.append([design, kind, f"{fraction:g}", *cells])
-    return _markdown(["images", "scored by", "fraction", "about 5", "about 10"], lines)
+    head = ["images", "scored by", "fraction"]
+    return _markdown([*head, "smaller gain found", "larger gain found"], lines)
 
 
 def claims(table: pd.DataFrame) -> str:
     """Return how often studies claim what is not so, one row per design and kind."""
     lines = []
     for (design, kind), own in table.groupby(NAMES[:2], sort=False):
-        nothing = own[(own["quantity"] == GAIN) & (own["method"] == BASELINE_2018)]
-        best = own[(own["quantity"] == SCORE) & own["method"].isin([TRANSFER, BASELINE_2018])]
-        wrong = own[(own["quantity"] == GAIN) & (own["method"] != BASELINE_2018)][WORSE].max()
-        cells = [nothing["claimed"].iloc[0], wrong, best["set"].min()]
-        lines.append([design, kind, str(own["studies"].iloc[0]), *map(_percent, cells)])
-    head = ["images", "scored by", "studies", "claim where there is no gain"]
-    return _markdown([*head, "'worse' where there is one", "the best is in its set"], lines)
+        gains, scores = (own[own["quantity"] == each].set_index("method") for each in (GAIN, SCORE))
+        claimed = gains.loc[[BASELINE_2018], "claimed"].iloc[0]
+        wrong = gains.drop(BASELINE_2018)[WORSE].max()
+        kept = scores.loc[[TRANSFER, BASELINE_2018], "set"].min()
+        studies = str(own["studies"].iloc[0])
+        lines.append([design, kind, studies, *map(_percent, (claimed, wrong, kept))])
+    head = ["images", "scored by", "studies", "claim without a gain"]
+    return _markdown([*head, "'worse' despite a gain", "the best among those that may be"], lines)
 
 
 def summary(table: pd.DataFrame) -> str:
     """Return the range of the coverage of each kind in a sentence."""
     sentences = []
-    for kind, own in table.groupby("kind", sort=False):
-        shares = own.groupby("quantity", sort=False)["covered"]
+    for kind, own in table[table["none"] <= 0.5].groupby("kind", sort=False):
         ranges = ", ".join(
             f"of a {quantity} {_percent(found.min())} to {_percent(found.max())}"
-            for quantity, found in shares
+            for quantity, found in own.groupby("quantity", sort=False)["covered"]
         )
         sentences.append(f"- With {kind}, the intervals contain the truth in this share: {ranges}.")
     return "\n".join(sentences) + "\n"
+
+
+def draw(table: pd.DataFrame, path: Path) -> None:
+    """Draw how often intervals contain the truth: one dot per design, fraction and method."""
+    quantities = list(dict.fromkeys(table["quantity"]))
+    figure, axes = plt.subplots(1, len(KINDS), figsize=(8, 2.6), sharey=True, layout="constrained")
+    for axis, kind in zip(axes, KINDS, strict=True):
+        own = table[(table["kind"] == kind) & (table["none"] <= 0.5)]
+        axis.axhspan(93, 98, color="0.9", label="goal")
+        axis.axhline(95, color="0.6", linewidth=1)
+        for place, quantity in enumerate(quantities):
+            shares = 100 * own.loc[own["quantity"] == quantity, "covered"].to_numpy()
+            beside = np.linspace(-0.3, 0.3, len(shares))
+            axis.plot(place + beside, shares, "o", markersize=4, color="C0")
+        axis.set(title=kind, xticks=range(len(quantities)), xticklabels=quantities, ylim=(79, 101))
+    axes[0].set_ylabel("intervals that contain\nthe truth (%)")
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
 
 
 SECTIONS = {"summary": summary, "coverage": coverage, "claims": claims, "power": power}
@@ -278,12 +320,8 @@ def main() -> None:
         )
         studies = pd.concat([each.result() for each in made], ignore_index=True)
     table = summarized(studies, truths)
-    order = {(design.name, kind): number for number, (design, kind) in enumerate(cells)}
-    place = [order[names] for names in zip(table["design"], table["kind"], strict=True)]
-    table = table.iloc[np.argsort(place, kind="stable")].reset_index(drop=True)
     if options.write:
-        table.round(4).to_csv(TABLE, index=False)
-        PAGE.write_text(page(PAGE.read_text(), pd.read_csv(TABLE)))
+        write(table)
     else:
         for section in SECTIONS.values():
             print(section(table))

@@ -96,7 +96,8 @@ def resampled_means(
     if evidence.overlap is None:
         return means + of_images
     of_training = _of_training(evidence.values, _classes(evidence.labels), evidence.overlap)
-    stretch = np.sqrt(of_training * len(scores) / scores.var(ddof=1))
+    of_splits = max(scores.var(ddof=1) / len(scores), statistics.RESOLUTION**2)
+    stretch = np.sqrt(of_training / of_splits)
     return scores.mean() + np.sqrt(2) * of_images + stretch * (means - scores.mean())
 
 
