@@ -70,8 +70,8 @@ def test_intervals_count_every_image_once_however_often_it_is_scored():
     first, second = (per_class(rows, CLASSES, "cells") for rows in (once, five_times))
     pd.testing.assert_frame_equal(first, second)
     sound = first.iloc[0]
-    assert (sound["recall_low"], sound["recall_high"]) == evidence.wilson(15, 20)
-    assert (sound["precision"], sound["precision_low"]) == (1, evidence.wilson(15, 15)[0])
+    assert (sound["recall_low"], sound["recall_high"]) == evidence.wilson(15 / 20, 20)
+    assert (sound["precision"], sound["precision_low"]) == (1, evidence.wilson(1, 15)[0])
 
 
 def test_a_class_that_is_never_predicted_has_no_precision():

@@ -89,7 +89,7 @@ def _share(name: str, right: np.ndarray, counts: np.ndarray) -> dict[str, np.nda
     share = _ratio(right, counts)
     # A class that only some runs predict may have less than one predicted image.
     images = np.maximum(counts, 1)
-    ends = [wilson(own * n, n) for own, n in zip(share, images, strict=True)]
+    ends = [wilson(own, n) for own, n in zip(share, images, strict=True)]
     low, high = np.clip(np.transpose(ends), 0, 1)
     return {name: share, f"{name}_low": low, f"{name}_high": high}
 
