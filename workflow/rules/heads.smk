@@ -155,12 +155,7 @@ rule fine_tune:
         seed=study.seed,
         backbone=lambda wildcards: study.backbones[wildcards.backbone].cut,
         settings=HEAD_SETTINGS | {"epochs": study.heads.epochs},
-        fine_tuning=lambda wildcards: {
-            "from_layer": study.backbones[wildcards.backbone].fine_tune_from,
-            "learning_rate": study.fine_tuning.learning_rate,
-            "epochs": study.fine_tuning.epochs,
-            "min_updates": study.fine_tuning.min_updates,
-        },
+        fine_tuning=lambda wildcards: study.fine_tuning_of(wildcards.backbone),
         names={"run": "refit"},
     script:
         "../scripts/fine_tune.py"

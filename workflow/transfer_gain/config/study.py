@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -181,6 +181,12 @@ class Study(Section):
         found, wanted = self.datasets[dataset], self.backbones[backbone].input_size
         larger = found.has_larger_pictures and wanted > found.image_size
         return wanted if larger else found.image_size
+
+    def fine_tuning_of(self, backbone: str) -> dict[str, Any]:
+        """Return how a backbone is fine-tuned: from_layer, learning_rate, epochs, min_updates."""
+        settings = self.fine_tuning.settings()
+        del settings["max_fraction"]
+        return {"from_layer": self.backbones[backbone].fine_tune_from, **settings}
 
     def controls(self) -> dict[str, list[str]]:
         """Return each backbone with random weights and the trained ones that are cut like it."""
