@@ -17,6 +17,8 @@ WITH_TENSORFLOW |= {"methods.heads", "methods.scratch", "methods.fine_tuning"}
 WITH_TENSORFLOW |= {
     f"few_shot.{name}" for name in ("siamese", "siamese_training", "metric_learning")
 }
+WITH_TENSORFLOW |= {f"model.{name}" for name in ("files", "final_training", "graph", "making")}
+WITH_TENSORFLOW |= {"predict.__main__", "predict.table"}
 WITHOUT_TENSORFLOW = sorted(set(MODULES) - WITH_TENSORFLOW)
 
 
@@ -114,7 +116,9 @@ def test_an_import_for_the_type_checker_alone_is_not_followed():
 
 
 def test_no_training_job_reads_labels_and_colours():
-    scripts = [f"train_{name}" for name in ("head", "from_scratch", "siamese", "embedding")]
+    scripts = [
+        f"train_{name}" for name in ("head", "from_scratch", "siamese", "embedding", "model")
+    ]
     for script in [*scripts, "fine_tune", "fit_probes", "extract_features"]:
         behind = files_behind(PACKAGE.parent / "scripts" / f"{script}.py")
         assert PACKAGE / "methods" / "records.py" not in behind

@@ -3,15 +3,20 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from transfer_gain.data import store
+from transfer_gain.data.fitting import Fit
 from transfer_gain.features import keras_networks
 from transfer_gain.methods import heads, linear_probe, scratch
-from transfer_gain.model import files, final_training, graph
+from transfer_gain.model import description, files, final_training, graph, making, unlike
 from transfer_gain.model.final_training import Images, NotExportableError, Recipe
 from transfer_gain.training.devices import tf
 
 import keras  # isort: skip  (after TensorFlow is set up)
+
+pytestmark = pytest.mark.slow
 
 SETTINGS = {"batch_size": 10, "epochs": 3, "min_updates": 20, "l2": 0.001}
 NETWORK = {
@@ -151,4 +156,70 @@ def test_both_files_give_the_same_probabilities_and_the_same_bytes_each_time(cut
     loaded = keras.saving.load_model(tmp_path / "a.keras", compile=False, safe_mode=True)
     np.testing.assert_array_equal(graph.outputs(loaded)(data.pictures)[1], probabilities)
     found = files.onnx_probabilities(tmp_path / "a.onnx")(data.pictures)
+    np.testing.assert_allclose(found, probabilities, atol=1e-5)
+
+
+@pytest.fixture
+def made(cut, tmp_path: Path) -> Path:
+    """Make a model where the best method's backbone is in ONNX and the next one is unknown."""
+    data = images()
+    splits = ["training"] * 18 + ["test"] * 6
+    index = pd.DataFrame({"image_id": data.image_ids, "split": splits, "label": data.labels})
+    about = {"classes": ["a", "b", "c"]}
+    path = tmp_path / "images.parquet"
+    store.write_arrays(path, "pixels", (40, 40, 3), "|u1", [(index, data.pictures)], about)
+    methods = [("transfer", "dino"), ("magic", "none"), ("linear-probe", "small")]
+    candidates = pd.DataFrame(methods, columns=["method", "backbone"]).assign(
+        labels=8, score=[0.9, 0.8, 0.7], low=[0.8, np.nan, np.nan], high=np.nan, fraction=1.0,
+        layers="5", activation="elu", learning_rate=np.nan, l2=0.001,
+    )  # fmt: skip
+    store.write_rows(candidates, tmp_path / "candidates.parquet")
+    kinds = {
+        "keras": "model.keras",
+        "onnx": "model.onnx",
+        "features": "training_features.npy",
+        "description": "model.json",
+    }
+    making.make(
+        tmp_path / "candidates.parquet",
+        {kind: tmp_path / name for kind, name in kinds.items()},
+        dataset="mine",
+        metric="accuracy",
+        seed=2018,
+        how=Fit(40, "rgb", "pad", "#000000"),
+        images=dict.fromkeys(("none", "dino", "small"), path),
+        backbones={
+            "dino": {"cut": {"architecture": "onnx-file"}, "weights": "dino.onnx"},
+            "small": cut,
+        },
+        recipe={"settings": SETTINGS, "network": NETWORK, "ranges": RANGES, "copies": 2},
+        code="0" * 64,
+    )
+    return tmp_path
+
+
+def test_the_best_method_that_can_be_a_model_is_taken_and_the_others_are_explained(made: Path):
+    described = description.read(made)
+    assert (described.method, described.backbone) == ("linear-probe", "small")
+    assert described.instead_of == (
+        "transfer on dino scored higher, but a backbone in ONNX cannot become part of a Keras "
+        "file.",
+        "magic scored higher, but magic cannot be saved as a model.",
+    )
+    assert described.expected.score == 0.7
+    assert described.expected.low is described.expected.high is None
+    assert described.configuration["learning_rate"] is None
+    assert described.image.fit == Fit(40, "rgb", "pad", "#000000")
+
+
+def test_images_that_came_for_testing_are_not_trained_on(made: Path):
+    assert description.read(made).images_of_class == (6, 6, 6)
+    assert len(np.load(made / "training_features.npy")) == 18
+
+
+def test_a_folder_opens_to_what_was_written(made: Path):
+    compute, known = files.open_model(made, description.read(made))
+    features, probabilities = compute(images().pictures)
+    assert unlike.distances(features[:18], known).max() < 1e-3
+    found = files.onnx_probabilities(made / "model.onnx")(images().pictures)
     np.testing.assert_allclose(found, probabilities, atol=1e-5)

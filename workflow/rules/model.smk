@@ -9,11 +9,30 @@ rule models:
         expand(f"{paths.model}/MODEL_CARD.md", dataset=MODELS),
 
 
-rule train_model:
-    """The best method, trained on all labeled images, as Keras and ONNX."""
+rule rank_methods:
+    """The methods of a dataset, the one to recommend first, and their configurations."""
     input:
         scores=f"{paths.table(study.metric)}.parquet",
         selected=f"{paths.table('selected')}.parquet",
+    output:
+        paths.candidates,
+    log:
+        paths.log(paths.candidates),
+        paths.benchmark(paths.candidates),
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        **code_of("rank_methods"),
+        metric=study.metric,
+        controls=list(study.controls()),
+    script:
+        "../scripts/rank_methods.py"
+
+
+rule train_model:
+    """The best method, trained on all labeled images, as Keras and ONNX."""
+    input:
+        candidates=paths.candidates,
         images=lambda wildcards: sorted(
             set(jobs.images_by_backbone(study, wildcards.dataset).values())
         ),
@@ -46,7 +65,6 @@ rule train_model:
             }
             for name in jobs.trained_backbones(study)
         },
-        controls=list(study.controls()),
         recipe={
             "settings": HEAD_SETTINGS | {"epochs": study.heads.epochs},
             "network": study.baseline.network.settings(),

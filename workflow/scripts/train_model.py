@@ -12,8 +12,7 @@ with job.monitored(*snakemake.log):
 
     params = snakemake.params
     making.make(
-        snakemake.input.scores,
-        snakemake.input.selected,
+        snakemake.input.candidates,
         dict(snakemake.output.items()),
         dataset=snakemake.wildcards.dataset,
         metric=params.metric,
@@ -21,7 +20,6 @@ with job.monitored(*snakemake.log):
         how=Fit.of(params.settings),
         images=params.images,
         backbones=params.backbones,
-        controls=params.controls,
         recipe=params.recipe,
         code=provenance.describe_code(Path(making.__file__).parents[3])["sha256"],
     )

@@ -132,6 +132,11 @@ class Paths:
         return f"{self.results}/predictions/{{dataset}}.parquet"
 
     @property
+    def candidates(self) -> str:
+        """Return the path of a dataset's methods, the one to recommend first."""
+        return f"{self.results}/selections/{{dataset}}/candidates.parquet"
+
+    @property
     def model(self) -> str:
         """Return the folder of the model of a dataset, trained on all its labeled images."""
         return f"{self.results}/model/{{dataset}}"

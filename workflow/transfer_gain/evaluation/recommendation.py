@@ -84,3 +84,27 @@ def configuration(selected: pd.DataFrame, dataset: str, candidate: Candidate) ->
     rows = selected[(selected[list(names)] == list(names.values())).all(axis=1)]
     counts = rows.groupby(CONFIGURATION, sort=False, dropna=False).size()
     return dict(zip(CONFIGURATION, counts.idxmax(), strict=True))
+
+
+def candidates(
+    scores: pd.DataFrame,
+    selected: pd.DataFrame,
+    dataset: str,
+    metric: Metric,
+    controls: Collection[str] = (),
+) -> pd.DataFrame:
+    """Return the methods of `ranked`, the best first, each with its `configuration`: one row each.
+
+    Args:
+        scores: see `ranked`.
+        selected: see `configuration`.
+        dataset: name of the dataset.
+        metric: the metric that is compared.
+        controls: backbones with random weights.
+    """
+    return pd.DataFrame(
+        [
+            candidate._asdict() | configuration(selected, dataset, candidate)
+            for candidate in ranked(scores, dataset, metric, controls)
+        ]
+    )

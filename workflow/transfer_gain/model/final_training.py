@@ -16,7 +16,6 @@ from transfer_gain.data import augmentation
 from transfer_gain.data.replicates import Replicates
 from transfer_gain.features import extraction, keras_networks
 from transfer_gain.methods import fine_tuning, heads, linear_probe, scratch
-from transfer_gain.methods.records import TRANSFER
 from transfer_gain.model import graph
 from transfer_gain.names import (
     AUGMENTATION,
@@ -249,7 +248,7 @@ def _fine_tuned(images: Images, recipe: Recipe) -> keras.Model:
 
 
 TRAINERS: dict[str, Trainer] = {
-    TRANSFER: _head,
+    "transfer": _head,
     TRANSFER_AUGMENTED: _augmented_head,
     "linear-probe": _probe,
     BASELINE: _from_scratch,

@@ -1,19 +1,16 @@
 """Make the model of a dataset: choose the method, train it on everything, write the folder."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from transfer_gain import metrics
 from transfer_gain.data import store
 from transfer_gain.data.fitting import Fit
 from transfer_gain.data.whole_files import written_whole
-from transfer_gain.evaluation import recommendation
-from transfer_gain.evaluation.recommendation import Candidate
 from transfer_gain.features.frozen import BackboneError
 from transfer_gain.model import description, files, final_training, graph, unlike
 from transfer_gain.model.description import Description, Expected, Image
@@ -23,12 +20,13 @@ from transfer_gain.seeds import generator
 
 import keras  # isort: skip  (after TensorFlow is set up)
 
+CONFIGURATION = ("layers", "activation", "learning_rate", "l2")
+
 log = logging.getLogger(__name__)
 
 
 def make(
-    scores: Path | str,
-    selected: Path | str,
+    candidates: Path | str,
     outputs: Mapping[str, Path | str],
     *,
     dataset: str,
@@ -37,15 +35,13 @@ def make(
     how: Fit,
     images: Mapping[str, Path | str],
     backbones: Mapping[str, Mapping[str, Any]],
-    controls: Sequence[str],
     recipe: Mapping[str, Any],
     code: str,
 ) -> None:
     """Train the best method that can be a model on all labeled images, and write it.
 
     Args:
-        scores: file of the metric's table.
-        selected: file of table `selected`.
+        candidates: file of the methods, the best first, see `recommendation.candidates`.
         outputs: files to write: keras, onnx, features and description.
         dataset: name of the dataset.
         metric: the metric that is compared.
@@ -53,7 +49,6 @@ def make(
         how: how the dataset's pictures are brought to one shape.
         images: file of the dataset's images for each backbone, "none" among them.
         backbones: cut, weights and fine_tuning of each trained backbone, see `Recipe`.
-        controls: backbones with random weights.
         recipe: settings, network, ranges and copies, see `Recipe`.
         code: SHA-256 of the code.
 
@@ -61,24 +56,22 @@ def make(
         NotExportableError: no method can be a model.
         StoreError: an input is corrupt.
     """
-    ranked = recommendation.ranked(
-        store.read_rows(scores), dataset, metrics.metric(metric), controls
-    )
     instead_of: list[str] = []
-    for candidate in ranked:
-        configuration = recommendation.configuration(store.read_rows(selected), dataset, candidate)
-        path = images[candidate.backbone]
+    for candidate in store.read_rows(candidates).to_dict("records"):
+        method, backbone = candidate["method"], candidate["backbone"]
+        configuration = {name: candidate[name] for name in CONFIGURATION}
+        path = images[backbone]
         data = read_images(path, dataset, seed)
         try:
             model = final_training.train(
-                candidate.method,
+                method,
                 data,
-                Recipe(configuration, **recipe, **backbones.get(candidate.backbone, {})),
+                Recipe(configuration, **recipe, **backbones.get(backbone, {})),
             )
             with written_whole(outputs["onnx"]) as temporary:
                 files.write_onnx(model, temporary)
         except (NotExportableError, BackboneError) as error:
-            instead_of.append(_instead(candidate, error))
+            instead_of.append(_instead(method, backbone, error))
             log.warning("%s", instead_of[-1])
             continue
         with written_whole(outputs["keras"]) as temporary:
@@ -91,8 +84,8 @@ def make(
             classes=tuple(store.read_metadata(path)["classes"]),
             images_of_class=tuple(np.bincount(data.labels).tolist()),
             image=Image(**how._replace(size=data.side)._asdict()),
-            method=candidate.method,
-            backbone=candidate.backbone,
+            method=method,
+            backbone=backbone,
             configuration=description.plain(configuration),
             expected=_expected(candidate, metric),
             instead_of=tuple(instead_of),
@@ -148,18 +141,14 @@ def _describe(
         description.write(described, temporary)
 
 
-def _expected(candidate: Candidate, metric: str) -> Expected:
-    low, high = (None if pd.isna(end) else float(end) for end in (candidate.low, candidate.high))
+def _expected(candidate: Mapping[str, Any], metric: str) -> Expected:
+    low, high = (None if pd.isna(candidate[end]) else candidate[end] for end in ("low", "high"))
     return Expected(
-        metric=metric,
-        score=float(candidate.score),
-        low=low,
-        high=high,
-        labels=float(candidate.labels),
+        metric=metric, score=candidate["score"], low=low, high=high, labels=candidate["labels"]
     )
 
 
-def _instead(candidate: Candidate, error: Exception) -> str:
+def _instead(method: str, backbone: str, error: Exception) -> str:
     """Say why a better method is not the model."""
-    on = "" if candidate.backbone == FROM_SCRATCH else f" on {candidate.backbone}"
-    return f"{candidate.method}{on} scored higher, but {error}."
+    on = "" if backbone == FROM_SCRATCH else f" on {backbone}"
+    return f"{method}{on} scored higher, but {error}."

@@ -4,6 +4,8 @@ import argparse
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from transfer_gain.model import description
@@ -41,10 +43,11 @@ def _predict(model: Path, images: Path, out: Path) -> None:
     if not out.parent.is_dir():
         raise ModelError(out.parent, "no folder", "expected one to write the CSV to")
     # TensorFlow, which takes seconds to import, is not needed to refuse these.
-    from transfer_gain.predict import table
-    from transfer_gain.training import devices
+    with _quiet():
+        from transfer_gain.predict import table
+        from transfer_gain.training import devices
 
-    devices.configure(gpu=False)
+        devices.configure(gpu=False)
     predictions = table.predict(model, described, images, os.cpu_count() or 1)
     table.write(predictions, out)
     bad = predictions[predictions[table.PROBLEM].notna()]
@@ -57,6 +60,20 @@ def _predict(model: Path, images: Path, out: Path) -> None:
         f"{printable(out)}: {len(predictions) - len(bad)} pictures, {strange} unlike anything "
         f"trained on, {len(bad)} files not used"
     )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Drop what TensorFlow's libraries say of the machine while they are loaded."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 if __name__ == "__main__":
