@@ -145,8 +145,9 @@ def test_the_preprocessing_of_every_kind_is_affine(name):
 
 def test_both_files_give_the_same_probabilities_and_the_same_bytes_each_time(cut, tmp_path: Path):
     data = images()
-    model = final_training.train("linear-probe", data, Recipe({"l2": 0.001}, SETTINGS, **cut))
     for name in ("a", "b"):
+        keras.utils.clear_session()  # the names of layers begin anew, as in another process
+        model = final_training.train("linear-probe", data, Recipe({"l2": 0.001}, SETTINGS, **cut))
         files.write_keras(model, tmp_path / f"{name}.keras")
         files.write_onnx(model, tmp_path / f"{name}.onnx")
     for kind in ("keras", "onnx"):

@@ -135,3 +135,21 @@ def test_a_picture_of_something_else_is_flagged(study: Path):
 
 def test_nothing_is_made_twice(study: Path):
     assert jobs_to_run(study, study=STUDY) == []
+
+
+def test_what_is_only_shown_trains_no_model(study: Path):
+    planned = jobs_to_run(study, study=STUDY | {"share": "public"})
+    assert {job.rule for job in planned} == {"write_report", "describe_run"}
+
+
+def test_another_penalty_of_the_probe_makes_the_model_again(study: Path):
+    planned = jobs_to_run(study, study=STUDY | {"linear_probe": {"max_fraction": 1, "l2": [0.01]}})
+    trained = {job.rule for job in planned if job.rule.startswith(("train_", "fit_", "rank_"))}
+    assert trained == {"fit_probes", "rank_methods", "train_model"}
+    assert "write_model_card" in {job.rule for job in planned}
+
+
+def test_no_model_is_made_of_other_datasets(study: Path):
+    clothes = {"clothes": {"source": "fashion-mnist"}}
+    planned = jobs_to_run(study, study=STUDY | {"datasets": clothes, "metric": "accuracy"})
+    assert not {"rank_methods", "train_model", "write_model_card"} & {job.rule for job in planned}

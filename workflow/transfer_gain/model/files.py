@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def write_keras(model: keras.Model, path: Path | str) -> None:
-    """Write a model as a Keras file, without the time at which it was saved."""
+    """Write a model as a Keras file, without time and place of its saving."""
     path = Path(path)
     saved = path.with_name(f"{path.name}.saved.keras")
     try:
@@ -35,9 +36,21 @@ def write_keras(model: keras.Model, path: Path | str) -> None:
                 if name == "metadata.json":
                     about = {**json.loads(content), "date_saved": "1980-01-01@00:00:00"}
                     content = json.dumps(about).encode()
+                elif name == "config.json":
+                    content = _numbered(content)
                 target.writestr(zipfile.ZipInfo(name, EPOCH), content)
     finally:
         saved.unlink(missing_ok=True)
+
+
+def _numbered(config: bytes) -> bytes:
+    """Number the objects of a Keras config, which are told apart by their place in memory."""
+    numbers: dict[bytes, int] = {}
+
+    def number(found: re.Match[bytes]) -> bytes:
+        return b"%s%d" % (found[1], numbers.setdefault(found[2], len(numbers)))
+
+    return re.sub(rb'("shared_object_id": )(\d+)', number, config)
 
 
 def write_onnx(model: keras.Model, path: Path | str) -> None:

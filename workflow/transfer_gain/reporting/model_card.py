@@ -44,9 +44,9 @@ optimistic. It holds for images that are taken like these, not for other cameras
 python -m transfer_gain.predict "{{ folder }}" path/to/images --out predictions.csv
 ```
 
-or `make predict MODEL="{{ folder }}" IMAGES=path/to/images`. Column `unlike_training` is true for a
-picture that is farther from the nearest training image than {{ percentile }} % of these are from
-each other. Its class means little.
+or `make predict MODEL="{{ folder }}" IMAGES=path/to/images`. In the CSV,
+`unlike_training` is true for a picture that is farther from the nearest training image than
+{{ percentile }} % of the training images are from theirs. Its class means little.
 
 `{{ keras }}` (Keras 3, opens in safe mode) and `{{ onnx }}` take pictures as uint8
 (images, {{ image.size }}, {{ image.size }}, 3), RGB from 0 to 255, and give the probability of each
