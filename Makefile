@@ -4,6 +4,8 @@
 #   make demo           run the smallest real study, in a few minutes
 #   make own DATA=path/to/folder    run the comparison on your own images, in results/own
 #   make own DATA=... RESULTS=results/birds     keep the results of a second folder separate
+#   make predict MODEL=results/own/model/mine IMAGES=path/to/images [OUT=predictions.csv]
+#                       name the classes of new images with a model that a study made
 #   make check          run style and type checks and the fast tests, in about two minutes
 #   make test           run style and type checks and all tests
 #   make test INSTALL=1     the same; install Chromium, for tests of the report, if it is missing (as
@@ -37,7 +39,8 @@ install = $(if $(filter 1,$(INSTALL)),true,false) && test "$$(id -u)" = 0 && com
 # Keep compiled Python files. Compiling at every start takes ten seconds where TensorFlow is needed.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: study demo own ask check test style unit test-slurm test-faults test-coverage browser bench env
+.PHONY: study demo own ask predict ask-predict check test style unit test-slurm test-faults
+.PHONY: test-coverage browser bench env
 
 study: env
 	@$(SNAKEMAKE)
@@ -62,6 +65,27 @@ own: $(if $(DATA),env,ask)
 
 ask:
 	@echo "DATA is not set on the command line: make own DATA=path/to/folder" >&2; exit 2
+
+# As for DATA and RESULTS.
+ifneq ($(origin MODEL),command line)
+override MODEL :=
+endif
+ifneq ($(origin IMAGES),command line)
+override IMAGES :=
+endif
+ifneq ($(origin OUT),command line)
+override OUT := predictions.csv
+endif
+override MODEL := $(value MODEL)
+override IMAGES := $(value IMAGES)
+override OUT := $(value OUT)
+export MODEL IMAGES OUT
+predict: $(if $(and $(MODEL),$(IMAGES)),env,ask-predict)
+	@PYTHONPATH="$(CURDIR)/workflow" $(RUN) python -m transfer_gain.predict --out="$$OUT" -- "$$MODEL" "$$IMAGES"
+
+ask-predict:
+	@echo "MODEL or IMAGES is not set on the command line:" \
+	  "make predict MODEL=results/own/model/mine IMAGES=path/to/images" >&2; exit 2
 
 check: env
 	@$(MAKE) --no-print-directory -j 2 style unit

@@ -22,6 +22,7 @@ include: "workflow/rules/heads.smk"
 include: "workflow/rules/scratch.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/comparison.smk"
+include: "workflow/rules/model.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/messages.smk"
@@ -33,9 +34,10 @@ if study.one_shot:
 
 
 rule all:
-    """Every table and figure, and the report."""
+    """Every table and figure, the report, and the models of your own images."""
     default_target: True
     input:
         rules.tables.input,
         rules.figures.input,
         rules.report.input,
+        rules.models.input,

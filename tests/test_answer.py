@@ -212,7 +212,9 @@ def test_backbones_are_compared_at_the_sizes_that_they_share():
 @pytest.mark.slow
 def test_the_terminal_s_lines_are_the_sentences_and_the_place():
     made = tables(study())
-    *sentences, where = answer.write(made, ACCURACY, "results/report.html").splitlines()
+    written = answer.write(made, ACCURACY, "results/report.html", ["results/model/mine"])
+    *sentences, model, where = written.splitlines()
+    assert model == "The model: results/model/mine/"
     each = [
         sentence
         for dataset, (first, *others) in answer.answer(made, ACCURACY).items()

@@ -17,6 +17,8 @@ WITH_TENSORFLOW |= {"methods.heads", "methods.scratch", "methods.fine_tuning"}
 WITH_TENSORFLOW |= {
     f"few_shot.{name}" for name in ("siamese", "siamese_training", "metric_learning")
 }
+WITH_TENSORFLOW |= {f"model.{name}" for name in ("files", "final_training", "graph", "making")}
+WITH_TENSORFLOW |= {"predict.__main__", "predict.table"}
 WITHOUT_TENSORFLOW = sorted(set(MODULES) - WITH_TENSORFLOW)
 
 
@@ -114,7 +116,9 @@ def test_an_import_for_the_type_checker_alone_is_not_followed():
 
 
 def test_no_training_job_reads_labels_and_colours():
-    scripts = [f"train_{name}" for name in ("head", "from_scratch", "siamese", "embedding")]
+    scripts = [
+        f"train_{name}" for name in ("head", "from_scratch", "siamese", "embedding", "model")
+    ]
     for script in [*scripts, "fine_tune", "fit_probes", "extract_features"]:
         behind = files_behind(PACKAGE.parent / "scripts" / f"{script}.py")
         assert PACKAGE / "methods" / "records.py" not in behind
@@ -148,7 +152,8 @@ def test_editing_the_config_s_module_reruns_nothing(module):
 
 # From bottom to top: a package imports from itself, from those before it, and from the modules that
 # stand beside the packages. `runtime` serves rules and scripts; what computes knows nothing of it.
-FLOW = ("config", "data", "training", "features", "few_shot", "methods", "evaluation", "reporting")
+FLOW = ("config", "data", "training", "features", "few_shot", "methods", "evaluation")
+FLOW += ("model", "predict", "reporting")
 ALLOWED = {package: set(FLOW[: number + 1]) for number, package in enumerate(FLOW)}
 ALLOWED["runtime"] = {"config", "data", "methods", "runtime"}
 

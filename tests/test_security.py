@@ -235,19 +235,27 @@ def test_only_what_is_not_to_be_printed_is_escaped(text: str, shown: str):
 
 def make_own(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
     """Run the Makefile's `own` with a Snakemake that only tells its arguments."""
+    return make(folder, "own", *arguments, **environment)
+
+
+def make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run the Makefile with a Snakemake and a Python that only tell their arguments."""
+    tell = b'#!/bin/sh\nprintf "%s\\n" "$@"\n'
     tree = {
         "Makefile": (ROOT / "Makefile").read_bytes(),
         "envs/requirements.txt": b"",
         ".venv/requirements.txt.installed": b"",
-        ".venv/bin/snakemake": b'#!/bin/sh\nprintf "%s\\n" "$@"\n',
+        ".venv/bin/snakemake": tell,
+        ".venv/bin/python": tell,
     }
     for name, content in tree.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-    (folder / ".venv/bin/snakemake").chmod(0o755)
+    for name in ("snakemake", "python"):
+        (folder / ".venv/bin" / name).chmod(0o755)
     os.utime(folder / ".venv/requirements.txt.installed")
     return subprocess.run(
-        ["make", "own", *arguments],
+        ["make", *arguments],
         cwd=folder,
         env={"PATH": os.environ["PATH"], **environment},
         capture_output=True,
@@ -273,6 +281,19 @@ def test_make_takes_no_variable_from_the_environment(tmp_path: Path):
     assert "DATA is not set on the command line" in done.stderr
     done = make_own(tmp_path, "DATA=mine", DATA="elsewhere", RESULTS="results/elsewhere")
     assert "results=results/own" in done.stdout.splitlines()
+
+
+def test_make_predict_takes_its_variables_as_they_are(tmp_path: Path):
+    given = [f"{name}={HOSTILE_NAME}" for name in ("MODEL", "IMAGES", "OUT")]
+    done = make(tmp_path, "predict", *given, OUT="elsewhere")
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "pwned").exists()
+    assert done.stdout.splitlines() == [
+        *("-m", "transfer_gain.predict", f"--out={HOSTILE_NAME}", "--", HOSTILE_NAME, HOSTILE_NAME)
+    ]
+    missing = make(tmp_path, "predict", "MODEL=a", IMAGES="elsewhere")
+    assert missing.returncode != 0
+    assert "MODEL or IMAGES is not set on the command line" in missing.stderr
 
 
 CHROMIUM = ["-qq update", "-qq install -y --no-install-recommends chromium"]

@@ -155,11 +155,9 @@ rule fine_tune:
         seed=study.seed,
         backbone=lambda wildcards: study.backbones[wildcards.backbone].cut,
         settings=HEAD_SETTINGS | {"epochs": study.heads.epochs},
-        fine_tuning=lambda wildcards: {
-            "from_layer": study.backbones[wildcards.backbone].fine_tune_from,
+        fine_tuning=lambda wildcards: study.fine_tuning_of(wildcards.backbone)
+        | {
             "learning_rates": study.fine_tuning.learning_rates,
-            "epochs": study.fine_tuning.epochs,
-            "min_updates": study.fine_tuning.min_updates,
             "metric": study.metric,
         },
         names={"run": "refit"},

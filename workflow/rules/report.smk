@@ -84,6 +84,7 @@ rule write_report:
         metric=study.metric,
         sharing=SHARING,
         datasets=list(study.datasets),
+        models=expand(paths.model, dataset=MODELS),
         tables=lambda wildcards: [
             origins.origin_of(f"{paths.table(name)}.csv", workflow.rules, paths.report)
             for name in REPORTED

@@ -44,7 +44,7 @@ with job.monitored(*snakemake.log):
     html = report.render(figures, tables, runs, metric, facts, sharing)
     for path, text in (
         (snakemake.output.html, html),
-        (snakemake.output.answer, answer.write(rows, metric, snakemake.output.html)),
+        (snakemake.output.answer, answer.write(rows, metric, snakemake.output.html, params.models)),
     ):
         with written_whole(path) as temporary:
             temporary.write_text(text)

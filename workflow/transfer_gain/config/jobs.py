@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from transfer_gain.names import FINE_TUNING, PROTOCOLS
+from transfer_gain.names import FINE_TUNING, FROM_SCRATCH, PROTOCOLS
 
 if TYPE_CHECKING:
     from transfer_gain.config.study import Study
 
 Job = dict[str, Any]
+
+MODELLED = ("folder", "solar-cells")  # sources
 
 
 def fill(pattern: str, jobs: Iterable[Mapping[str, Any]], **wanted: Any) -> list[str]:
@@ -29,6 +31,11 @@ def transfer_datasets(study: "Study") -> list[str]:
 def trained_backbones(study: "Study") -> list[str]:
     """Return the backbones that have something to transfer; random weights are a control."""
     return [name for name, backbone in study.backbones.items() if backbone.is_trained]
+
+
+def models(study: "Study") -> list[str]:
+    """Return the datasets of which a model is made: those of few images, such as the user's."""
+    return [each.name for each in study.transfer_datasets() if each.source in MODELLED]
 
 
 def selections(study: "Study") -> list[Job]:
@@ -103,6 +110,13 @@ def images_of(study: "Study", dataset: str, backbone: str) -> str:
     larger = size > study.datasets[dataset].image_size
     pattern = study.paths.larger_images if larger else study.paths.images
     return pattern.format(dataset=dataset, size=size)
+
+
+def images_by_backbone(study: "Study", dataset: str) -> dict[str, str]:
+    """Return the file of images that each trained backbone gets, and training from scratch."""
+    return {FROM_SCRATCH: study.paths.images.format(dataset=dataset)} | {
+        backbone: images_of(study, dataset, backbone) for backbone in trained_backbones(study)
+    }
 
 
 def larger_images(study: "Study") -> list[Job]:

@@ -139,6 +139,16 @@ class Paths:
         return f"{self.results}/predictions/{{dataset}}.parquet"
 
     @property
+    def candidates(self) -> str:
+        """Return the path of a dataset's methods, the one to recommend first."""
+        return f"{self.results}/selections/{{dataset}}/candidates.parquet"
+
+    @property
+    def model(self) -> str:
+        """Return the folder of the model of a dataset, trained on all its labeled images."""
+        return f"{self.results}/model/{{dataset}}"
+
+    @property
     def siamese(self) -> str:
         """Return the folder of one training of the 2018 paper's Siamese network."""
         return (

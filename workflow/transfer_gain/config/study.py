@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -188,6 +188,14 @@ class Study(Section):
         found, wanted = self.datasets[dataset], self.backbones[backbone].input_size
         larger = found.has_larger_pictures and wanted > found.image_size
         return wanted if larger else found.image_size
+
+    def fine_tuning_of(self, backbone: str) -> dict[str, Any]:
+        """Return how a backbone is fine-tuned at any rate: from_layer, epochs and min_updates."""
+        return {
+            "from_layer": self.backbones[backbone].fine_tune_from,
+            "epochs": self.fine_tuning.epochs,
+            "min_updates": self.fine_tuning.min_updates,
+        }
 
     def controls(self) -> dict[str, list[str]]:
         """Return each backbone with random weights and the trained ones that are cut like it."""

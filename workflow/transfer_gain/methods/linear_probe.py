@@ -41,18 +41,13 @@ def fit(
     """
     fitted, predicted = [], []
     images = data.samples.shape[1]
-    # For two classes, scikit-learn fits a single kernel, the difference of the two. The squares of
-    # the two kernels add up to half of its square.
-    kernels = 0.5 if data.classes == 2 else 1
     for l2 in penalties:
         for replicate, sample in enumerate(data.samples):
-            scale = np.sqrt(np.mean(np.square(data.features[sample], dtype=np.float64)))
-            probe = LogisticRegression(C=1 / (2 * l2 * kernels * images), max_iter=ITERATIONS)
             # The last bits of a sum depend on the number of threads.
             with threadpool_limits(1):
-                probe.fit(data.features[sample] / np.float32(scale), data.labels[sample])
+                probe, scale = solve(data.features[sample], data.labels[sample], l2)
                 training, validation = (
-                    _scored(probe, data.features[images_of] / np.float32(scale), truth)
+                    _scored(probe, data.features[images_of] / scale, truth)
                     for images_of, truth in (
                         (sample, data.labels[sample]),
                         (data.validation, data.labels[data.validation]),
@@ -91,6 +86,27 @@ def fit(
             )
     made = {"runs": fitted, "predictions": predicted}
     return {kind: pd.concat(parts, ignore_index=True) for kind, parts in made.items()}
+
+
+def solve(
+    features: np.ndarray, labels: np.ndarray, l2: float
+) -> tuple[LogisticRegression, np.float32]:
+    """Fit one probe (see `fit`).
+
+    Args:
+        features: float32 (images, features).
+        labels: int (images,), all classes among them.
+        l2: weight of the penalty, > 0.
+
+    Returns:
+        The probe, and what features are divided by before they enter it.
+    """
+    scale = np.float32(np.sqrt(np.mean(np.square(features, dtype=np.float64))))
+    # For two classes, scikit-learn fits a single kernel, the difference of the two. The squares of
+    # the two kernels add up to half of its square.
+    kernels = 0.5 if len(np.unique(labels)) == 2 else 1
+    probe = LogisticRegression(C=1 / (2 * l2 * kernels * len(labels)), max_iter=ITERATIONS)
+    return probe.fit(features / scale, labels), scale
 
 
 def _scored(probe: LogisticRegression, features: np.ndarray, labels: np.ndarray) -> Predictions:

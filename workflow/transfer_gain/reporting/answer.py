@@ -4,7 +4,7 @@ Functions take the tables by name, as `evaluation` makes them. The answer follow
 protocol: configurations are selected on one set of images and scored on another.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -42,12 +42,13 @@ def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
     }
 
 
-def write(tables: Tables, metric: Metric, where: str) -> str:
-    """Return the answer, its caveats and the path of the report as lines for a terminal."""
+def write(tables: Tables, metric: Metric, where: str, models: Sequence[str] = ()) -> str:
+    """Return the answer, its caveats and where report and models lie, as lines for a terminal."""
     lines = []
     for dataset, sentences in answer(tables, metric).items():
         lines += [sentences[0], looked_at.looked_at(tables, dataset), *sentences[1:]]
     lines += caveats(tables, metric)
+    lines += [f"The model: {model}/" for model in models]
     return "\n".join([*lines, f"The report: {where}"]) + "\n"
 
 

@@ -26,6 +26,7 @@ COSTS = {
     "extract_shard": (3, 40000),
     "extract_copies": (3, 40000),
     "train_selected_head": (2, 100),
+    "train_model": (30, 45000),
     "train_siamese": (250, 0),
     "train_embedding": (14, 0),
     "evaluate_distances": (4, 0),

@@ -1,0 +1,226 @@
+"""Promises of the model to take home: it computes what was trained, and its files are safe."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from transfer_gain.data import store
+from transfer_gain.data.fitting import Fit
+from transfer_gain.features import keras_networks
+from transfer_gain.methods import heads, linear_probe, scratch
+from transfer_gain.model import description, files, final_training, graph, making, unlike
+from transfer_gain.model.final_training import Images, NotExportableError, Recipe
+from transfer_gain.training.devices import tf
+
+import keras  # isort: skip  (after TensorFlow is set up)
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = {"batch_size": 10, "epochs": 3, "min_updates": 20, "l2": 0.001}
+NETWORK = {
+    "filters": 4,
+    "kernel": 5,
+    "stride": 2,
+    "pooling": 4,
+    "units": (7,),
+    "activation": "relu",
+}
+HEAD = {"layers": "5", "activation": "elu", "learning_rate": 0.01}
+RANGES = {"rotation": 10, "shift": 0.1, "zoom": 0.1, "shear": 5, "flip": True}
+
+
+def images(channels: int = 3, classes: int = 3, side: int = 40) -> Images:
+    """Return pictures whose brightness tells the class."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(24, dtype=np.int32) % classes
+    noise = rng.integers(0, 90, (24, side, side, channels))
+    pictures = (noise + 60 * labels[:, None, None, None]).astype(np.uint8)
+    names = np.array([f"{number}.png" for number in range(24)])
+    return Images(pictures, labels, names, classes, "mine", 2018)
+
+
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """Return a small backbone in a Keras file."""
+    keras.utils.set_random_seed(0)
+    path = tmp_path_factory.mktemp("backbone") / "small.keras"
+    inputs = keras.Input((32, 32, 3))
+    values = keras.layers.Conv2D(6, 3, strides=2, activation="relu", name="first")(inputs)
+    values = keras.layers.Conv2D(8, 3, strides=2, activation="relu", name="second")(values)
+    keras.Model(inputs, values).save(path)
+    scaling = {"mean": [0.4, 0.5, 0.6], "scale": [0.2, 0.3, 0.25]}
+    cut = {"architecture": "keras-file", "layer": "last", "input_size": 32, "pooling": "avg"}
+    return {"cut": cut | scaling, "weights": str(path)}
+
+
+def features(data: Images, recipe: Recipe) -> np.ndarray:
+    """Return the features as the study extracts them."""
+    parts = dict(recipe.cut)
+    scaling = {key: parts.pop(key) for key in ("mean", "scale")}
+    network = keras_networks.build(weights=recipe.weights, precision="float32", **parts)
+    compute = keras_networks.extractor(network, "keras-file", 32, **scaling)
+    return compute(data.pictures)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_head_on_its_backbone_computes_what_was_trained(cut, channels):
+    data = images(channels)
+    recipe = Recipe(HEAD, SETTINGS, **cut)
+    model = final_training.train("transfer", data, recipe)
+    values = features(data, recipe)
+    of_model, probabilities = graph.outputs(model)(graph.as_rgb(data.pictures))
+    np.testing.assert_allclose(of_model, values, rtol=1e-4, atol=1e-4)
+    trained = heads.train(data.with_features(of_model), seed_names=data.seed_names, **recipe.head)
+    expected = tf.nn.softmax(heads.logits(trained.parameters, of_model[None], tf.nn.elu))[0]
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_probe_computes_what_was_fitted(cut, classes):
+    data = images(classes=classes)
+    recipe = Recipe({"l2": 0.001}, SETTINGS, **cut)
+    model = final_training.train("linear-probe", data, recipe)
+    of_model, probabilities = graph.outputs(model)(data.pictures)
+    probe, scale = linear_probe.solve(of_model, data.labels, 0.001)
+    np.testing.assert_allclose(probabilities, probe.predict_proba(of_model / scale), atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("ranges", [None, RANGES])
+def test_a_network_from_scratch_computes_what_was_trained(channels, ranges):
+    data = images(channels)
+    recipe = Recipe({"learning_rate": 0.01}, SETTINGS, network=NETWORK, ranges=RANGES)
+    model = final_training.train("augmentation" if ranges else "baseline", data, recipe)
+    _, probabilities = graph.outputs(model)(graph.as_rgb(data.pictures))
+    trained = scratch.train(
+        data.with_features(data.pictures), network=NETWORK, learning_rate=0.01, ranges=ranges,
+        seed_names=data.seed_names, **SETTINGS,
+    )  # fmt: skip
+    values = scratch.logits(trained.parameters, tf.constant(data.pictures[None]), tf.nn.relu, 2, 4)
+    np.testing.assert_allclose(probabilities, tf.nn.softmax(values)[0], atol=1e-5)
+
+
+def test_fine_tuning_changes_the_backbone_of_the_model(cut):
+    data = images()
+    tuning = {"from_layer": "second", "learning_rate": 0.01, "epochs": 2, "min_updates": 4}
+    recipe = Recipe(HEAD, SETTINGS, **cut, fine_tuning=tuning)
+    frozen, tuned = (
+        graph.outputs(final_training.train(method, data, recipe))(data.pictures)[0]
+        for method in ("transfer", "fine-tuning")
+    )
+    assert np.abs(frozen - tuned).max() > 1e-3
+
+
+def test_augmented_copies_change_the_head(cut):
+    data = images()
+    plain, augmented = (
+        graph.outputs(
+            final_training.train(
+                "transfer-augmented", data,
+                Recipe(HEAD, SETTINGS, **cut, ranges=RANGES, copies=copies),
+            )
+        )(data.pictures)[1]
+        for copies in (0, 2)
+    )  # fmt: skip
+    assert np.abs(plain - augmented).max() > 1e-3
+
+
+def test_what_cannot_be_a_model_is_refused(cut):
+    with pytest.raises(NotExportableError, match="gpu-dream cannot be saved"):
+        final_training.train("gpu-dream", images(), Recipe({}))
+    onnx = Recipe({}, cut={"architecture": "onnx-file"}, weights="a.onnx")
+    with pytest.raises(NotExportableError, match="ONNX cannot become part of a Keras file"):
+        final_training.train("transfer", images(), onnx)
+
+
+@pytest.mark.parametrize("name", ["VGG16", "MobileNetV2", "DenseNet121", "EfficientNetB0"])
+def test_the_preprocessing_of_every_kind_is_affine(name):
+    preprocess = keras_networks.preprocessing(name)
+    matrix, offset = graph.affine(preprocess)
+    colors = np.random.default_rng(1).uniform(0, 255, (5, 1, 1, 3)).astype(np.float32)
+    np.testing.assert_allclose(colors @ matrix + offset, preprocess(colors.copy()), atol=1e-4)
+
+
+def test_both_files_give_the_same_probabilities_and_the_same_bytes_each_time(cut, tmp_path: Path):
+    data = images()
+    for name in ("a", "b"):
+        keras.utils.clear_session()  # the names of layers begin anew, as in another process
+        model = final_training.train("linear-probe", data, Recipe({"l2": 0.001}, SETTINGS, **cut))
+        files.write_keras(model, tmp_path / f"{name}.keras")
+        files.write_onnx(model, tmp_path / f"{name}.onnx")
+    for kind in ("keras", "onnx"):
+        first, second = ((tmp_path / f"{name}.{kind}").read_bytes() for name in ("a", "b"))
+        assert first == second, kind
+    _, probabilities = graph.outputs(model)(data.pictures)
+    loaded = keras.saving.load_model(tmp_path / "a.keras", compile=False, safe_mode=True)
+    np.testing.assert_array_equal(graph.outputs(loaded)(data.pictures)[1], probabilities)
+    found = files.onnx_probabilities(tmp_path / "a.onnx")(data.pictures)
+    np.testing.assert_allclose(found, probabilities, atol=1e-5)
+
+
+@pytest.fixture
+def made(cut, tmp_path: Path) -> Path:
+    """Make a model where the best method's backbone is in ONNX and the next one is unknown."""
+    data = images()
+    splits = ["training"] * 18 + ["test"] * 6
+    index = pd.DataFrame({"image_id": data.image_ids, "split": splits, "label": data.labels})
+    about = {"classes": ["a", "b", "c"]}
+    path = tmp_path / "images.parquet"
+    store.write_arrays(path, "pixels", (40, 40, 3), "|u1", [(index, data.pictures)], about)
+    methods = [("transfer", "dino"), ("magic", "none"), ("linear-probe", "small")]
+    candidates = pd.DataFrame(methods, columns=["method", "backbone"]).assign(
+        labels=8, score=[0.9, 0.8, 0.7], low=[0.8, np.nan, np.nan], high=np.nan, fraction=1.0,
+        layers="5", activation="elu", learning_rate=np.nan, l2=0.001,
+    )  # fmt: skip
+    store.write_rows(candidates, tmp_path / "candidates.parquet")
+    kinds = {
+        "keras": "model.keras",
+        "onnx": "model.onnx",
+        "features": "training_features.npy",
+        "description": "model.json",
+    }
+    making.make(
+        tmp_path / "candidates.parquet",
+        {kind: tmp_path / name for kind, name in kinds.items()},
+        dataset="mine",
+        metric="accuracy",
+        seed=2018,
+        how=Fit(40, "rgb", "pad", "#000000"),
+        images=dict.fromkeys(("none", "dino", "small"), path),
+        backbones={
+            "dino": {"cut": {"architecture": "onnx-file"}, "weights": "dino.onnx"},
+            "small": cut,
+        },
+        recipe={"settings": SETTINGS, "network": NETWORK, "ranges": RANGES, "copies": 2},
+        code="0" * 64,
+    )
+    return tmp_path
+
+
+def test_the_best_method_that_can_be_a_model_is_taken_and_the_others_are_explained(made: Path):
+    described = description.read(made)
+    assert (described.method, described.backbone) == ("linear-probe", "small")
+    assert described.instead_of == (
+        "transfer on dino scored higher, but a backbone in ONNX cannot become part of a Keras "
+        "file.",
+        "magic scored higher, but magic cannot be saved as a model.",
+    )
+    assert described.expected.score == 0.7
+    assert described.expected.low is described.expected.high is None
+    assert described.configuration["learning_rate"] is None
+    assert described.image.fit == Fit(40, "rgb", "pad", "#000000")
+
+
+def test_images_that_came_for_testing_are_not_trained_on(made: Path):
+    assert description.read(made).images_of_class == (6, 6, 6)
+    assert len(np.load(made / "training_features.npy")) == 18
+
+
+def test_a_folder_opens_to_what_was_written(made: Path):
+    compute, known = files.open_model(made, description.read(made))
+    features, probabilities = compute(images().pictures)
+    assert unlike.distances(features[:18], known).max() < 1e-3
+    found = files.onnx_probabilities(made / "model.onnx")(images().pictures)
+    np.testing.assert_allclose(found, probabilities, atol=1e-5)

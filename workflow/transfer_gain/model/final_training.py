@@ -1,0 +1,260 @@
+"""Train a method once more, on all labeled images, as one Keras graph from pictures on.
+
+A method that can be exported has its function in `TRAINERS`, which follow `Trainer`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from transfer_gain.config.networks import ONNX_FILE
+from transfer_gain.data import augmentation
+from transfer_gain.data.replicates import Replicates
+from transfer_gain.features import extraction, keras_networks
+from transfer_gain.methods import fine_tuning, heads, linear_probe, scratch
+from transfer_gain.model import graph
+from transfer_gain.names import (
+    AUGMENTATION,
+    BASELINE,
+    FINE_TUNING,
+    TRANSFER_AUGMENTED,
+)
+from transfer_gain.seeds import generator
+
+import keras  # isort: skip  (after TensorFlow is set up)
+
+
+class NotExportableError(ValueError):
+    """A method cannot become a model; the message says why."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """All labeled images of a dataset, but those that it came with for testing.
+
+    Attributes:
+        pictures: uint8 (images, side, side, 1 or 3).
+        labels: int32 (images,).
+        image_ids: names, (images,).
+        classes: number of classes.
+        dataset: name of the dataset, for the seeds.
+        study_seed: the study's seed.
+    """
+
+    pictures: np.ndarray
+    labels: np.ndarray
+    image_ids: np.ndarray
+    classes: int
+    dataset: str
+    study_seed: int
+
+    @property
+    def side(self) -> int:
+        """Return the side of the pictures."""
+        return int(self.pictures.shape[1])
+
+    @property
+    def channels(self) -> str:
+        """Return "gray" or "rgb"."""
+        return "gray" if self.pictures.shape[-1] == 1 else "rgb"
+
+    @property
+    def seed_names(self) -> tuple[int, str, str]:
+        """Return what the seed of the training is derived from."""
+        return self.study_seed, self.dataset, "model"
+
+    def with_features(self, features: np.ndarray) -> Replicates:
+        """Return a single replicate that is trained on everything.
+
+        The training loop wants images to score on: it gets the same ones, and nothing is made of
+        these scores.
+
+        Args:
+            features: (images * n, ...), of all images, then of their copies.
+        """
+        images, copies = len(self.labels), len(features) // len(self.labels)
+        every = np.ones((1, images), bool)
+        return Replicates(
+            features=features,
+            labels=np.tile(self.labels, copies),
+            samples=np.arange(len(features))[None],
+            validation=np.arange(images),
+            selection=every,
+            test=every,
+            image_ids=self.image_ids,
+            classes=self.classes,
+        )
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a study trains its methods; each uses what it needs.
+
+    Attributes:
+        configuration: the selected layers ("100-50"), activation, learning_rate and l2.
+        settings: batch_size, epochs, min_updates and l2, see `loop.train`.
+        cut: what the backbone is built from, see `Backbone.cut`; None for training from scratch.
+        weights: file of the backbone's weights.
+        network: shape of the network that is trained from scratch, see `scratch.train`.
+        ranges: ranges of the augmentation, see `augmentation.draw_transforms`.
+        copies: augmented copies of each image, for `transfer-augmented`.
+        fine_tuning: from_layer, epochs and min_updates.
+        head_learning_rate: learning rate of the head, if the configuration's is that of another
+            part, as in fine-tuning.
+    """
+
+    configuration: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    cut: Mapping[str, Any] | None = None
+    weights: Path | str = ""
+    network: Mapping[str, Any] = field(default_factory=dict)
+    ranges: Mapping[str, Any] = field(default_factory=dict)
+    copies: int = 0
+    fine_tuning: Mapping[str, Any] = field(default_factory=dict)
+    head_learning_rate: float | None = None
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """Return the keyword arguments of `heads.train`."""
+        return {
+            **self.settings,
+            "layers": [int(units) for units in self.configuration["layers"].split("-")],
+            "activation": self.configuration["activation"],
+            "learning_rate": self.head_learning_rate or self.configuration["learning_rate"],
+        }
+
+
+Trainer = Callable[[Images, Recipe], keras.Model]
+
+
+def train(method: str, images: Images, recipe: Recipe) -> keras.Model:
+    """Train a method on all images.
+
+    Returns:
+        From fitted pictures, uint8 (images, side, side, 3), to probabilities (images, classes),
+        with a layer `graph.FEATURES`.
+
+    Raises:
+        NotExportableError: the method or its backbone cannot become a Keras graph.
+    """
+    if method not in TRAINERS:
+        raise NotExportableError(f"{method} cannot be saved as a model")
+    if recipe.cut and recipe.cut["architecture"] == ONNX_FILE:
+        raise NotExportableError("a backbone in ONNX cannot become part of a Keras file")
+    return TRAINERS[method](images, recipe)
+
+
+def _features(images: Images, recipe: Recipe) -> keras.Model:
+    """Return the backbone from pictures to features."""
+    assert recipe.cut is not None
+    network, preprocessing = graph.build_backbone(recipe.cut, recipe.weights)
+    side, channels = images.side, images.channels
+    return graph.to_features(side, channels, network, recipe.cut["input_size"], preprocessing)
+
+
+def _head(images: Images, recipe: Recipe, copies: int = 0) -> keras.Model:
+    features = _features(images, recipe)
+    compute = graph.features_of(features)
+    values = [compute(graph.as_rgb(images.pictures))]
+    values += [compute(graph.as_rgb(copy)) for copy in _copies(images, recipe, copies)]
+    data = images.with_features(np.concatenate(values))
+    trained = heads.train(data, seed_names=images.seed_names, **recipe.head)
+    parameters = [each[0] for each in trained.parameters]
+    return graph.with_head(features, parameters, recipe.configuration["activation"])
+
+
+def _augmented_head(images: Images, recipe: Recipe) -> keras.Model:
+    return _head(images, recipe, recipe.copies)
+
+
+def _copies(images: Images, recipe: Recipe, count: int) -> Iterator[np.ndarray]:
+    """Yield augmented copies of all images."""
+    transforms = [
+        augmentation.draw_transforms(
+            generator(images.study_seed, images.dataset, image, "copies"), count, **recipe.ranges
+        )
+        for image in images.image_ids
+        if count
+    ]
+    for number in range(count):
+        drawn = np.stack([each[number] for each in transforms])
+        yield augmentation.apply(images.pictures, drawn)
+
+
+def _probe(images: Images, recipe: Recipe) -> keras.Model:
+    features = _features(images, recipe)
+    values = graph.features_of(features)(graph.as_rgb(images.pictures))
+    with threadpool_limits(1):  # the last bits of a sum depend on the number of threads
+        probe, scale = linear_probe.solve(values, images.labels, recipe.configuration["l2"])
+    kernel, bias = probe.coef_.T / scale, probe.intercept_
+    if images.classes == 2:  # a single kernel is the difference of two
+        kernel, bias = kernel * [[-0.5, 0.5]], bias * [-0.5, 0.5]
+    return graph.with_head(features, [kernel.astype(np.float32), bias.astype(np.float32)], None)
+
+
+def _from_scratch(
+    images: Images, recipe: Recipe, ranges: Mapping[str, Any] | None = None
+) -> keras.Model:
+    trained = scratch.train(
+        images.with_features(images.pictures),
+        network=recipe.network,
+        learning_rate=recipe.configuration["learning_rate"],
+        ranges=ranges,
+        seed_names=images.seed_names,
+        **recipe.settings,
+    )
+    return graph.from_scratch(
+        images.side,
+        images.channels,
+        [each[0] for each in trained.parameters],
+        **{key: recipe.network[key] for key in ("activation", "stride", "pooling")},
+    )
+
+
+def _augmented_from_scratch(images: Images, recipe: Recipe) -> keras.Model:
+    return _from_scratch(images, recipe, recipe.ranges)
+
+
+def _fine_tuned(images: Images, recipe: Recipe) -> keras.Model:
+    assert recipe.cut is not None
+    cut, tuning = recipe.cut, dict(recipe.fine_tuning)
+    network, preprocessing = graph.build_backbone(cut, recipe.weights)
+    features = graph.to_features(
+        images.side, images.channels, network, cut["input_size"], preprocessing
+    )
+    lower, upper = fine_tuning.split(network, tuning.pop("from_layer"))
+    scaling = {key: cut.get(key) for key in ("mean", "scale")}
+    compute = keras_networks.extractor(lower, cut["architecture"], cut["input_size"], **scaling)
+    size = extraction.batch_size(cut["input_size"])
+    starts = range(0, len(images.labels), size)
+    between = np.concatenate([compute(images.pictures[start : start + size]) for start in starts])
+    between = between.reshape(-1, *lower.output_shape[1:])
+    values = graph.features_of(features)(graph.as_rgb(images.pictures))
+    head = heads.train(images.with_features(values), seed_names=images.seed_names, **recipe.head)
+    (tuned,) = fine_tuning.train(
+        images.with_features(between),
+        upper,
+        head.parameters,
+        seed_names=images.seed_names,
+        **{**recipe.head, **tuning, "learning_rate": recipe.configuration["learning_rate"]},
+    )
+    parameters = [each[0] for each in tuned.parameters]
+    # The layers of the upper part are those of the network, and so of `features`.
+    trained = len(upper.trainable_variables)
+    for variable, value in zip(upper.trainable_variables, parameters[:trained], strict=True):
+        variable.assign(value)
+    return graph.with_head(features, parameters[trained:], recipe.configuration["activation"])
+
+
+TRAINERS: dict[str, Trainer] = {
+    "transfer": _head,
+    TRANSFER_AUGMENTED: _augmented_head,
+    "linear-probe": _probe,
+    BASELINE: _from_scratch,
+    AUGMENTATION: _augmented_from_scratch,
+    FINE_TUNING: _fine_tuned,
+}
