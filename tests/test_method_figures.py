@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 from drawings import (
@@ -13,6 +14,7 @@ from drawings import (
     learning_curves,
     text_of,
 )
+from transfer_gain.evaluation import forecast
 from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting.figures.cost import plot_cost
 from transfer_gain.reporting.figures.gains import plot_gains
@@ -64,7 +66,8 @@ def test_methods_are_told_apart_by_colour_and_marker_and_backbones_by_line():
 
 
 def test_the_other_protocol_is_named_and_has_nothing_of_the_report():
-    figure = plot_learning_curves(accuracies({0.01: 3}, "held-out"), 1 / 7, ACCURACY)
+    nothing = pd.DataFrame(columns=forecast.COLUMNS)
+    figure = plot_learning_curves(accuracies({0.01: 3}, "held-out"), 1 / 7, ACCURACY, nothing)
     (axes,) = figure.axes
     assert "selected and scored on different images" in axes.get_title()
     assert hollow_in(axes) == []

@@ -54,7 +54,7 @@ VERDICT_FIGURES = {
     for figure in ("learning_curves", "gains", "label_value", "cost")
     for protocol in ("same-images", "held-out")
 }
-VERDICT = {"tabulate_selected", *VERDICT_FIGURES} | {
+VERDICT = {"tabulate_selected", "tabulate_forecast", *VERDICT_FIGURES} | {
     f"tabulate_comparison {table}" for table in ("accuracy", "gains", "hypotheses", "label_value")
 }
 REPORT = {"write_report", "describe_run"}

@@ -1,13 +1,13 @@
-# The comparison: the selected runs of every method, their gains, the 2018 paper's hypotheses, and the
-# value of a label.
+# The comparison: the selected runs of every method, their gains, the 2018 paper's hypotheses, the value
+# of a label, and what more labels will bring.
 
 
 rule comparison:
-    """The comparison of methods: scores, gains, hypotheses and the value of a label."""
+    """The comparison of methods: scores, gains, hypotheses, value of a label, forecast."""
     input:
         [
             paths.table(name) + ending
-            for name in ["selected", *COMPARISON]
+            for name in ["selected", *COMPARISON, "forecast"]
             for ending in (".csv", ".parquet")
         ],
 
@@ -76,3 +76,25 @@ rule tabulate_comparison:
         published_backbones=PUBLISHED_BACKBONES,
     script:
         "../scripts/tabulate_comparison.py"
+
+
+rule tabulate_forecast:
+    """The scores that methods are expected to reach with more labels."""
+    input:
+        selected=f"{paths.table('selected')}.parquet",
+        predictions=expand(paths.predictions, dataset=TRANSFER),
+    output:
+        **table_files("forecast"),
+    log:
+        paths.log(paths.table("forecast")),
+        paths.benchmark(paths.table("forecast")),
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        **code_of("tabulate_forecast"),
+        datasets=TRANSFER,
+        metric=study.metric,
+        seed=study.seed,
+        target=study.target_accuracy,
+    script:
+        "../scripts/tabulate_forecast.py"

@@ -16,7 +16,7 @@ ONE_SHOT_TABLES = ["one_shot", "few_shot", "one_shot_summary", "similarity"]
 COMPARISON = [study.metric, "gains", "hypotheses", "label_value"]
 NOTICED = ["skipped", "notes", "near_copies"]
 TABLES = ["classes", "fractions", "skipped", "runs", "history", "best_heads"]
-TABLES += ["selected", "cost", *COMPARISON]
+TABLES += ["selected", "cost", *COMPARISON, "forecast"]
 TABLES += ONE_SHOT_TABLES if study.one_shot else []
 # Datasets whose images are the user's own.
 OWN = [name for name, dataset in study.datasets.items() if dataset.source == "folder"]

@@ -1,4 +1,4 @@
-"""The answer of a study: three sentences per dataset, every number read from the tables.
+"""The answer of a study: four sentences per dataset, every number read from the tables.
 
 Functions take the tables by name, as `evaluation` makes them. The answer follows the held-out
 protocol: configurations are selected on one set of images and scored on another.
@@ -14,7 +14,7 @@ from transfer_gain.methods import records
 from transfer_gain.methods.records import TRANSFER
 from transfer_gain.metrics import Metric
 from transfer_gain.names import BASELINE, FROM_SCRATCH, HELD_OUT
-from transfer_gain.reporting import looked_at, metric_display, words
+from transfer_gain.reporting import forecast_sentences, looked_at, metric_display, words
 
 PROTOCOL = HELD_OUT
 
@@ -22,10 +22,10 @@ Tables = Mapping[str, pd.DataFrame]
 
 
 def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
-    """Return three sentences per dataset: the best methods, the gain, the value of a label.
+    """Return four sentences per dataset: best methods, gain, value of a label, forecast.
 
     Args:
-        tables: the metric's table, `gains`, `hypotheses` and `label_value`.
+        tables: the metric's table, `gains`, `hypotheses`, `label_value` and `forecast`.
         metric: the metric that is compared.
     """
     datasets = tables[metric.name]["dataset"].unique()
@@ -34,6 +34,7 @@ def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
             best_methods(tables, metric, dataset),
             gain(tables, metric, dataset),
             label_value(tables, metric, dataset),
+            forecast_sentences.sentence(tables, metric, dataset),
         ]
         for dataset in datasets
     }
