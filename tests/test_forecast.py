@@ -177,6 +177,45 @@ def test_images_count_in_the_interval_and_classes_in_the_labels():
     assert (known["high"] - known["low"] > unknown["high"] - unknown["low"]).all()
 
 
+def cross_fitted(effects: np.ndarray, runs: int = 12) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A study of 1,200 images in twelve splits, and what it predicts.
+
+    Args:
+        effects: how many images more than expected each split names right, (fractions, runs).
+    """
+    selected, predictions = [], []
+    folds = np.arange(1200).reshape(6, 200)
+    for number, fraction in enumerate(RUNS):
+        for split in range(runs):
+            right = round(200 * slow_curve(LABELS[fraction])) + int(effects[number, split])
+            labels = np.arange(200) % 2
+            guesses = np.where(np.arange(200) < right, labels, 1 - labels)
+            run = {"backbone": "none", "method": "baseline", "fraction": fraction}
+            run["replicate"] = split
+            score = {"labels": LABELS[fraction], "accuracy": right / 200, **HELD_OUT}
+            selected.append({**score, **run})
+            shown = {"image_id": folds[split % 6].astype(str), "label": labels}
+            shown["predicted"] = guesses
+            for label in range(2):
+                shown[probability_of(label)] = np.where(guesses == label, 0.9, 0.1)
+            predictions.append(pd.DataFrame(shown).assign(**run))
+    return pd.DataFrame(selected), pd.concat(predictions, ignore_index=True)
+
+
+def test_the_fractions_of_a_split_are_resampled_together():
+    effects = np.tile([-6, -4, -2, -1, 0, 0, 0, 0, 1, 2, 4, 6], (3, 1))
+    apart = np.stack([np.random.default_rng(seed).permutation(effects[0]) for seed in range(3)])
+    together, alone = (
+        future.forecast(selected, {"clothes": predictions}, ACCURACY, 1)
+        for selected, predictions in map(cross_fitted, (effects, apart))
+    )
+    assert set(together["status"]) == {future.EXPECTED}
+    assert together["total_labels"].tolist() == [2400, 3600, 6000]
+    assert together["score"].to_numpy() == pytest.approx(alone["score"].to_numpy(), abs=0.01)
+    widths = [table["high"].iloc[-1] - table["low"].iloc[-1] for table in (together, alone)]
+    assert widths[0] < widths[1]
+
+
 def test_a_metric_of_losses_is_not_forecast():
     rows = of_curve(slow_curve, RUNS).rename(columns={"accuracy": "loss"})
     table = future.forecast(rows, {}, LOSS, 1)
