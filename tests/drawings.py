@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from studies import PUBLISHED, of_mistakes, runs_of, samples
-from transfer_gain.evaluation import comparison, selection, tables
+from transfer_gain.evaluation import comparison, forecast, selection, tables
 from transfer_gain.evaluation import label_value as worth
 from transfer_gain.methods import records
 from transfer_gain.metrics import ACCURACY
@@ -126,8 +126,9 @@ def accuracies(fractions: dict[float, int], protocol: str = "same-images") -> pd
     return comparison.scores(selected_of(fractions, protocol), {}, ACCURACY, printed, ["vgg16"])
 
 
-def learning_curves(fractions: dict[float, int]) -> Figure:
-    return plot_learning_curves(accuracies(fractions), 1 / 7, ACCURACY)
+def learning_curves(fractions: dict[float, int], protocol: str = "same-images") -> Figure:
+    made = forecast.forecast(selected_of(fractions, protocol), {}, ACCURACY, 1)
+    return plot_learning_curves(accuracies(fractions, protocol), 1 / 7, ACCURACY, made)
 
 
 def gains_table(fractions: dict[float, int]) -> pd.DataFrame:

@@ -96,7 +96,8 @@ def drawings(folder: Path) -> list[report.ReportItem]:
                 same = rows[name][list(where)] == list(where.values())
                 return rows[name][same.all(axis=1)]
 
-            draw(plot_learning_curves(of("accuracy"), 1 / 7, ACCURACY), "learning_curves", **where)
+            curves = plot_learning_curves(of("accuracy"), 1 / 7, ACCURACY, of("forecast"))
+            draw(curves, "learning_curves", **where)
             draw(plot_gains(of("gains"), ACCURACY), "gains", **where)
             draw(plot_label_value(of("label_value"), ACCURACY), "label_value", **where)
     of_clothes = rows["confusion"].query("dataset == 'clothes'")

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from transfer_gain.data import store
 from transfer_gain.data.rows import probability_of
 from transfer_gain.evaluation import comparison, evidence, mistakes, selection, tables
+from transfer_gain.evaluation import forecast as future
 from transfer_gain.evaluation import label_value as worth
 from transfer_gain.evaluation.evidence import Evidence
 from transfer_gain.metrics import ACCURACY
@@ -96,6 +97,10 @@ def hypotheses(selected: pd.DataFrame) -> pd.DataFrame:
 
 def label_value(selected: pd.DataFrame, seed: int = 1) -> pd.DataFrame:
     return worth.label_value(selected, {}, ACCURACY, seed)
+
+
+def forecast(selected: pd.DataFrame, seed: int = 1, target: float | None = None) -> pd.DataFrame:
+    return future.forecast(selected, {}, ACCURACY, seed, target)
 
 
 class Gain(NamedTuple):
@@ -201,6 +206,7 @@ TABLES = {
     "gains": (gains, comparison.GAINS),
     "hypotheses": (hypotheses, comparison.HYPOTHESES),
     "label_value": (label_value, worth.columns(ACCURACY)),
+    "forecast": (forecast, future.COLUMNS),
 }
 
 

@@ -4,11 +4,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+import forecast
 import run
 import side_by_side
+from learning_curves import FRACTIONS, Curve
 from side_by_side import Contestant, Timed
 
 
@@ -57,3 +60,19 @@ def test_every_benchmark_has_one_section_of_the_readme():
         assert run.with_section(changed, name, "again").count("again") == text.count("again") + 1
     with pytest.raises(ValueError, match="found 0 sections of_none"):
         run.with_section(text, "of_none", "")
+
+
+def test_forecasts_are_compared_with_the_truth():
+    labels = 60 * np.array(FRACTIONS)
+    scores = 1 - 0.9 * labels**-0.3 + 0.01 * np.random.default_rng(0).normal(size=(12, 1))
+    truth = 1 - 0.9 * (60 * np.array([2, 3, 5])) ** -0.3
+    curves = [Curve("made up", name, 300, labels, scores, truth) for name in ("a", "b")]
+    rows = forecast.backtested(curves, (0.1, 0.3, 1.0))
+    assert len(rows) == 6
+    assert rows["told"].all()
+    assert rows["held"].all()
+    assert (rows["ours"] < rows["stays"]).all()
+    section = forecast.report(curves)
+    assert "| made up | 5 × | 2 | 1.000 |" in section
+    page = forecast.PAGE.read_text()
+    assert section in run.with_section(page, "forecast", section)

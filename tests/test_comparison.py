@@ -101,7 +101,7 @@ def test_two_replicates_have_wider_intervals_than_ten(name):
     make, columns = TABLES[name]
     low, high = next(
         pair
-        for pair in (("ci_low", "ci_high"), ("absolute_low", "absolute_high"))
+        for pair in (("ci_low", "ci_high"), ("absolute_low", "absolute_high"), ("low", "high"))
         if pair[0] in columns
     )
     widths = []

@@ -26,6 +26,13 @@ FINITE = "a finite number, such as 0.0001 (not 1e-4)"
 NAME = "lower-case letters, digits and hyphens"
 
 REFUSED = {
+    "target of losses": (
+        {"metric": "loss", "target_accuracy": 0.9},
+        "target_accuracy",
+        "0.9 with metric: loss",
+        "a metric from 0 to 1 of which more is better",
+    ),
+    "target of all": ({"target_accuracy": 1}, "target_accuracy", "1", "1"),
     # Unknown keys, at every level.
     "top": ({"sed": 1}, "config", "'sed' (did you mean 'seed'?)", "seed, results,"),
     "number as key": ({1: 2}, "config", "unknown key 1", "seed, results,"),

@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 from drawings import (
@@ -13,6 +14,7 @@ from drawings import (
     learning_curves,
     text_of,
 )
+from transfer_gain.evaluation import forecast
 from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting.figures.cost import plot_cost
 from transfer_gain.reporting.figures.gains import plot_gains
@@ -64,8 +66,21 @@ def test_methods_are_told_apart_by_colour_and_marker_and_backbones_by_line():
     assert len({color for color, _, _ in styles}) == len({marker for _, marker, _ in styles}) == 10
 
 
+def test_the_forecast_of_the_best_method_and_of_the_baseline_is_dashed():
+    (axes,) = learning_curves({1: 5, 0.1: 5, 0.01: 5}, "held-out").axes
+    dashed = [line for line in axes.lines if len(line.get_xdata()) == 4]
+    assert len(dashed) == 2
+    assert {line.get_linestyle() for line in dashed} == {"--"}
+    for line in dashed:
+        at = line.get_xdata()
+        assert at / at[0] == pytest.approx([1, 2, 3, 5])
+    assert [tick.get_text() for tick in axes.get_xticklabels()][-1] == "30,000"
+    assert "dashed: forecast" in text_of(axes.figure)
+
+
 def test_the_other_protocol_is_named_and_has_nothing_of_the_report():
-    figure = plot_learning_curves(accuracies({0.01: 3}, "held-out"), 1 / 7, ACCURACY)
+    nothing = pd.DataFrame(columns=forecast.COLUMNS)
+    figure = plot_learning_curves(accuracies({0.01: 3}, "held-out"), 1 / 7, ACCURACY, nothing)
     (axes,) = figure.axes
     assert "selected and scored on different images" in axes.get_title()
     assert hollow_in(axes) == []

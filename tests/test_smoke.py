@@ -42,7 +42,7 @@ def test_every_table_has_its_rows(results: Path):
     tables = {path.stem: pd.read_csv(path) for path in (results / "tables").glob("*.csv")}
     assert set(tables) == {
         *["best_heads", "classes", "cost", "history", "runs", "fractions", "skipped"],
-        *["selected", "accuracy", "gains", "hypotheses", "label_value"],
+        *["selected", "accuracy", "gains", "hypotheses", "label_value", "forecast"],
         *["per_class", "confusion", "reliability", "mistakes"],
         *["one_shot", "few_shot", "one_shot_summary", "similarity"],
     }

@@ -1,13 +1,13 @@
 # The comparison: the selected runs of every method, their gains, the 2018 paper's hypotheses, the value
-# of a label, and where the best method goes wrong.
+# of a label, what more labels will bring, and where the best method goes wrong.
 
 
 rule comparison:
-    """The comparison of methods: scores, gains, hypotheses, the value of a label and mistakes."""
+    """The comparison of methods: scores, gains, hypotheses, label value, forecast, mistakes."""
     input:
         [
             paths.table(name) + ending
-            for name in ["selected", *COMPARISON, *MISTAKES]
+            for name in ["selected", *COMPARISON, "forecast", *MISTAKES]
             for ending in (".csv", ".parquet")
         ],
 
@@ -100,3 +100,25 @@ rule tabulate_mistakes:
         controls=list(study.controls()),
     script:
         "../scripts/tabulate_mistakes.py"
+
+
+rule tabulate_forecast:
+    """The scores that methods are expected to reach with more labels."""
+    input:
+        selected=f"{paths.table('selected')}.parquet",
+        predictions=expand(paths.predictions, dataset=TRANSFER),
+    output:
+        **table_files("forecast"),
+    log:
+        paths.log(paths.table("forecast")),
+        paths.benchmark(paths.table("forecast")),
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        **code_of("tabulate_forecast"),
+        datasets=TRANSFER,
+        metric=study.metric,
+        seed=study.seed,
+        target=study.target_accuracy,
+    script:
+        "../scripts/tabulate_forecast.py"

@@ -166,6 +166,7 @@ rule plot_best_heads:
 rule plot_learning_curves:
     input:
         scores=f"{paths.table(study.metric)}.parquet",
+        forecast=f"{paths.table('forecast')}.parquet",
         images=paths.images,
         validation_roles=paths.validation_roles,
     output:

@@ -80,6 +80,13 @@ class Study(Section):
         "accuracy, or balanced accuracy if a class has more than 1.5 times the images of another. "
         "`runs` and `history` have every metric.",
     )
+    target_accuracy: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="A score by `metric` that you want to reach. Table `forecast` then has the "
+        "labels per class that each method is expected to need for it, with an interval.",
+    )
     share: Literal["private", "public"] = Field(
         default="private",
         description="Whom the report, `config.yaml` and the RO-Crate are for. `public` leaves out "
@@ -257,6 +264,7 @@ class Study(Section):
             ConfigError: the first such value, on one line.
         """
         self._check_results()
+        self._check_target()
         check_fractions(self)
         check_backbones(self)
         if not self.transfer_datasets():
@@ -270,6 +278,17 @@ class Study(Section):
             checks.append(self.one_shot.check)
         for check in checks:
             check(self)
+
+    def _check_target(self) -> None:
+        """Refuse a target by a metric of which nothing is forecast."""
+        if self.target_accuracy is None or self.metric == AUTO:
+            return
+        metric = metrics.metric(self.metric)
+        if not (metric.bounds == (0, 1) and metric.higher_is_better):
+            raise ConfigError(
+                f"target_accuracy: found {self.target_accuracy:g} with metric: {self.metric}, "
+                "allowed: a metric from 0 to 1 of which more is better"
+            )
 
     def _check_results(self) -> None:
         """Refuse results in a folder of the checkout, or in the place of a file."""

@@ -14,7 +14,13 @@ from transfer_gain.methods import records
 from transfer_gain.methods.records import TRANSFER
 from transfer_gain.metrics import Metric
 from transfer_gain.names import BASELINE, FROM_SCRATCH, HELD_OUT
-from transfer_gain.reporting import looked_at, metric_display, mistakes, words
+from transfer_gain.reporting import (
+    forecast_sentences,
+    looked_at,
+    metric_display,
+    mistakes,
+    words,
+)
 from transfer_gain.reporting.advice import advice
 
 PROTOCOL = HELD_OUT
@@ -23,10 +29,10 @@ Tables = Mapping[str, pd.DataFrame]
 
 
 def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
-    """Return sentences per dataset: advice, the best methods, the gain, the value of a label.
+    """Return sentences per dataset, advice first.
 
     Args:
-        tables: the metric's table, `gains`, `hypotheses` and `label_value`.
+        tables: the metric's table, `gains`, `hypotheses`, `label_value` and `forecast`.
         metric: the metric that is compared.
     """
     datasets = tables[metric.name]["dataset"].unique()
@@ -36,6 +42,7 @@ def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
             best_methods(tables, metric, dataset),
             gain(tables, metric, dataset),
             label_value(tables, metric, dataset),
+            forecast_sentences.sentence(tables, metric, dataset),
             mistakes.mistakes(tables, metric, dataset),
         ]
         for dataset in datasets

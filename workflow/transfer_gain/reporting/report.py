@@ -79,9 +79,10 @@ SECTIONS = (
         "label-value",
         "The value of a label",
         "How many labels per class training from scratch needs to reach the same {metric}, read "
-        "from its learning curve; 'more than' if it never does.",
+        "from its learning curve; 'more than' if it never does. Table `forecast` has the {metric} "
+        "that each method is expected to reach with more labels, or says why it cannot be told.",
         ("label_value",),
-        ("label_value",),
+        ("label_value", "forecast"),
     ),
     Section(
         "mistakes",
