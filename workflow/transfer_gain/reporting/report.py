@@ -79,10 +79,18 @@ SECTIONS = (
         "label-value",
         "The value of a label",
         "How many labels per class training from scratch needs to reach the same {metric}, read "
-        "from its learning curve; 'more than' if it never does. Table `forecast` has the {metric} "
-        "that each method is expected to reach with more labels, or says why it cannot be told.",
+        "from its learning curve; 'more than' if it never does.",
         ("label_value",),
-        ("label_value", "forecast"),
+        ("label_value",),
+    ),
+    Section(
+        "forecast",
+        "What more labels will bring",
+        "{metric} that each method is expected to reach on new images with 2, 3 and 5 times the "
+        "labels, with a 95 % interval: its learning curve, continued. The smaller fractions must "
+        "predict the largest within the error that is to be expected, or nothing is told.",
+        (),
+        ("forecast",),
     ),
     Section(
         "mistakes",
