@@ -278,6 +278,12 @@ def summary(table: pd.DataFrame) -> str:
             for quantity, found in own.groupby("quantity", sort=False)["covered"]
         )
         sentences.append(f"- With {kind}, the intervals contain the truth in this share: {ranges}.")
+    studies = int(table["studies"].min())
+    chance = 200 * (0.95 * 0.05 / studies) ** 0.5
+    sentences.append(
+        f"- Each share is that of {studies} studies. One that is truly 95 % may show as "
+        f"{chance:.0f} points less or more, and with this many shares, a few do."
+    )
     return "\n".join(sentences) + "\n"
 
 
