@@ -68,6 +68,8 @@ def write_onnx(model: keras.Model, path: Path | str) -> None:
         raise BackboneError(
             f"ONNX: found {found[0]}, expected a network that can be exported"
         ) from error
+    if (inputs := len(network.graph.input)) != 1:
+        raise BackboneError(f"ONNX: found a graph of {inputs} inputs, expected the image alone")
     _rename(network.graph)
     onnx.checker.check_model(network)
     Path(path).write_bytes(network.SerializeToString(deterministic=True))

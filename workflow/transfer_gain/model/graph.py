@@ -36,6 +36,10 @@ def build_backbone(
     parts = dict(cut)
     scaling = [parts.pop(key, None) for key in ("mean", "scale")]
     network = keras_networks.build(weights=weights, precision="float32", seed=seed, **parts)
+    for layer in network.layers:
+        # Tensors would become inputs of an ONNX graph, arrays become its constants.
+        if isinstance(layer, keras.layers.Normalization):
+            layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
     return network, affine(keras_networks.preprocessing(cut["architecture"], *scaling))
 
 

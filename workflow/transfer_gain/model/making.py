@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from transfer_gain.config.network_files import NetworkFileError, image_input
+from transfer_gain.config.networks import KERAS_FILE
 from transfer_gain.data import store
 from transfer_gain.data.fitting import Fit
 from transfer_gain.data.whole_files import written_whole
@@ -75,12 +77,13 @@ def make(
             )
             with written_whole(outputs["onnx"]) as temporary:
                 files.write_onnx(model, temporary)
-        except (NotExportableError, BackboneError) as error:
+            with written_whole(outputs["keras"]) as temporary:
+                files.write_keras(model, temporary)
+            image_input(KERAS_FILE, outputs["keras"])  # whether it will be opened
+        except (NotExportableError, BackboneError, NetworkFileError) as error:
             instead_of.append(_instead(method, backbone, error))
             log.warning("%s", instead_of[-1])
             continue
-        with written_whole(outputs["keras"]) as temporary:
-            files.write_keras(model, temporary)
         _describe(
             model,
             data,
