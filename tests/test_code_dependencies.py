@@ -13,7 +13,7 @@ MODULES = {
 }
 # What computes nothing with networks never waits for TensorFlow.
 WITH_TENSORFLOW = {name for name in MODULES if name.startswith(("training.", "features."))}
-WITH_TENSORFLOW |= {"methods.heads", "methods.scratch", "methods.fine_tuning"}
+WITH_TENSORFLOW |= {f"methods.{name}" for name in ("heads", "scratch", "resnet", "fine_tuning")}
 WITH_TENSORFLOW |= {
     f"few_shot.{name}" for name in ("siamese", "siamese_training", "metric_learning")
 }

@@ -5,12 +5,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
 from http_mirror import serve
-from transfer_gain.config.backbones import Architecture
+from transfer_gain.config.networks import APPLICATIONS
 from transfer_gain.data.sources import keras_weights
 from transfer_gain.data.sources.fetch import FetchError, fetch
 from transfer_gain.runtime import job_environment
@@ -20,7 +19,7 @@ UNVERIFIED_BY_KERAS = {"MobileNet", "MobileNetV2"}
 
 
 def test_the_weights_of_every_network_have_a_digest():
-    assert set(keras_weights.FILES) == set(get_args(Architecture))
+    assert set(keras_weights.FILES) == set(APPLICATIONS)
     for path, digest in keras_weights.FILES.values():
         algorithm, _, value = digest.partition(":")
         assert len(value) == hashlib.new(algorithm).digest_size * 2
@@ -85,7 +84,7 @@ def test_jobs_have_a_home_of_keras_in_resources(tmp_path: Path, monkeypatch: pyt
     for name in ("KERAS_HOME", "GLIBC_TUNABLES", "PYTHONPATH"):
         monkeypatch.setenv(name, "restored after the test")
         monkeypatch.delenv(name)
-    job_environment.prepare()
+    job_environment.prepare(submitted=False)
     assert os.environ["KERAS_HOME"] == str(tmp_path / "resources" / "keras")
 
 
@@ -93,7 +92,7 @@ def test_jobs_have_a_home_of_keras_in_resources(tmp_path: Path, monkeypatch: pyt
 def test_keras_reads_and_writes_no_settings_in_the_shared_temporary_folder(tmp_path: Path):
     code = (
         "from transfer_gain.runtime import job_environment\n"
-        "job_environment.prepare()\n"
+        "job_environment.prepare(submitted=False)\n"
         "from transfer_gain.features import backbones\n"
         "from keras.src.backend import config\n"
         "print(config.keras_home())\n"

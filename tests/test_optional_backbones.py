@@ -46,7 +46,7 @@ def test_what_cannot_be_fetched_is_left_out_and_asked_for_once(study, tmp_path: 
 
 def test_weights_that_are_there_are_used_whatever_the_network(study, tmp_path: Path):
     file = tmp_path / "host.json"
-    weights = Path("resources/weights/MobileNetV2.weights.h5")
+    weights = Path("resources/weights/MobileNetV2.h5")
     weights.parent.mkdir(parents=True)
     weights.touch()
     assert optional_backbones.left_out(study, file, fails) == {}

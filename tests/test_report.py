@@ -207,9 +207,10 @@ def test_no_script_but_the_report_s_own_runs(browser, html, tmp_path):
 def test_a_click_on_a_heading_sorts_the_table_by_value(browser, file):
     page = browser.new_page()
     page.goto(file.as_uri())
-    rows = "[...document.querySelectorAll('#label-value tbody tr')]"
+    table = "#label-value [aria-label='Table label_value']"
+    rows = f'[...document.querySelectorAll("{table} tbody tr")]'
     labels = f"{rows}.map((row) => +row.cells[5].dataset.value)"
-    heading = page.locator("#label-value th button", has_text=re.compile("^labels$"))
+    heading = page.locator(f"{table} th button", has_text=re.compile("^labels$"))
     heading.click()
     assert page.evaluate(labels) == sorted(page.evaluate(labels))
     heading.click()
