@@ -55,7 +55,7 @@ def test_learning_curves_show_every_method_the_report_and_chance():
     table = accuracies(STUDIES["the default"]).sort_values("fraction")
     (line,) = [line for line in axes.lines if line.get_label() == "transfer, other"]
     np.testing.assert_allclose(line.get_ydata(), table[table["backbone"] == "other"]["mean"])
-    assert "95 % interval (Student's t)" in text_of(figure)
+    assert "band and bars: 95 % interval" in text_of(figure)
 
 
 def test_methods_are_told_apart_by_colour_and_marker_and_backbones_by_line():

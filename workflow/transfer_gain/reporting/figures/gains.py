@@ -64,7 +64,6 @@ def plot_gains(gains: pd.DataFrame, metric: Metric) -> Figure:
         figure.tight_layout()
         footnote(
             figure,
-            "mean over replicates; bars: 95 % interval of the paired difference (Student's t);\n"
-            f"{NO_BARS}",
+            f"mean over replicates; bars: 95 % interval of the paired difference;\n{NO_BARS}",
         )
     return figure

@@ -19,7 +19,7 @@ from transfer_gain.data.whole_files import written_whole
 from transfer_gain.printable import printable
 
 BAND = "line: mean over replicates; band: 95 % interval (Student's t)"
-BAND_AND_BARS = "line: mean over replicates; band and bars: 95 % interval (Student's t)"
+BAND_AND_BARS = "line: mean over replicates; band and bars: 95 % interval"
 LONGEST_LABEL = 24  # characters of a class's name in a figure
 # DejaVu Sans has Latin, Greek, Cyrillic, Arabic and Hebrew, but no Indic or East Asian scripts.
 _OTHER_SCRIPTS = (
