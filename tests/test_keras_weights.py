@@ -93,7 +93,7 @@ def test_keras_reads_and_writes_no_settings_in_the_shared_temporary_folder(tmp_p
     code = (
         "from transfer_gain.runtime import job_environment\n"
         "job_environment.prepare(submitted=False)\n"
-        "from transfer_gain.features import backbones\n"
+        "from transfer_gain.features import keras_networks\n"
         "from keras.src.backend import config\n"
         "print(config.keras_home())\n"
     )
