@@ -174,7 +174,7 @@ def made(cut, tmp_path: Path) -> Path:
     methods = [("transfer", "dino"), ("magic", "none"), ("linear-probe", "small")]
     candidates = pd.DataFrame(methods, columns=["method", "backbone"]).assign(
         labels=8, score=[0.9, 0.8, 0.7], low=[0.8, np.nan, np.nan], high=np.nan, fraction=1.0,
-        layers="5", activation="elu", learning_rate=np.nan, l2=0.001,
+        layers="5", activation="elu", learning_rate=np.nan, l2=0.001, head_learning_rate=np.nan,
     )  # fmt: skip
     store.write_rows(candidates, tmp_path / "candidates.parquet")
     kinds = {

@@ -31,10 +31,10 @@ def show(*arrays):
 
 TOGETHER = """
 from toys import picture_rows
-from transfer_gain.features import backbones
+from transfer_gain.features import keras_networks
 architecture, precision = sys.argv[1:]
-model = backbones.build(architecture, None, "last", 64, precision)
-compute, pixels = backbones.extractor(model, architecture), picture_rows(48, 64)
+model = keras_networks.build(architecture, None, "last", 64, precision)
+compute, pixels = keras_networks.extractor(model, architecture), picture_rows(48, 64)
 for size in (2, 3, 16, 32, 48):
     parts = [compute(pixels[start : start + size]) for start in range(0, len(pixels), size)]
     show(*parts)
@@ -44,7 +44,7 @@ SHARDS = """
 from stored import batches_of, make_index
 from toys import picture_rows
 from transfer_gain.data import store
-from transfer_gain.features import backbones
+from transfer_gain.features import extraction
 folder, rows = Path(tempfile.mkdtemp()), 2 * store.ROWS_IN_GROUP + 77
 images = folder / "images"
 pairs = batches_of(make_index(rows), picture_rows(rows, 32), 128)
@@ -54,7 +54,7 @@ settings["precision"] = "float32"
 for count in (1, 2, 3):
     shards = [folder / str(number) for number in range(1, count + 1)]
     for number, shard in enumerate(shards, start=1):
-        backbones.extract(images, None, shard, **settings, shard=(number, count))
+        extraction.extract(images, None, shard, **settings, shard=(number, count))
     store.gather_arrays(shards, folder / "gathered")
     show(store.read_arrays(folder / "gathered"))
 """
@@ -72,20 +72,21 @@ for time in range(2):
 FINE_TUNING = """
 from toys import picture_rows
 from transfer_gain.data.replicates import Replicates
-from transfer_gain.features import backbones
+from transfer_gain.features import keras_networks
 from transfer_gain.methods import fine_tuning, heads
-model = backbones.build("VGG16", None, "last", 32, "float32")
+model = keras_networks.build("VGG16", None, "last", 32, "float32")
 lower, upper = fine_tuning.split(model, "block5_conv1")  # a pooling layer follows
 rng, labels = np.random.default_rng(1), np.arange(40, dtype=np.int32) % 2
-outputs = backbones.extractor(lower, "VGG16")(picture_rows(40, 32))
+outputs = keras_networks.extractor(lower, "VGG16")(picture_rows(40, 32))
 data = Replicates(outputs.reshape(-1, *lower.output_shape[1:]), labels, np.arange(20)[None],
-                  np.arange(20, 40), np.arange(20) % 2 == 0, 2)
+                  np.arange(20, 40), *(np.arange(20)[None] % 2 == part for part in (0, 1)),
+                  np.arange(20).astype(str), 2)
 start = [part[None] for part in heads.initial_parameters(rng, 512, [5], 2)]
 for time in range(2):
-    runs, history = fine_tuning.train(
+    (trained,) = fine_tuning.train(
         data, upper, start, learning_rate=1e-4, l2=1e-4, activation="elu", layers=[5],
         batch_size=10, epochs=3, min_updates=0, seed_names=(1, "toy", "1"))
-    show(runs["train_loss"], runs["validation_loss"])
+    show(trained.runs["train_loss"], trained.runs["validation_loss"])
 """
 
 
