@@ -21,6 +21,15 @@ def test_a_page_prints_the_numbers_of_the_tables(page: Path):
     assert pages.fill(text, pages.read()) == text, f"run {COMMAND}"
 
 
+def test_what_the_tutorial_says_of_the_solar_cells_is_in_their_answer():
+    text = (ROOT / "docs/tutorial-own-images.md").read_text()
+    said = text.partition("How does the answer hold in the world?")[2].partition("![")[0]
+    numbers = re.findall(r"0\.\d+", said)
+    assert len(numbers) > 10
+    answered = pages.SOLAR_CELLS.read_text()
+    assert [number for number in numbers if number not in answered] == []
+
+
 def test_every_block_is_on_a_page():
     names = [name for page in pages.PAGES for _, name, _ in pages.BLOCK.findall(page.read_text())]
     assert set(names) == set(pages.BLOCKS)

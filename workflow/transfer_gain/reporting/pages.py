@@ -8,7 +8,7 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,17 @@ from transfer_gain.reporting import answer, compare_2018, words
 
 ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "docs" / "results"
-PAGES = tuple(ROOT / page for page in ("README.md", "docs/results.md", "docs/reproducing-2018.md"))
+PAGES = tuple(
+    ROOT / page
+    for page in (
+        "README.md",
+        "docs/results.md",
+        "docs/reproducing-2018.md",
+        "docs/tutorial-own-images.md",
+    )
+)
+# What the study of solar cells answered: a copy of its `answer.txt`.
+SOLAR_CELLS = ROOT / "docs" / "solar-cells-answer.txt"
 COPIED = ("accuracy", "best_heads", "classes", "fractions", "gains", "hypotheses", "label_value")
 TABLES = (*COPIED, "one_shot", "one_shot_summary")
 PROVENANCE, ANSWER = "provenance.json", "answer.txt"
@@ -189,7 +199,15 @@ def comparison(tables: Tables) -> str:
 
 def quoted_answer(tables: Tables) -> str:
     """Return the study's answer as a quotation, without the place of its report."""
-    sentences = [line for line in tables["answer"] if not line.startswith("The report: ")]
+    return _quoted(line for line in tables["answer"] if not line.startswith("The report: "))
+
+
+def solar_cells(tables: Tables) -> str:
+    """Return the answer of the study of solar cells as a quotation."""
+    return _quoted(SOLAR_CELLS.read_text().splitlines())
+
+
+def _quoted(sentences: Iterable[str]) -> str:
     return "\n>\n".join(f"> {sentence}" for sentence in sentences) + "\n"
 
 
@@ -210,6 +228,7 @@ BLOCKS: dict[str, Callable[[Tables], str]] = {
     "gains": gains,
     "one-shot": one_shot_accuracy,
     "provenance": provenance,
+    "solar-cells": solar_cells,
 }
 
 
