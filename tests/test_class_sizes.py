@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from containers import make, noise, png
+from transfer_gain import metrics
 from transfer_gain.config.loading import load
 from transfer_gain.data import class_sizes
+from transfer_gain.runtime import metric_choice, user_files
 
 OWN = {"labels": None, "groups": None, "merge_similar_classes": False}
 
@@ -24,7 +26,7 @@ OWN = {"labels": None, "groups": None, "merge_similar_classes": False}
 def test_a_class_of_more_than_one_and_a_half_times_another_asks_for_balanced_accuracy(
     sizes, metric
 ):
-    assert class_sizes.fitting_metric(sizes) == metric
+    assert metrics.fitting(sizes) == metric
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip"])
@@ -45,7 +47,21 @@ def test_what_cannot_be_listed_decides_nothing(tmp_path: Path):
 def test_only_auto_is_replaced():
     study = load({"metric": "loss"})
     assert study.with_metric(lambda datasets: "accuracy").metric == "loss"
-    seen = []
-    study = load({"metric": "auto"}).with_metric(lambda datasets: seen.append(datasets) or "brier")
-    assert study.metric == "brier"
-    assert [dataset.name for dataset in seen[0]] == ["clothes", "avatars"]
+    assert load({"metric": "auto"}).with_metric(lambda study: "brier").metric == "brier"
+
+
+def test_the_files_are_listed_once_and_again_when_they_change(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = {f"{name}/{n}.png": png(noise(n)) for name in ("a", "b") for n in range(4)}
+    path = make("folder", tmp_path / "mine", files)
+    study = load({"metric": "auto", "datasets": {"mine": {"source": "folder", "path": str(path)}}})
+    asked = []
+    listed = class_sizes.listed
+    monkeypatch.setattr(class_sizes, "listed", lambda options: asked.append(1) or listed(options))
+    assert [metric_choice.choose(study) for _ in range(2)] == ["accuracy"] * 2
+    assert len(asked) == 1
+    for n in range(4, 8):
+        (path / "a" / f"{n}.png").write_bytes(png(noise(n)))
+    user_files.contents.cache_clear()
+    user_files.state.cache_clear()
+    assert metric_choice.choose(study) == "balanced_accuracy"

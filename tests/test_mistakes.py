@@ -99,8 +99,7 @@ def test_confusion_and_scores_agree_since_both_are_of_the_same_predictions(repli
         ("accuracy", lambda matrix: matrix.trace() / matrix.sum()),
         ("balanced_accuracy", lambda matrix: (matrix.diagonal() / matrix.sum(axis=1)).mean()),
     ):
-        probabilities = ["probability_0", "probability_1", "probability_2"]
-        made = [evidence.predictions_of(own, probabilities) for _, own in rows.groupby("replicate")]
+        made = [evidence.predictions_of(own) for _, own in rows.groupby("replicate")]
         accuracies = [float(metric(name).score(each)[0]) for each in made]
         selected = studies.runs(("vgg16", "transfer"), 1.0, accuracies, "cells", "held-out")
         selected = selected.rename(columns={"accuracy": name})
@@ -198,7 +197,7 @@ def test_reliability_has_known_bins_and_error():
 
 def test_one_run_has_the_calibration_error_of_the_metric():
     rows = random_rows(1)
-    made = evidence.predictions_of(rows, ["probability_0", "probability_1", "probability_2"])
+    made = evidence.predictions_of(rows)
     table = mistakes.reliability(rows, CLASSES, "cells", BEST)
     (score,) = metric("calibration_error").score(made)
     assert table["calibration_error"].iloc[0] == pytest.approx(score)

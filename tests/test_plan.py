@@ -54,3 +54,21 @@ def test_fine_tuning_is_reckoned_by_its_own_length_and_rates():
     seen = plan.images_seen(study, "fine_tune", names, 0)
     assert seen == 2 * study.replicates("0.001") * 30 * 10
     assert plan.images_seen(study, "train_head", names, 0) > seen
+
+
+def test_cross_fitting_has_a_replicate_for_each_split():
+    mine = {"datasets": {"mine": {"source": "solar-cells", "images": 300}}}
+    crossed, once = (
+        load(mine),
+        load(
+            {
+                "datasets": {
+                    "mine": {"source": "solar-cells", "images": 300, "validation_per_class": 30}
+                }
+            }
+        ),
+    )
+    names = {"dataset": "mine", "backbone": "vgg16", "fraction": "0.1"}
+    # 12 splits that train on 200 images, instead of 3 samples of 225.
+    copies = [plan.images_seen(study, "extract_copies", names, 0) for study in (crossed, once)]
+    assert copies == [pytest.approx(12 * 20 * 5), pytest.approx(3 * 22.5 * 5)]

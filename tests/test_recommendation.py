@@ -30,14 +30,14 @@ TABLE = scores(
 def test_what_only_serves_for_comparison_is_not_recommended_and_ties_keep_their_order():
     ranked = recommendation.ranked(TABLE, "mine", ACCURACY, ["vgg16-random"])
     assert [each.method for each in ranked] == ["transfer", "linear-probe", "baseline"]
-    best = recommendation.recommended(TABLE, "mine", ACCURACY, ["vgg16-random"])
+    best = recommendation.ranked(TABLE, "mine", ACCURACY, ["vgg16-random"])[0]
     assert best.method == "transfer"
     assert (best.backbone, best.fraction, best.score, best.low) == ("vgg16", 1.0, 0.9, 0.8)
     assert np.isnan(best.high)
 
 
 def test_a_lower_loss_is_better():
-    assert recommendation.recommended(TABLE, "mine", LOSS, []).method == "baseline"
+    assert recommendation.ranked(TABLE, "mine", LOSS, [])[0].method == "baseline"
 
 
 def test_the_configuration_is_the_one_that_most_splits_selected():
@@ -57,7 +57,7 @@ def test_the_configuration_is_the_one_that_most_splits_selected():
         }
     )
     other = selected.assign(protocol="same-images", learning_rate=0.5)
-    best = recommendation.recommended(TABLE, "mine", ACCURACY, ["vgg16-random"])
+    best = recommendation.ranked(TABLE, "mine", ACCURACY, ["vgg16-random"])[0]
     found = recommendation.configuration(pd.concat([other, selected]), "mine", best)
     assert found["learning_rate"] == 0.1  # the first among equals
     assert (found["layers"], found["activation"]) == ("10", "elu")

@@ -38,6 +38,7 @@ from transfer_gain.runtime import (
     job_environment,
     launcher,
     messages,
+    metric_choice,
     optional_backbones,
     origins,
     plan,
@@ -45,18 +46,6 @@ from transfer_gain.runtime import (
     user_files,
 )
 from transfer_gain.runtime.code_dependencies import PACKAGE
-
-
-def choose_metric(datasets):
-    """Return the metric that suits the sizes of the classes, which a folder or archive lists."""
-    # Imported only if it is needed: it takes half a second.
-    from transfer_gain.data import class_sizes
-
-    return class_sizes.fitting_metric(
-        dataset.class_sizes() or class_sizes.listed(dataset.options)
-        for dataset in datasets
-    )
-
 
 job_environment.prepare(submitted=workflow.remote_exec)
 
@@ -68,7 +57,7 @@ try:
     LEFT_OUT = optional_backbones.left_out(study, Path(study.paths.weights_host))
     for name in LEFT_OUT:
         del config["backbones"][name]
-    study = (load(config) if LEFT_OUT else study).with_metric(choose_metric)
+    study = (load(config) if LEFT_OUT else study).with_metric(metric_choice.choose)
 except ConfigError as error:
     sys.exit(f"the config is refused: {error}")
 

@@ -88,6 +88,7 @@ rule make_images:
             for key, value in study.datasets[wildcards.dataset].settings().items()
             if key != "transfer"
         },
+        cross_fitted=lambda wildcards: study.datasets[wildcards.dataset].is_cross_fitted,
         seed=study.seed,
     script:
         "../scripts/make_images.py"

@@ -24,6 +24,6 @@ with job.monitored(*snakemake.log):
             how=Fit.of(settings)._replace(size=size),
             study_seed=snakemake.params.seed,
             unit=splits.unit_of(settings),
-            cross_fitted=splits.is_cross_fitted(settings),
+            cross_fitted=snakemake.params.cross_fitted,
             processes=snakemake.threads,
         )

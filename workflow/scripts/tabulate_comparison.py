@@ -3,18 +3,12 @@ from transfer_gain.runtime import job
 with job.monitored(*snakemake.log):
     from transfer_gain import metrics
     from transfer_gain.data import store
-    from transfer_gain.evaluation import comparison
+    from transfer_gain.evaluation import comparison, predictions
 
     table = comparison.tabulate(
         snakemake.wildcards.table,
         store.read_rows(snakemake.input.selected),
-        dict(
-            zip(
-                snakemake.params.datasets,
-                map(store.read_rows, snakemake.input.predictions),
-                strict=True,
-            )
-        ),
+        predictions.read(snakemake.params.datasets, snakemake.input.predictions),
         metrics.metric(snakemake.params.metric),
         published=snakemake.input.published,
         sources=snakemake.params.sources,

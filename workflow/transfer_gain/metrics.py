@@ -5,7 +5,7 @@ configurations, is compared and is drawn. To add a metric, add a record to `METR
 shown to `reporting/metric_display.py`, which no training job reads.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,6 +13,9 @@ import numpy as np
 
 # Bins of equal width for the calibration error, as Guo et al. (2017) use.
 CALIBRATION_BINS = 15
+# Where a class is larger than another by more than this factor, always answering the larger one
+# reaches a high accuracy.
+EVEN = 1.5
 
 
 class UnknownMetricError(KeyError):
@@ -200,6 +203,20 @@ METRICS = (
 BY_NAME = {metric.name: metric for metric in METRICS}
 # Names that the config's `metric` may have.
 SELECTING = tuple(metric.name for metric in METRICS if metric.selects)
+
+
+def fitting(class_sizes: Iterable[Sequence[int]]) -> str:
+    """Return the name of the metric that suits classes of these sizes.
+
+    Args:
+        class_sizes: images of each class, of each dataset; empty if unknown.
+
+    Returns:
+        "accuracy" if no dataset's largest class is more than `EVEN` times its smallest, otherwise
+        "balanced_accuracy".
+    """
+    uneven = any(max(sizes) > EVEN * min(sizes) for sizes in class_sizes if sizes)
+    return (BALANCED_ACCURACY if uneven else ACCURACY).name
 
 
 def metric(name: str) -> Metric:

@@ -96,7 +96,14 @@ ByCharacter = Annotated[
 
 
 class Dataset(Named):
-    """Images of some classes; what all sources have in common."""
+    """Images of some classes; what all sources have in common.
+
+    Attributes:
+        few_images: whether there are so few that all are worth scoring, and a model is worth
+            taking home, as of the user's own images.
+    """
+
+    few_images: ClassVar[bool] = False
 
     # Whether pictures can have more pixels than `image_size`, so that backbones get larger ones.
     has_larger_pictures: ClassVar[bool] = True
@@ -115,6 +122,11 @@ class Dataset(Named):
     resize: Resize = "stretch"
     background: Background = "#ffffff"
     transfer: Transfer = True
+
+    @property
+    def is_cross_fitted(self) -> bool:
+        """Whether its images are cross-fitted, unless they come with a split."""
+        return self.few_images and self.validation_per_class is None
 
     @property
     def options(self) -> dict[str, Any]:
@@ -274,6 +286,8 @@ class Jaffe(Dataset):
 class SolarCells(Dataset):
     """Photographs of solar cells, functional and defective (PyPI package `elpv-dataset`)."""
 
+    few_images: ClassVar[bool] = True
+
     source: Literal["solar-cells"] = Field(description="Where the images come from.")
     images: int = Field(
         default=300,
@@ -313,6 +327,8 @@ class SolarCells(Dataset):
 
 class Folder(Dataset):
     """Your own images."""
+
+    few_images: ClassVar[bool] = True
 
     source: Literal["folder"] = Field(description="Where the images come from.")
     path: PathText = Field(

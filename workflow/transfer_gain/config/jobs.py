@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
 Job = dict[str, Any]
 
-MODELLED = ("folder", "solar-cells")  # sources
-
 
 def fill(pattern: str, jobs: Iterable[Mapping[str, Any]], **wanted: Any) -> list[str]:
     """Fill in a pattern for those of some jobs that have the wanted wildcards."""
@@ -34,8 +32,8 @@ def trained_backbones(study: "Study") -> list[str]:
 
 
 def models(study: "Study") -> list[str]:
-    """Return the datasets of which a model is made: those of few images, such as the user's."""
-    return [each.name for each in study.transfer_datasets() if each.source in MODELLED]
+    """Return the datasets of which a model is made."""
+    return [each.name for each in study.transfer_datasets() if each.few_images]
 
 
 def selections(study: "Study") -> list[Job]:

@@ -55,6 +55,11 @@ class Paths:
         return f"{self.results}/images/{{dataset}}/size={{size}}.parquet"
 
     @property
+    def class_sizes(self) -> str:
+        """Return the path of the sizes of a user's classes, as its files were listed."""
+        return f"{self.results}/images/{{dataset}}.classes.json"
+
+    @property
     def samples(self) -> str:
         """Return the path of a fraction's samples: the images that each replicate trains on."""
         return f"{self.results}/samples/{{dataset}}/fraction={{fraction}}.parquet"

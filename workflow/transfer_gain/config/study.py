@@ -158,15 +158,15 @@ class Study(Section):
         """Return the datasets that are part of the transfer study."""
         return [dataset for dataset in self.datasets.values() if dataset.transfer]
 
-    def with_metric(self, choose: Callable[[list[AnyDataset]], str]) -> Study:
+    def with_metric(self, choose: Callable[[Study], str]) -> Study:
         """Return the study with a metric in place of `auto`.
 
         Args:
-            choose: function from the datasets of the transfer study to the name of a metric.
+            choose: function from a study to the name of a metric.
         """
         if self.metric != AUTO:
             return self
-        return self.model_copy(update={"metric": choose(self.transfer_datasets())})
+        return self.model_copy(update={"metric": choose(self)})
 
     def replicates(self, fraction: str) -> int:
         """Return the number of replicates at a fraction (named as by `format_number`)."""

@@ -64,6 +64,11 @@ class CrossFitting(Section):
         default=2, ge=1, le=20, description="How often the images are divided into folds."
     )
 
+    @property
+    def splits(self) -> int:
+        """Return the number of splits, unless small classes allow fewer folds."""
+        return self.folds * self.repeats
+
 
 def check_fractions(study: Study) -> None:
     """Refuse a fraction that is there twice, or that leaves a class without an image."""

@@ -12,6 +12,7 @@ from transfer_gain.metrics import METRICS, Predictions
 
 # A run has levelled off if its training loss fell by less than this (in nats) in its last fifth.
 STILL_FALLING = 0.01
+_PROBABILITY = "probability_"
 
 
 def scores(
@@ -86,7 +87,17 @@ def predictions(scored: Predictions, data: Replicates) -> pd.DataFrame:
 
 def probability_of(label: int) -> str:
     """Return the column of a class's probability."""
-    return f"probability_{label}"
+    return f"{_PROBABILITY}{label}"
+
+
+def probability_columns(predicted: pd.DataFrame) -> list[str]:
+    """Return the columns of the probabilities, by class."""
+    return [name for name in predicted if name.startswith(_PROBABILITY)]
+
+
+def probabilities(predicted: pd.DataFrame) -> np.ndarray:
+    """Return the probability of each class, float64 (rows, classes)."""
+    return predicted[probability_columns(predicted)].to_numpy(np.float64)
 
 
 def levelled_off(history: pd.DataFrame) -> np.ndarray:

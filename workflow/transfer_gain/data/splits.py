@@ -18,9 +18,6 @@ from transfer_gain.printable import printable
 # groups of images of any size.
 Unit = Literal["image", "character", "group"]
 
-# Sources of few images, all of which are worth training on and scoring.
-CROSS_FITTED = ("folder", "solar-cells")
-
 _MOST_FOLDS = 20  # more would be slow
 _ATTEMPTS = 20  # draws of folds before a split is given up
 
@@ -105,15 +102,6 @@ def unit_of(settings: Mapping[str, Any]) -> Unit:
     if options.get("validation") == "by-character":
         return "character"
     return "group" if "groups" in options else "image"
-
-
-def is_cross_fitted(settings: Mapping[str, Any]) -> bool:
-    """Return whether images of a dataset without a split of their own are cross-fitted.
-
-    They are if they are the user's, or come from one, and the config gives no number of validation
-    images.
-    """
-    return settings["source"] in CROSS_FITTED and settings["validation_per_class"] is None
 
 
 def _hold_out_characters(

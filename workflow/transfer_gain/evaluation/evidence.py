@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from transfer_gain.data.rows import probability_of
+from transfer_gain.data.rows import probabilities
 from transfer_gain.evaluation import statistics
 from transfer_gain.evaluation.statistics import Contrast
 from transfer_gain.metrics import Metric, Predictions
@@ -66,10 +66,6 @@ class Evidence:
             own, others = (each.scores.index.get_indexer(both) for each in (self, other))
             values = self.values[own] - other.values[others]
         return replace(self, scores=self.scores[both] - other.scores[both], values=values)
-
-    def on_these_images(self) -> "Evidence":
-        """Return what the replicates alone say: nothing about other images."""
-        return Evidence(self.scores)
 
 
 def resampled_means(
@@ -410,10 +406,9 @@ def by_place(
 
 def _of_predictions(scores: pd.Series, rows: pd.DataFrame, metric: Metric) -> Evidence:
     """Return the evidence of one method at one place from the rows of its predictions."""
-    probabilities = [probability_of(label) for label in range(int(rows["label"].max()) + 1)]
     values, images, labels = {}, {}, {}
     for replicate, own in rows.groupby("replicate", sort=False):
-        made = predictions_of(own, probabilities)
+        made = predictions_of(own)
         values[replicate] = metric.values(made)[0]
         images[replicate], labels[replicate] = own["image_id"].to_numpy(), made.labels
     first, *others = (images[replicate] for replicate in scores.index)
@@ -429,15 +424,14 @@ def _of_predictions(scores: pd.Series, rows: pd.DataFrame, metric: Metric) -> Ev
     return Evidence(scores, matrix, of_images, overlap=1 / (folds - 2), images=len(scored))
 
 
-def predictions_of(rows: pd.DataFrame, probabilities: Sequence[str]) -> Predictions:
+def predictions_of(rows: pd.DataFrame) -> Predictions:
     """Return the predictions of one run from its rows.
 
     Args:
         rows: label, predicted and the columns of the probabilities.
-        probabilities: these columns.
     """
     labels = rows["label"].to_numpy(np.int64)
-    shares = rows[list(probabilities)].to_numpy(np.float64)
+    shares = probabilities(rows)
     # Half of the least probability that is kept.
     true = np.maximum(shares[np.arange(len(labels)), labels], 2.0**-25)
     return Predictions(

@@ -126,12 +126,12 @@ class _Baseline:
             rng = seeds.generator(seed, dataset, labels, "label value")
             return metric.sign * evidence.resampled_means(own, DRAWS, rng, weights)
 
-        is_share = metric.bounds == (0, 1)
-        ends = first.clip, 1 - first.clip
-        # A score that is no share is compared as it is.
-        scale = (lambda values: logit(np.clip(values, *ends))) if is_share else np.asarray
-        if is_share and metric.sign < 0:
-            scale = lambda values: -logit(np.clip(-values, *ends))  # noqa: E731
+        def scale(values: np.ndarray) -> np.ndarray:
+            if metric.bounds != (0, 1):  # no share: compared as it is
+                return values
+            shares = np.clip(metric.sign * values, first.clip, 1 - first.clip)
+            return metric.sign * logit(shares)
+
         ordered = dict(sorted(known.items()))
         draws = pd.DataFrame(
             {

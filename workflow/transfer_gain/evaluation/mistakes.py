@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from transfer_gain.data.rows import probability_of
+from transfer_gain.data.rows import probabilities
 from transfer_gain.evaluation.per_class import confusion_matrix, image_weights, per_class
 from transfer_gain.evaluation.predictions import NAMES
 from transfer_gain.methods import records
@@ -52,8 +52,7 @@ def best_methods(
             the best.
     """
     rows = scores[(scores["dataset"] == dataset) & (scores["protocol"] == HELD_OUT)]
-    is_reference = rows["method"].map(lambda name: records.method(name).is_reference)
-    rows = rows[~is_reference & ~rows["backbone"].isin(list(controls))]
+    rows = records.ranked(rows[~rows["backbone"].isin(list(controls))])
     best = (metric.sign * rows["mean"]).groupby(rows["fraction"]).idxmax()
     return [Chosen(*names) for names in rows.loc[best, NAMES].itertuples(index=False)]
 
@@ -140,7 +139,7 @@ def reliability(
     for chosen in best:
         rows = _of(predictions, chosen)
         weights = image_weights(rows["image_id"])
-        confidence = _probabilities(rows, len(classes)).max(axis=1)
+        confidence = probabilities(rows).max(axis=1)
         right = (rows["label"] == rows["predicted"]).to_numpy()
         bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
         images = np.bincount(bins, weights, CALIBRATION_BINS)
@@ -186,7 +185,7 @@ def mistakes(
     runs = np.bincount(image)
     votes, summed = (np.zeros((len(ids), len(classes))) for _ in range(2))
     np.add.at(votes, (image, rows["predicted"].to_numpy(np.int64)), 1)
-    np.add.at(summed, image, _probabilities(rows, len(classes)))
+    np.add.at(summed, image, probabilities(rows))
     means = summed / runs[:, None]
     taken = np.where(votes == votes.max(axis=1, keepdims=True), means, -1).argmax(axis=1)
     labels = np.zeros(len(ids), np.int64)
@@ -220,11 +219,6 @@ TABLES: dict[str, Callable[..., pd.DataFrame]] = {
 def _of(predictions: pd.DataFrame, chosen: Chosen) -> pd.DataFrame:
     """Return the predictions of one method at one fraction."""
     return predictions[(predictions[NAMES] == list(chosen)).all(axis=1)]
-
-
-def _probabilities(rows: pd.DataFrame, classes: int) -> np.ndarray:
-    """Return the probability of each class, float64 (rows, classes)."""
-    return rows[[probability_of(label) for label in range(classes)]].to_numpy(np.float64)
 
 
 def _named(rows: pd.DataFrame, dataset: str, chosen: Chosen) -> pd.DataFrame:

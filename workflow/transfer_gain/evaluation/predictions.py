@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from transfer_gain.data import store
+from transfer_gain.data.rows import probability_columns
 from transfer_gain.evaluation.selection import CONFIGURATION
 from transfer_gain.names import HELD_OUT
 
@@ -42,4 +43,17 @@ def gather(
             found.append(own[own["image_id"].isin(images)])
     columns = [*NAMES, "replicate", "image_id", "label", "predicted"]
     gathered = pd.concat(found, ignore_index=True)
-    return gathered[columns + [name for name in gathered if name.startswith("probability_")]]
+    return gathered[columns + probability_columns(gathered)]
+
+
+def read(datasets: Iterable[str], paths: Iterable[Path | str]) -> dict[str, pd.DataFrame]:
+    """Read the gathered predictions of datasets, by dataset.
+
+    Args:
+        datasets: their names.
+        paths: a file of `gather` for each.
+
+    Raises:
+        StoreError: a file is corrupt.
+    """
+    return dict(zip(datasets, map(store.read_rows, paths), strict=True))

@@ -49,18 +49,10 @@ def ranked(
     """
     rows = scores[(scores["dataset"] == dataset) & (scores["protocol"] == HELD_OUT)]
     rows = rows[rows["fraction"] == rows["fraction"].max()]
-    only_compared = rows["method"].map(lambda name: records.method(name).is_reference)
-    rows = rows[~only_compared & ~rows["backbone"].isin(controls)]
+    rows = records.ranked(rows[~rows["backbone"].isin(controls)])
     rows = rows.sort_values("mean", ascending=not metric.higher_is_better, kind="stable")
     columns = ["method", "backbone", "fraction", "labels", "mean", "ci_low", "ci_high"]
     return [Candidate(*values) for values in rows[columns].itertuples(index=False)]
-
-
-def recommended(
-    scores: pd.DataFrame, dataset: str, metric: Metric, controls: Collection[str] = ()
-) -> Candidate:
-    """Return the method with the best score; see `ranked`."""
-    return ranked(scores, dataset, metric, controls)[0]
 
 
 def configuration(selected: pd.DataFrame, dataset: str, candidate: Candidate) -> dict[str, Any]:

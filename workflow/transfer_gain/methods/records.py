@@ -21,6 +21,8 @@ from transfer_gain.names import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from transfer_gain.config.paths import Paths
     from transfer_gain.config.study import Study
 
@@ -254,6 +256,16 @@ def method(name: str) -> Method:
     if name not in BY_NAME:
         raise UnknownMethodError(f"method: found {name!r}, expected one of {', '.join(BY_NAME)}")
     return BY_NAME[name]
+
+
+def ranked(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the rows of a table whose method competes to be the best, instead of serving others.
+
+    Args:
+        rows: with a column `method`.
+    """
+    competes = rows["method"].map(lambda name: not method(name).is_reference)
+    return rows[competes.astype(bool)]
 
 
 def trained_by(rule: str) -> list[str]:

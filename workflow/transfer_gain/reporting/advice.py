@@ -54,8 +54,7 @@ def _candidates(tables: Tables, metric: Metric, dataset: str) -> pd.DataFrame:
     rows = rows[(rows["dataset"] == dataset) & (rows["protocol"] == HELD_OUT)]
     rows = rows[rows["fraction"] == rows["fraction"].max()]
     trained = [FROM_SCRATCH, *tables["hypotheses"]["backbone"]]
-    is_reference = rows["method"].map(lambda name: records.method(name).is_reference)
-    return rows[rows["backbone"].isin(trained) & ~is_reference]
+    return records.ranked(rows[rows["backbone"].isin(trained)])
 
 
 def _best(rows: pd.DataFrame, metric: Metric) -> pd.Series:

@@ -66,8 +66,7 @@ def best_methods(tables: Tables, metric: Metric, dataset: str) -> str:
     that fraction. The best score found is too high by some points, because it was picked: that is
     why the others are named with it.
     """
-    rows = _of(tables[metric.name], dataset)
-    rows = rows[~rows["method"].map(lambda name: records.method(name).is_reference)]
+    rows = records.ranked(_of(tables[metric.name], dataset))
     found: list[str] = []
     for _, at_size in rows.groupby("fraction"):
         at_size = at_size.sort_values("mean", ascending=not metric.higher_is_better, kind="stable")
@@ -193,10 +192,9 @@ def at_chance(tables: Tables, metric: Metric) -> list[str]:
     """
     scored = tables["classes"].groupby("dataset", sort=False)["scored"]
     chance = {dataset: metric.chance(counts.to_numpy()) for dataset, counts in scored}
-    rows = tables[metric.name]
+    rows = records.ranked(tables[metric.name])
     trained = rows["backbone"].isin([FROM_SCRATCH, *tables["hypotheses"]["backbone"]])
-    reference = rows["method"].map(lambda name: records.method(name).is_reference)
-    rows = rows[trained & ~reference & (rows["protocol"] == PROTOCOL)]
+    rows = rows[trained & (rows["protocol"] == PROTOCOL)]
     worst = rows["ci_low" if metric.higher_is_better else "ci_high"].fillna(rows["mean"])
     rows = rows[metric.sign * worst <= metric.sign * rows["dataset"].map(chance)]
     sentences = []

@@ -130,8 +130,7 @@ def accuracy(tables: Tables) -> str:
 
     The most accurate method of a row is bold, as are those not significantly different from it.
     """
-    rows = _rows(tables["accuracy"])
-    rows = rows[[not records.method(name).is_reference for name in rows["method"]]]
+    rows = records.ranked(_rows(tables["accuracy"]))
     rows = rows.sort_values(
         "method", key=lambda names: [records.method(name).position for name in names], kind="stable"
     )

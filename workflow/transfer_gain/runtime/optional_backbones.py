@@ -1,7 +1,5 @@
 """Which optional backbones a study has: those whose ImageNet weights can be had."""
 
-import contextlib
-import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -9,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transfer_gain.printable import printable, shorten
+from transfer_gain.runtime.remembered import remembered
 
 if TYPE_CHECKING:
     from transfer_gain.config.study import Study
@@ -39,7 +38,7 @@ def unreachable(address: str, seconds: float = SECONDS) -> str | None:
 
 
 def left_out(
-    study: "Study", remembered: Path, probe: Callable[[], str | None] = unreachable_host
+    study: "Study", file: Path, probe: Callable[[], str | None] = unreachable_host
 ) -> Mapping[str, str]:
     """Return the optional backbones that a study has to do without, each with the reason.
 
@@ -48,7 +47,7 @@ def left_out(
 
     Args:
         study: the study.
-        remembered: file of the answer; deleting it asks again.
+        file: file of the answer; deleting it asks again.
         probe: returns why the weights cannot be downloaded, or None.
     """
     missing = [
@@ -60,34 +59,20 @@ def left_out(
     ]
     if not missing:
         return {}
-    why = _remembered(remembered, probe)
-    if why is None:
+    answer = remembered(file, "unreachable", probe)
+    if answer is None:
         return {}
+    why = printable(shorten(str(answer)))
     return {
         backbone.name: f"the ImageNet weights of {backbone.architecture} cannot be fetched ({why})"
         for backbone in missing
     }
 
 
-def _remembered(file: Path, probe: Callable[[], str | None]) -> str | None:
-    """Return the answer of a probe, now or earlier."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        why = json.loads(file.read_text())["unreachable"]
-        return None if why is None else printable(shorten(str(why)))
-    why = probe()
-    from transfer_gain.data.whole_files import StoreError, written_whole
-
-    with contextlib.suppress(OSError, StoreError):  # what cannot be written is asked again
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(file) as temporary:
-            temporary.write_text(json.dumps({"unreachable": why}) + "\n")
-    return why
-
-
-def describe(left_out: Mapping[str, str], remembered: Path) -> str:
+def describe(left_out: Mapping[str, str], file: Path) -> str:
     """Say which backbones are left out, why, and what can be done."""
     named = "; ".join(f"{name}, since {why}" for name, why in left_out.items())
     return (
-        f"Backbones left out: {named}. To try again, delete {remembered}; or download the weights "
+        f"Backbones left out: {named}. To try again, delete {file}; or download the weights "
         "(*_notop.h5) elsewhere and set the backbone's `weights:` to their path."
     )

@@ -95,8 +95,16 @@ def images_seen(
     if dataset.validation_per_class is not None:
         validation = classes * dataset.validation_per_class
 
+    if dataset.is_cross_fitted:
+        folds = study.cross_fitting.folds
+        training, validation = found * (folds - 2) / folds, found * 2 / folds
+
+    def replicates(fraction: str) -> int:
+        crossed = dataset.is_cross_fitted
+        return study.cross_fitting.splits if crossed else study.replicates(fraction)
+
     def sampled(fraction: str) -> float:
-        return study.replicates(fraction) * training * float(fraction)
+        return replicates(fraction) * training * float(fraction)
 
     if "fraction" not in wildcards:
         fractions = study.fraction_names(wildcards.get("backbone", next(iter(study.backbones))))
@@ -115,7 +123,7 @@ def images_seen(
     if rule == "fine_tune":
         length, times = study.fine_tuning, len(study.fine_tuning.learning_rates)
     updates = length.min_updates * study.heads.batch_size
-    return times * max(length.epochs * sampled(fraction), study.replicates(fraction) * updates)
+    return times * max(length.epochs * sampled(fraction), replicates(fraction) * updates)
 
 
 def _work(study: "Study", wildcards: Mapping[str, str]) -> float:

@@ -67,8 +67,7 @@ def plot_learning_curves(
 
 def _drawn(forecast: pd.DataFrame, scores: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     """Return the forecasts of the baseline and of the best method with all labels."""
-    at_most = scores[scores["labels"] == scores["labels"].max()]
-    at_most = at_most[~at_most["method"].map(lambda name: records.method(name).is_reference)]
+    at_most = records.ranked(scores[scores["labels"] == scores["labels"].max()])
     best = at_most.loc[(metric.sign * at_most["mean"]).idxmax()]
     is_best = (forecast[METHOD] == best[METHOD]).all(axis=1)
     wanted = is_best | (forecast["method"] == BASELINE)

@@ -1,0 +1,39 @@
+"""The metric that `metric: auto` stands for."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transfer_gain import metrics
+from transfer_gain.runtime import user_files
+from transfer_gain.runtime.remembered import remembered
+
+if TYPE_CHECKING:
+    from transfer_gain.config.study import Study
+
+
+def choose(study: "Study") -> str:
+    """Return the name of the metric that suits the sizes of a study's classes.
+
+    Those of the user's own images are listed once, and again when the images or their settings
+    change: a compressed archive has to be unpacked for it.
+    """
+    return metrics.fitting(
+        dataset.class_sizes() or _listed(study, dataset.name, dataset.options)
+        for dataset in study.transfer_datasets()
+    )
+
+
+def _listed(study: "Study", dataset: str, options: dict[str, Any]) -> list[int]:
+    def ask() -> list[int]:
+        # Imported only here: it takes half a second.
+        from transfer_gain.data import class_sizes
+
+        return class_sizes.listed(options)
+
+    table = (options["labels"] or {}).get("file")
+    question = f"{user_files.state(options['path'], table)} {json.dumps(options, sort_keys=True)}"
+    found: list[int] = remembered(
+        Path(study.paths.class_sizes.format(dataset=dataset)), question, ask
+    )
+    return found
