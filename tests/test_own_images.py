@@ -127,6 +127,10 @@ def test_in_public_only_the_report_is_written_again_and_names_no_image(study: Pa
         assert str(study) not in public
     assert skipped in written["private"][0]
     assert skipped not in written["public"][0]
+    for path in study.glob("results/tables/*.parquet"):
+        if {"path", "image_id"} & {*pd.read_parquet(path)}:
+            assert f"Table <code>{path.stem}<" not in written["public"][0], path
+            assert path.stem not in written["public"][2], path
     assert 'id="figure-samples_mine"' in written["private"][0]
     assert 'id="figure-samples_mine"' not in written["public"][0]
     assert 'id="figure-samples_avatars"' in written["public"][0]

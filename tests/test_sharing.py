@@ -13,6 +13,7 @@ import studies
 from containers import TWO_IMAGES, encode, make_folder, noise, opened, png
 from transfer_gain.config.loading import complete
 from transfer_gain.data.fitting import Fit
+from transfer_gain.evaluation.mistakes import MISTAKES
 from transfer_gain.evaluation.tables import NOTICED, noticed
 from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting import report
@@ -108,6 +109,8 @@ def own_images(folder: Path) -> dict[str, pd.DataFrame]:
 
 def rendered(folder: Path, sharing: Sharing) -> str:
     mine = own_images(folder)
+    row = ("clothes", "vgg16", "transfer", 1.0, "SECRET6.png", "coat", "shirt", 0.9, 1, 1)
+    mine["mistakes"] = pd.DataFrame([row], columns=MISTAKES)
     assert all(mine[name].to_csv().count("SECRET") for name in mine)
     tables = [each for each in reports.tables() if each.name not in mine]
     tables += [
@@ -117,7 +120,9 @@ def rendered(folder: Path, sharing: Sharing) -> str:
     figures = reports.drawings(folder)
     save(studies.samples(), folder / "copies.svg")
     pairs = (folder / "copies.svg").read_text()
-    figures.append(reports.made("near_copies", pairs, dataset="clothes"))
+    known = {figure.name for figure in figures}
+    for kind in {"near_copies", "mistakes"} - {name.removesuffix("_clothes") for name in known}:
+        figures.append(reports.made(kind, pairs, dataset="clothes"))
     facts = reports.FACTS | {"config": sharing.config(CONFIG)}
     return report.render(figures, tables, reports.runs(), ACCURACY, facts, sharing)
 
@@ -134,6 +139,7 @@ def test_a_public_report_names_and_shows_no_image(tmp_path: Path):
     assert "ward 3" not in html
     assert "figure-samples_clothes" not in html
     assert "figure-near_copies_clothes" not in html
+    assert "figure-mistakes_clothes" not in html
     assert "images are near copies of each other" in html  # how many is still told
     assert "Names and pictures of the images are left out" in html
 
@@ -156,7 +162,9 @@ def test_a_report_of_no_own_images_has_nothing_to_hide(tmp_path: Path):
 
 def test_what_the_crate_lists_of_own_images():
     tables = {"skipped", "notes", "near_copies"}
-    figures = {"samples_clothes", "near_copies_clothes", "augmented_clothes", "one_shot_tasks"}
+    tables |= {"mistakes"}
+    figures = {"samples_clothes", "near_copies_clothes", "augmented_clothes", "mistakes_clothes"}
+    figures |= {"one_shot_tasks"}
     assert PUBLIC.unlisted() == tables | figures
     assert PRIVATE.unlisted() == frozenset()
     other = Sharing(public=True, own=["clothes"], target="avatars")

@@ -12,8 +12,8 @@ import pandas as pd
 from transfer_gain.names import IMAGENET, RANDOM_WEIGHTS
 
 # Tables whose rows name files, and figures that show images.
-NAMING = ("skipped", "near_copies")
-PICTURING = ("samples", "near_copies", "augmented")
+NAMING = ("skipped", "near_copies", "mistakes")
+PICTURING = ("samples", "near_copies", "augmented", "mistakes")
 TASKS = "one_shot_tasks"  # shows images of the target
 NOTES = "notes"
 # Where a note begins to name examples: files, groups or folders.
