@@ -1,5 +1,7 @@
 """Drawn faces, a folder of one's own and other backbones, end to end through the real rules."""
 
+import base64
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -127,10 +129,16 @@ def test_in_public_only_the_report_is_written_again_and_names_no_image(study: Pa
         assert str(study) not in public
     assert skipped in written["private"][0]
     assert skipped not in written["public"][0]
+    # Its tables are within, as CSV.
+    page = written["public"][0]
+    files = re.findall(r'href="data:text/csv;base64,([^"]*)"', page)
+    page += "".join(base64.b64decode(file).decode() for file in files)
     for path in study.glob("results/tables/*.parquet"):
-        if {"path", "image_id"} & {*pd.read_parquet(path)}:
-            assert f"Table <code>{path.stem}<" not in written["public"][0], path
-            assert path.stem not in written["public"][2], path
+        rows = pd.read_parquet(path)
+        for column in {"path", "other", "image_id"} & {*rows}:
+            names = rows.loc[rows["dataset"] == "mine", column]
+            assert [name for name in names if name in page] == [], path
+            assert f"tables/{path.name}" not in written["public"][2], path
     assert 'id="figure-samples_mine"' in written["private"][0]
     assert 'id="figure-samples_mine"' not in written["public"][0]
     assert 'id="figure-samples_avatars"' in written["public"][0]
