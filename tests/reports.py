@@ -12,8 +12,9 @@ import studies
 from transfer_gain.config.loading import complete
 from transfer_gain.evaluation import comparison
 from transfer_gain.metrics import ACCURACY
-from transfer_gain.reporting import report
+from transfer_gain.reporting import advice, report
 from transfer_gain.reporting.figures.confusion import plot_confusion
+from transfer_gain.reporting.figures.decision import plot_decision
 from transfer_gain.reporting.figures.gains import plot_gains
 from transfer_gain.reporting.figures.grid import plot_grid
 from transfer_gain.reporting.figures.label_value import plot_label_value
@@ -56,13 +57,19 @@ def tables() -> list[report.ReportItem]:
         .rename(columns={"mean": "validation_accuracy"})
     )
     rows["best_heads"] = best.assign(layers="100-50", activation="elu", learning_rate=0.01)
-    counts = {"seconds": [1.5, 2.5], "cpu_seconds": [1.0, 2.0], "max_rss_mb": [100.0, np.nan]}
-    rows["cost"] = pd.DataFrame({"rule": ["train_head"] * 2, **counts})
+    held_out = rows["accuracy"].query("protocol == 'held-out'")
+    jobs = held_out[["dataset", "backbone", "fraction", "method"]].assign(rule="train_head")
+    passes = jobs[["dataset", "backbone"]].drop_duplicates().assign(rule="extract_features")
+    cost = pd.concat([jobs, passes]).assign(protocol="", seconds=1.5, cpu_seconds=1.0)
+    rows["cost"] = cost.assign(max_rss_mb=[100.0, np.nan] * (len(cost) // 2))
     rows["fractions"] = pd.DataFrame(
         {
-            "dataset": [*CLASSES, "peeps"],
-            "validation_samples": [7000, 6300, 0],
-            "chance": [1 / 7, 1 / 7, np.nan],
+            "dataset": np.repeat(list(CLASSES), len(studies.LABELS)),
+            "fraction": [*studies.LABELS] * len(CLASSES),
+            "training_samples": [7 * labels for labels in studies.LABELS.values()] * len(CLASSES),
+            "replicates": 3,
+            "validation_samples": 7000,
+            "chance": 1 / 7,
         }
     )
     rows |= studies.of_images(CLASSES)
@@ -100,6 +107,10 @@ def drawings(folder: Path) -> list[report.ReportItem]:
             draw(curves, "learning_curves", **where)
             draw(plot_gains(of("gains"), ACCURACY), "gains", **where)
             draw(plot_label_value(of("label_value"), ACCURACY), "label_value", **where)
+        shown = advice.standing(rows, ACCURACY, dataset).methods()
+        # The protocol of the last round is held-out.
+        decision = plot_decision(of("accuracy"), of("forecast"), shown, 1 / 7, ACCURACY)
+        draw(decision, "decision", dataset=dataset)
     of_clothes = rows["confusion"].query("dataset == 'clothes'")
     draw(plot_confusion(of_clothes), "confusion", dataset="clothes")
     draw(plot_grid(runs(), 1 / 7, ACCURACY), "grid", dataset="clothes", backbone="vgg16")

@@ -14,6 +14,7 @@ from transfer_gain.data.rows import probability_of
 from transfer_gain.evaluation import comparison, evidence, mistakes, selection, tables
 from transfer_gain.evaluation import forecast as future
 from transfer_gain.evaluation import label_value as worth
+from transfer_gain.evaluation import options as choices
 from transfer_gain.evaluation.evidence import Evidence
 from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting.figures.samples import plot_samples
@@ -101,6 +102,21 @@ def label_value(selected: pd.DataFrame, seed: int = 1) -> pd.DataFrame:
 
 def forecast(selected: pd.DataFrame, seed: int = 1, target: float | None = None) -> pd.DataFrame:
     return future.forecast(selected, {}, ACCURACY, seed, target)
+
+
+def options(
+    selected: pd.DataFrame, target: float | None = None, minutes_per_label: float | None = None
+) -> pd.DataFrame:
+    return choices.options(
+        selected,
+        {},
+        ACCURACY,
+        accuracy(selected),
+        forecast(selected, target=target),
+        controls=["vgg16-random"],
+        untried=["fine-tuning"],
+        minutes_per_label=minutes_per_label,
+    )
 
 
 class Gain(NamedTuple):
@@ -207,6 +223,7 @@ TABLES = {
     "hypotheses": (hypotheses, comparison.HYPOTHESES),
     "label_value": (label_value, worth.columns(ACCURACY)),
     "forecast": (forecast, future.COLUMNS),
+    "options": (options, choices.COLUMNS),
 }
 
 

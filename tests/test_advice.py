@@ -1,28 +1,59 @@
 """Promises of the advice: on studies made for it, each piece of advice is the right one."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 
-from studies import TABLES, of_images, runs
+from studies import TABLES, forecast, of_images, of_mistakes, options, runs, study
 from transfer_gain.metrics import ACCURACY
-from transfer_gain.reporting.advice import advice
+from transfer_gain.reporting import advice, answer, answer_json, forecast_sentences
+from transfer_gain.reporting.looked_at import looked_at
 
 SCRATCH, TRANSFER, PROBE = ("none", "baseline"), ("vgg16", "transfer"), ("vgg16", "linear-probe")
 NOISE = np.array([0.003, -0.001, 0.002, -0.004, 0.001])
 
 
-def said(scored=(100,) * 7, **means: float) -> str:
-    """The advice where methods have these mean accuracies, each with a little noise of its own."""
+def tables_of(selected: pd.DataFrame, scored=(100,) * 7, **wishes) -> dict[str, pd.DataFrame]:
+    tables = {name: make(selected) for name, (make, _) in TABLES.items()}
+    tables |= {"forecast": forecast(selected, target=wishes.get("target"))}
+    tables |= {"options": options(selected, **wishes)}
+    tables |= of_mistakes(selected, tables["accuracy"])
+    return tables | of_images(selected["dataset"].unique(), scored)
+
+
+def of_means(**means: float) -> pd.DataFrame:
+    """Runs whose methods have these mean accuracies, each with a little noise of its own."""
     names = {"scratch": SCRATCH, "transfer": TRANSFER, "probe": PROBE}
     rows = [
         runs(names[name], fraction, list(mean + np.roll(NOISE, number)), protocol="held-out")
         for number, (name, mean) in enumerate(means.items())
         for fraction in (0.01, 1.0)
     ]
-    selected = pd.concat(rows, ignore_index=True)
-    tables = {name: make(selected) for name, (make, _) in TABLES.items()}
-    return advice(tables | of_images(["clothes"], scored), ACCURACY, "clothes")
+    return pd.concat(rows, ignore_index=True)
+
+
+def said(scored=(100,) * 7, **means: float) -> str:
+    """The first sentence or two: which method to use, and with what odds."""
+    return advice.opening(tables_of(of_means(**means), scored), ACCURACY, "clothes")[0]
+
+
+def rising(per_tenfold: float, wishes=None, noise: float = 0.01) -> list[str]:
+    """The opening where transfer's accuracy is 0.7 and rises so fast, in logits per tenfold."""
+    rows = [
+        runs(
+            method,
+            fraction,
+            list(expit(start + per_tenfold * np.log10(fraction)) + noise * NOISE / 0.003),
+            protocol="held-out",
+        )
+        for method, start in ((TRANSFER, 0.85), (SCRATCH, 0.0))
+        for fraction in (0.01, 0.1, 1.0)
+    ]
+    made = tables_of(pd.concat(rows, ignore_index=True), **(wishes or {}))
+    return advice.opening(made, ACCURACY, "clothes")
 
 
 def test_a_clear_winner_is_recommended_with_its_rival_and_the_odds():
@@ -78,6 +109,96 @@ def test_what_ran_once_is_luck(best):
         for method in (SCRATCH, TRANSFER)
     ]
     selected = pd.concat(rows, ignore_index=True)
-    tables = {name: make(selected) for name, (make, _) in TABLES.items()}
-    text = advice(tables | of_images(["clothes"]), ACCURACY, "clothes")
+    text = advice.opening(tables_of(selected), ACCURACY, "clothes")[0]
     assert text.endswith("Each was trained once, so the difference may be luck.")
+
+
+def test_labels_are_advised_where_they_probably_help():
+    _, labels, *_ = rising(0.8)
+    assert labels.startswith("Then label 2 times as many images: accuracy 0.7")
+    assert "is expected, and the probability of a gain of more than 2 points is 0." in labels
+
+
+def test_the_fewest_labels_that_probably_help_are_advised():
+    _, labels, *_ = rising(0.2)
+    assert labels.startswith("Then label 5 times as many images: ")
+
+
+def test_labels_are_not_advised_where_they_will_bring_little():
+    _, labels, *_ = rising(0.0)
+    assert labels.startswith(
+        "More labels alone will probably bring little: with 5 times as many images, accuracy "
+    )
+
+
+def test_the_work_of_labeling_is_told_if_its_speed_is_known():
+    row = {"dataset": "mine", "option": "labels", "method": "transfer", "backbone": "vgg16"}
+    row |= {"times": 2, "new_labels": 300, "labeling_minutes": 150.0, "score": 0.8, "low": 0.7}
+    row |= {"high": 0.9, "margin": 0.02, "p_better": 0.7, "status": "expected"}
+    text = forecast_sentences.next_labels({"options": pd.DataFrame([row])}, ACCURACY, "mine")
+    assert text.startswith("Then label 2 times as many images (about 300 more, 2 hours of work): ")
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        (0.99, "No method here is expected to reach accuracy 0.990 with 5 times the labels."),
+        (0.3, "To reach accuracy 0.300, transfer from vgg16 needs at most 60"),
+        (0.73, "To reach accuracy 0.730, transfer from vgg16 needs "),
+    ],
+)
+def test_a_target_is_answered_with_the_method_that_needs_the_fewest_labels(target, expected):
+    assert rising(0.8, {"target": target})[2].startswith(expected)
+
+
+def test_no_target_is_not_mentioned():
+    assert not any("To reach" in sentence or "No method" in sentence for sentence in rising(0.8))
+
+
+def test_options_are_compared_with_the_recommended_method():
+    table = options(of_means(scratch=0.7, transfer=0.85, probe=0.8), minutes_per_label=2)
+    assert table["option"].tolist() == [
+        "recommended",
+        "method",
+        "method",
+        *["labels"] * 3,
+        "untried",
+    ]
+    assert table["method"].tolist()[:3] == ["transfer", "linear-probe", "baseline"]
+    assert table["gain"].tolist()[1:3] == pytest.approx([-0.05, -0.15])
+    assert (table["p_worse"][1:3] > 0.99).all()
+    assert table["outcome"][1:3].tolist() == ["worse", "worse"]
+    assert table["status"].iloc[-1] == "not tried in this study"
+
+
+def test_probabilities_of_an_option_add_up_to_one():
+    table = options(of_means(scratch=0.8, transfer=0.81, probe=0.805))
+    measured = table[table["option"] == "method"]
+    total = measured[["p_better", "p_equal", "p_worse"]].sum(axis=1)
+    assert total.tolist() == pytest.approx([1.0, 1.0])
+
+
+@pytest.mark.slow
+def test_the_answer_for_programs_says_what_the_text_says():
+    made = tables_of(study())
+    models = {"clothes": "results/model/clothes"}
+    text = answer.write(made, ACCURACY, "results/report.html", models.values()).splitlines()
+    found = json.loads(answer_json.write(made, ACCURACY, "results/report.html", models))
+    said = [
+        sentence
+        for of in found["datasets"].values()
+        for sentence in (" ".join(of["opening"]), of["looked_at"], *of["details"])
+    ]
+    assert text[: len(said)] == said
+    assert text[len(said) :] == [
+        *found["caveats"],
+        "The model: results/model/clothes/",
+        "The report: results/report.html",
+    ]
+    for dataset, of in found["datasets"].items():
+        assert of["looked_at"] == looked_at(made, dataset)
+        best = made["options"].query("dataset == @dataset").iloc[0]
+        assert of["recommended"]["method"] == best["method"]
+        assert of["recommended"]["score"] == pytest.approx(best["score"])
+        assert f"{of['recommended']['score']:.3f}" in of["opening"][0]
+        assert of["options"][0]["option"] == "recommended"

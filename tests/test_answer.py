@@ -14,7 +14,6 @@ from studies import (
     of_mistakes,
     runs,
     study,
-    table_of_study,
 )
 from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting import answer, words
@@ -188,25 +187,18 @@ def test_more_labels_than_there_are_is_said_so():
     assert "from scratch needs more than 6,000" in value
 
 
-def test_a_control_is_never_the_backbone_that_is_told_of():
-    made = {name: table_of_study(name) for name in ("accuracy", "hypotheses")}
-    made["hypotheses"] = made["hypotheses"].query("backbone != 'vgg16-random'")
-    made["accuracy"].loc[made["accuracy"]["backbone"] == "vgg16-random", "mean"] = 1.0
-    assert answer.strongest_backbone(made, ACCURACY, "clothes") == "vgg16"
-
-
-def test_backbones_are_compared_at_the_sizes_that_they_share():
-    accuracies = {("vgg16", 0.01): 0.6, ("vgg16", 1.0): 0.9, ("other", 0.01): 0.7}
-    made = tables(
-        pd.concat(
-            [runs(SCRATCH, fraction, [0.5, 0.51], protocol="held-out") for fraction in (0.01, 1.0)]
-            + [
-                runs((backbone, "transfer"), fraction, [mean, mean + 0.01], protocol="held-out")
-                for (backbone, fraction), mean in accuracies.items()
-            ]
-        )
-    )
-    assert answer.strongest_backbone(made, ACCURACY, "clothes") == "other"
+def test_transfer_is_the_best_of_its_family():
+    rows = [
+        runs(method, fraction, [mean, mean + 0.01, mean], protocol="held-out")
+        for method, mean in ((SCRATCH, 0.5), (TRANSFER, 0.7), (("vgg16", "linear-probe"), 0.8))
+        for fraction in (0.01, 1.0)
+    ]
+    made = tables(pd.concat(rows, ignore_index=True))
+    assert answer.best_transfer(made, ACCURACY, "clothes") == ("linear-probe", "vgg16")
+    gain = answer.gain(made, ACCURACY, "clothes")
+    assert gain.startswith("The linear probe from vgg16, compared with training from scratch: +30")
+    value = answer.label_value(made, ACCURACY, "clothes")
+    assert value.startswith("One label with the linear probe from vgg16 is worth")
 
 
 @pytest.mark.slow

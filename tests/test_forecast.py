@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
-from studies import LABELS, forecast, study
+from studies import LABELS, forecast, options, study
 from transfer_gain.data.rows import probability_of
 from transfer_gain.evaluation import forecast as future
 from transfer_gain.evaluation import learning_curve
+from transfer_gain.evaluation import options as choices
 from transfer_gain.evaluation.learning_curve import FAMILIES, Points
 from transfer_gain.metrics import ACCURACY, LOSS
 from transfer_gain.reporting import forecast_sentences
@@ -246,23 +247,17 @@ def test_a_forecast_depends_on_seed_and_runs_alone():
     assert not table["high"].equals(forecast(selected, seed=2)["high"])
 
 
-def said(rows: pd.DataFrame, **options) -> str:
-    table = forecast(rows, **options)
-    scores = rows.groupby(["dataset", "backbone", "method", "protocol", "labels"], as_index=False)
-    scores = scores["accuracy"].mean().rename(columns={"accuracy": "mean"})
-    tables = {"accuracy": scores, "forecast": table}
-    return forecast_sentences.sentence(tables, ACCURACY, "clothes")
+def said(rows: pd.DataFrame) -> str:
+    made = options(rows.assign(configurations=1, train_loss=0.1, levelled_off=True))
+    return forecast_sentences.sentence({"options": made}, ACCURACY, "clothes")
 
 
 def test_a_sentence_says_what_the_best_method_will_reach():
     rows = of_curve(slow_curve, RUNS)
-    table = forecast(rows)
-    first = table.iloc[0]
+    first = forecast(rows).iloc[0]
     text = said(rows)
     assert text.startswith("With 2, 3 and 5 times the labels, training from scratch is expected to")
     assert f"{first['score']:.3f} [{first['low']:.3f}, {first['high']:.3f}]," in text
-    assert "accuracy 0.990 would need more than 5 times the labels" in said(rows, target=0.99)
-    assert "accuracy 0.300 needs at most 6" in said(rows, target=0.3)
 
 
 def test_a_sentence_says_why_nothing_can_be_told():
@@ -272,6 +267,35 @@ def test_a_sentence_says_why_nothing_can_be_told():
         "fewer than three fractions."
     )
     text = forecast_sentences.sentence(
-        {"loss": pd.DataFrame(), "forecast": pd.DataFrame(columns=future.COLUMNS)}, LOSS, "clothes"
+        {"options": pd.DataFrame(columns=choices.COLUMNS)}, LOSS, "clothes"
     )
     assert text == "What more labels will bring cannot be told: log-loss is not forecast."
+
+
+def test_a_gain_is_known_better_than_the_score():
+    """The score at hand errs in the same direction as what it grows to."""
+    made = learning_curve.forecast(points_of(CURVES["logit-linear"], noise=0.1), [2, 5], 1e-3)
+    expected, low, high = made.gains()
+    assert expected == pytest.approx(made.scores - made.now)
+    assert (high - low < made.high - made.low).all()
+    assert (low < expected).all() and (expected < high).all()
+
+
+def test_the_probability_of_a_gain_is_that_of_known_curves():
+    """Of many noisy views of a curve, the gain at 2 times the labels is as likely as told."""
+    curve = CURVES["logit-linear"]
+    views = [
+        learning_curve.forecast(points_of(curve, noise=0.1, seed=seed), [2], 1e-3)
+        for seed in range(60)
+    ]
+    truth = curve(SIZES[-1] * 2) - curve(SIZES[-1])
+    likely, unlikely = (
+        np.mean([view.probability_of(truth + side) for view in views]) for side in (-0.06, 0.06)
+    )
+    assert likely > 0.8
+    assert unlikely < 0.2
+
+
+def test_no_gain_is_possible_beyond_the_best_score():
+    made = learning_curve.forecast(points_of(CURVES["logit-linear"], noise=0.05), [2], 1e-3)
+    assert made.probability_of(1 - made.now).tolist() == [0]

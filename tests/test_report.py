@@ -50,7 +50,7 @@ def test_what_it_loads_it_brings_along(html):
 
 def test_every_figure_says_its_values_to_those_who_do_not_see_it(html):
     pictures = [values for tag, values in Elements(html).found if tag == "svg"]
-    assert len(pictures) == 15
+    assert len(pictures) == 17
     assert all(values["role"] == "img" for values in pictures)
     labels = {values["aria-label"].split(".")[0]: values["aria-label"] for values in pictures}
     accuracy = next(table for table in reports.tables() if table.name == "accuracy").content
@@ -61,6 +61,7 @@ def test_every_figure_says_its_values_to_those_who_do_not_see_it(html):
         "Gain in percentage points: from vgg16 over the 2018 baseline"
         in labels["gains, clothes, same-images"]
     )
+    assert "the linear probe from vgg16 with 1 times the labels" in labels["decision, clothes"]
     assert labels["samples, clothes"].endswith("Caption of samples_clothes.")
 
 
@@ -142,6 +143,26 @@ def test_the_templates_of_captions_are_all_plain():
         assert "``" not in text
 
 
+def test_figures_have_titles_that_say_what_they_show(html):
+    first = html.split('<section id="sure">')[0]
+    assert re.search(r"<h3>5 times the labels are expected to bring \+\d\.\d points</h3>", first)
+    section = html.split('<section id="comparison">')[1].split("</section>")[0]
+    assert re.search(r"<h3>.* the best accuracy at 6,000 images per class</h3>", section)
+    assert re.search(r"<h3>Transfer is certainly better .* in \d of \d comparisons", section)
+
+
+def test_options_stand_beside_each_other(html):
+    table = html.split('<div class="options')[1].split("</table>")[0]
+    rows = re.findall(r'<th scope="row">(.*?)</th>', table)
+    options = next(table for table in reports.tables() if table.name == "options").content
+    of_clothes = options.query("dataset == 'clothes'")
+    assert len(rows) == len(of_clothes)
+    assert rows[0] == "the linear probe from vgg16 (recommended)"
+    assert "5 times the labels" in rows
+    assert rows[-1] == "fine-tuning: not tried in this study"
+    assert f"{of_clothes['score'].iloc[1]:.3f}" in table
+
+
 def test_how_many_images_score_is_said(html):
     assert "(700 and 700 images of clothes; 700 and 700 images of avatars)" in html
 
@@ -207,7 +228,8 @@ def test_no_script_but_the_report_s_own_runs(browser, html, tmp_path):
 def test_a_click_on_a_heading_sorts_the_table_by_value(browser, file):
     page = browser.new_page()
     page.goto(file.as_uri())
-    table = "#label-value [aria-label='Table label_value']"
+    page.evaluate("document.querySelectorAll('details').forEach((each) => each.open = true)")
+    table = "#more-labels [aria-label='Table label_value']"
     rows = f'[...document.querySelectorAll("{table} tbody tr")]'
     labels = f"{rows}.map((row) => +row.cells[5].dataset.value)"
     heading = page.locator(f"{table} th button", has_text=re.compile("^labels$"))
@@ -218,13 +240,46 @@ def test_a_click_on_a_heading_sorts_the_table_by_value(browser, file):
     page.close()
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_first_screen_has_advice_and_curves_and_begins_the_options(browser, file, width):
+    page = browser.new_page(viewport={"width": width, "height": 844})
+    page.goto(file.as_uri())
+    for place in (".advice", ".decision figure svg", ".options tbody tr"):
+        assert page.locator(place).first.bounding_box()["y"] < 844
+    figure = page.locator(".decision figure svg").first.bounding_box()
+    assert figure["y"] + figure["height"] < 844
+    page.close()
+
+
+def test_a_statistical_word_is_explained_where_it_stands(browser, file):
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    about = page.locator("#about-points")
+    assert not about.is_visible()
+    page.locator("button.term", has_text="points").first.click()
+    assert "Percentage points" in about.inner_text()
+    page.close()
+
+
+def test_a_point_shows_its_numbers_to_a_pointer(browser, file):
+    page = browser.new_page(viewport={"width": 1280, "height": 844})
+    page.goto(file.as_uri())
+    accuracy = next(table for table in reports.tables() if table.name == "accuracy").content
+    best = accuracy.query("dataset == 'clothes' and protocol == 'held-out' and labels == 6")
+    page.locator(".decision .point").first.hover(force=True)
+    said = page.locator(".tip").inner_text()
+    assert "6 images per class: 0." in said
+    assert any(f": {mean:.3f}" in said for mean in best["mean"])
+    page.close()
+
+
 @pytest.mark.parametrize(("width", "hinted"), [(390, True), (4000, False)])
 def test_what_is_wider_than_the_screen_says_so(browser, file, width, hinted):
     page = browser.new_page(viewport={"width": width, "height": 800})
     page.goto(file.as_uri())
     page.add_style_tag(content="body { max-width: none !important }")
     page.evaluate("dispatchEvent(new Event('resize'))")
-    figure = page.locator("figure .box:visible").first
+    figure = page.locator("#comparison figure .box:visible").first
     hint = figure.evaluate("(box) => getComputedStyle(box, '::before').content")
     assert ("scroll sideways" in hint) == hinted
     page.close()

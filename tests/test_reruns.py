@@ -59,7 +59,8 @@ MISTAKES = MISTAKES_FIGURES | {
     f"tabulate_mistakes {table}" for table in ("per_class", "confusion", "reliability", "mistakes")
 }
 PREDICTIONS = {"gather_predictions clothes"}
-VERDICT = {"tabulate_selected", "tabulate_forecast", *PREDICTIONS, *VERDICT_FIGURES, *MISTAKES} | {
+VERDICT = {"tabulate_selected", "tabulate_forecast", "tabulate_options", "plot_decision clothes"}
+VERDICT |= {*PREDICTIONS, *VERDICT_FIGURES, *MISTAKES} | {
     f"tabulate_comparison {table}" for table in ("accuracy", "gains", "hypotheses", "label_value")
 }
 REPORT = {"write_report", "describe_run"}

@@ -42,7 +42,7 @@ def test_every_table_has_its_rows(results: Path):
     tables = {path.stem: pd.read_csv(path) for path in (results / "tables").glob("*.csv")}
     assert set(tables) == {
         *["best_heads", "classes", "cost", "history", "runs", "fractions", "skipped"],
-        *["selected", "accuracy", "gains", "hypotheses", "label_value", "forecast"],
+        *["selected", "accuracy", "gains", "hypotheses", "label_value", "forecast", "options"],
         *["per_class", "confusion", "reliability", "mistakes"],
         *["one_shot", "few_shot", "one_shot_summary", "similarity"],
     }
@@ -168,7 +168,7 @@ def test_the_run_is_described_whole_so_that_it_can_be_cited(study: Path, results
     parts = {part["@id"] for part in described["./"]["hasPart"]}
     folders = (results / "tables", results / "figures")
     made = {f"{folder.name}/{path.name}" for folder in folders for path in folder.iterdir()}
-    assert parts == made | {"config.yaml", "report.html", "answer.txt"}
+    assert parts == made | {"config.yaml", "report.html", "answer.txt", "answer.json"}
     names = {described[each["@id"]]["name"]: each["@id"] for each in described["#run"]["object"]}
     images = described[names["resources/fashion-mnist/train-images-idx3-ubyte"]]
     assert images["sha256"].startswith("c59f468a2f672dc8")

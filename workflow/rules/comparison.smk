@@ -7,7 +7,7 @@ rule comparison:
     input:
         [
             paths.table(name) + ending
-            for name in ["selected", *COMPARISON, "forecast", *MISTAKES]
+            for name in ["selected", *COMPARISON, "forecast", "options", *MISTAKES]
             for ending in (".csv", ".parquet")
         ],
 
@@ -122,3 +122,28 @@ rule tabulate_forecast:
         target=study.target_accuracy,
     script:
         "../scripts/tabulate_forecast.py"
+
+
+rule tabulate_options:
+    """What can be done next: the recommended method, the others, more labels."""
+    input:
+        selected=f"{paths.table('selected')}.parquet",
+        predictions=expand(paths.predictions, dataset=TRANSFER),
+        scores=f"{paths.table(study.metric)}.parquet",
+        forecast=f"{paths.table('forecast')}.parquet",
+    output:
+        **table_files("options"),
+    log:
+        paths.log(paths.table("options")),
+        paths.benchmark(paths.table("options")),
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        **code_of("tabulate_options"),
+        datasets=TRANSFER,
+        metric=study.metric,
+        controls=list(study.controls()),
+        untried=records.untried(study),
+        minutes_per_label=study.minutes_per_label,
+    script:
+        "../scripts/tabulate_options.py"

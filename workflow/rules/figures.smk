@@ -15,7 +15,7 @@ FIGURES = [
     ),
     *expand(
         "{name}_{dataset}",
-        name=["augmented", "confusion", "reliability", "mistakes"],
+        name=["decision", "augmented", "confusion", "reliability", "mistakes"],
         dataset=TRANSFER,
     ),
     "best_heads",
@@ -161,6 +161,26 @@ rule plot_best_heads:
         **METRIC_SHOWN,
     script:
         "../scripts/plot_best_heads.py"
+
+
+rule plot_decision:
+    input:
+        scores=f"{paths.table(study.metric)}.parquet",
+        forecast=f"{paths.table('forecast')}.parquet",
+        options=f"{paths.table('options')}.parquet",
+        classes=f"{paths.table('classes')}.parquet",
+    output:
+        **figure_files("decision_{dataset}", "decision"),
+    log:
+        paths.log(paths.figure("decision_{dataset}")),
+        paths.benchmark(paths.figure("decision_{dataset}")),
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        **code_of("plot_decision"),
+        **METRIC_SHOWN,
+    script:
+        "../scripts/plot_decision.py"
 
 
 rule plot_learning_curves:

@@ -21,6 +21,7 @@ rule report:
     input:
         paths.report,
         paths.answer,
+        paths.answer_json,
         paths.config,
         paths.crate,
 
@@ -73,6 +74,7 @@ rule write_report:
     output:
         html=report(paths.report, caption="../report/report.rst", category="The answer"),
         answer=paths.answer,
+        answer_json=paths.answer_json,
     log:
         paths.log(paths.report),
         paths.benchmark(paths.report),
@@ -84,7 +86,7 @@ rule write_report:
         metric=study.metric,
         sharing=SHARING,
         datasets=list(study.datasets),
-        models=expand(paths.model, dataset=MODELS),
+        models={name: paths.model.format(dataset=name) for name in MODELS},
         tables=lambda wildcards: [
             origins.origin_of(f"{paths.table(name)}.csv", workflow.rules, paths.report)
             for name in REPORTED
@@ -110,7 +112,11 @@ rule write_report:
 rule describe_run:
     """The RO-Crate: code, config, packages, machine, and the digest of every file."""
     input:
-        made=[*rules.tables.input, *rules.figures.input, paths.report, paths.answer],
+        made=[
+            *rules.tables.input,
+            *rules.figures.input,
+            *[paths.report, paths.answer, paths.answer_json],
+        ],
         runs=f"{paths.table('runs')}.parquet",
         cost=f"{paths.table('cost')}.parquet",
         inputs=paths.inputs,

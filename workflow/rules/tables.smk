@@ -17,7 +17,7 @@ COMPARISON = [study.metric, "gains", "hypotheses", "label_value"]
 MISTAKES = ["per_class", "confusion", "reliability", "mistakes"]
 NOTICED = ["skipped", "notes", "near_copies"]
 TABLES = ["classes", "fractions", "skipped", "runs", "history", "best_heads"]
-TABLES += ["selected", "cost", *COMPARISON, "forecast", *MISTAKES]
+TABLES += ["selected", "cost", *COMPARISON, "forecast", "options", *MISTAKES]
 TABLES += ONE_SHOT_TABLES if study.one_shot else []
 # Datasets whose images are the user's own.
 OWN = [name for name, dataset in study.datasets.items() if dataset.source == "folder"]

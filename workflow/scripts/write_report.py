@@ -7,7 +7,7 @@ with job.monitored(*snakemake.log):
     from transfer_gain import metrics
     from transfer_gain.data import store
     from transfer_gain.data.whole_files import written_whole
-    from transfer_gain.reporting import answer, report
+    from transfer_gain.reporting import answer, answer_json, report
     from transfer_gain.reporting.sharing import Sharing
     from transfer_gain.runtime import provenance
 
@@ -41,10 +41,11 @@ with job.monitored(*snakemake.log):
             rows["cost"]["seconds"],
         ),
     }
-    html = report.render(figures, tables, runs, metric, facts, sharing)
+    made, models = snakemake.output, params.models
     for path, text in (
-        (snakemake.output.html, html),
-        (snakemake.output.answer, answer.write(rows, metric, snakemake.output.html, params.models)),
+        (made.html, report.render(figures, tables, runs, metric, facts, sharing)),
+        (made.answer, answer.write(rows, metric, made.html, models.values())),
+        (made.answer_json, answer_json.write(rows, metric, made.html, models)),
     ):
         with written_whole(path) as temporary:
             temporary.write_text(text)

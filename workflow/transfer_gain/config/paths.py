@@ -195,6 +195,11 @@ class Paths:
         return f"{self.results}/answer.txt"
 
     @property
+    def answer_json(self) -> str:
+        """Return the path of the answer for programs."""
+        return f"{self.results}/answer.json"
+
+    @property
     def inputs(self) -> str:
         """Return the path of the digests of the study's inputs, images and weights."""
         return f"{self.results}/inputs.json"

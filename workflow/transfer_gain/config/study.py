@@ -87,6 +87,13 @@ class Study(Section):
         description="A score by `metric` that you want to reach. Table `forecast` then has the "
         "labels per class that each method is expected to need for it, with an interval.",
     )
+    minutes_per_label: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Minutes that it takes you to find and label one more image. The answer and "
+        "table `options` then say how long the labels take that they speak of.",
+    )
     share: Literal["private", "public"] = Field(
         default="private",
         description="Whom the report, `config.yaml` and the RO-Crate are for. `public` leaves out "

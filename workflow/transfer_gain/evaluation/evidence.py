@@ -54,6 +54,11 @@ class Evidence:
         return 0.5 / (self.images or 1000)
 
     @property
+    def margin(self) -> float:
+        """Return the least difference that matters: two points, or three of the scored images."""
+        return max(statistics.RELEVANT, 3 / self.images if self.images else 0)
+
+    @property
     def mean(self) -> float:
         """Return the mean score over replicates."""
         return float(self.scores.mean())

@@ -20,7 +20,8 @@ TIMES = (2, 3, 5)
 DRAWS = 2000
 COLUMNS = [
     *["dataset", "backbone", "method", "protocol", "times", "labels", "total_labels"],
-    *["score", "low", "high", "backtest_error", "family", "status"],
+    *["score", "low", "high", "gain", "gain_low", "gain_high", "p_better"],
+    *["backtest_error", "family", "status"],
     *["target", "target_labels", "target_relation", "target_low", "target_high"],
 ]
 EXPECTED = "expected"
@@ -58,11 +59,13 @@ def forecast(
         Columns `COLUMNS`, one row per dataset, method (references aside) and `TIMES`; none if the
         metric is not a share of which more is better. `labels` are per class in a training set;
         `total_labels` are all labelled images that train and, in cross-fitting, select and score.
-        `status` is `EXPECTED`, or else says why nothing can be said; then the score and its
-        interval are empty. `backtest_error` is what the smaller fractions expect of the largest,
-        less its score; `family` has the weights of the families. `target_labels` are the labels per
-        class that the target needs, with an interval; `target_relation` is "at most" if the fewest
-        labels that were tried suffice, and "more than" if `FARTHEST` times the labels may not.
+        `gain` is the score less today's, with an interval; `p_better` is the probability that it is
+        more than `Evidence.margin`. `status` is `EXPECTED`, or else says why nothing can be said;
+        then scores and gains are empty. `backtest_error` is what the smaller fractions expect of
+        the largest, less its score; `family` has the weights of the families. `target_labels` are
+        the labels per class that the target needs, with an interval; `target_relation` is "at most"
+        if the fewest labels that were tried suffice, and "more than" if `FARTHEST` times the labels
+        may not.
     """
     if not (metric.bounds == (0, 1) and metric.higher_is_better):
         return pd.DataFrame(columns=COLUMNS)
@@ -161,7 +164,17 @@ def _said(
     about = {"backtest_error": found.backtest_error, "family": families}
     if not found.holds:
         return {**about, "status": BACKTEST}
-    said = {"score": found.scores, "low": found.low, "high": found.high, "status": EXPECTED}
+    gain, gain_low, gain_high = found.gains()
+    said = {
+        "score": found.scores,
+        "low": found.low,
+        "high": found.high,
+        "gain": gain,
+        "gain_low": gain_low,
+        "gain_high": gain_high,
+        "p_better": found.probability_of(known[most].margin),
+        "status": EXPECTED,
+    }
     return {**about, **said, **_target(points, target, clip)}
 
 

@@ -131,6 +131,10 @@ class Forecast(NamedTuple):
         scores: expected, (n,).
         low: lower ends of the 95 % intervals, (n,).
         high: upper ends, (n,).
+        now: score with the labels at hand.
+        changes: expected change of its logit, (n,).
+        errors: standard deviation of that change, (n,); smaller than that of the score, because
+            the error of the score at hand is in both.
         backtest_error: what the fit to all other points expects of the last one, less its score.
         holds: whether that error is within its own 95 % interval.
         weights: of the families, by name.
@@ -139,9 +143,27 @@ class Forecast(NamedTuple):
     scores: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    now: float
+    changes: np.ndarray
+    errors: np.ndarray
     backtest_error: float
     holds: bool
     weights: dict[str, float]
+
+    def gains(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what is gained over the score at hand, with the ends of 95 % intervals, (n,)."""
+        expected, low, high = (
+            expit(logit(self.now) + self.changes + side * _Z * self.errors) - self.now
+            for side in (0, -1, 1)
+        )
+        return expected, low, high
+
+    def probability_of(self, gain: float) -> np.ndarray:
+        """Return the probability that more than `gain`, > 0, is gained, (n,)."""
+        if self.now + gain >= 1:
+            return np.zeros(len(self.changes))
+        needed = logit(self.now + gain) - logit(self.now)
+        return stats.norm.sf((needed - self.changes) / self.errors)
 
 
 def forecast(points: Points, times: Sequence[float], clip: float) -> Forecast:
@@ -193,12 +215,16 @@ def forecast(points: Points, times: Sequence[float], clip: float) -> Forecast:
     weights /= weights.sum()
     at = points.labels[-1] * np.asarray(times, float)
     continued = np.tensordot(weights, [of(family, points, at) for family in FAMILIES], 1)
-    variance = continued[1:].var(axis=0) + (MODEL_ERROR**2 + unexplained) * distances**2
-    half = _Z * np.sqrt(variance)
+    of_model = (MODEL_ERROR**2 + unexplained) * distances**2
+    half = _Z * np.sqrt(continued[1:].var(axis=0) + of_model)
+    changes = continued - last[:, None]
     return Forecast(
         scores=expit(continued[0]),
         low=expit(continued[0] - half),
         high=expit(continued[0] + half),
+        now=float(expit(last[0])),
+        changes=changes[0],
+        errors=np.sqrt(changes[1:].var(axis=0) + of_model),
         backtest_error=float(expit(last[0] + error[0]) - expit(last[0])),
         holds=bool(abs(error[0]) <= _Z * np.sqrt(expected)),
         weights={family.name: float(w) for family, w in zip(FAMILIES, weights, strict=True)},

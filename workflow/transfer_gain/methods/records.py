@@ -271,3 +271,12 @@ def ranked(rows: "pd.DataFrame") -> "pd.DataFrame":
 def trained_by(rule: str) -> list[str]:
     """Return the names of the methods that a rule trains, in the order of the records."""
     return [method.name for method in METHODS if method.rule == rule]
+
+
+def untried(study: "Study") -> list[str]:
+    """Return the names of the methods that could be recommended, and that the config leaves out."""
+    return [
+        method.name
+        for method in METHODS
+        if method.references and not method.is_reference and not method.jobs(study)
+    ]

@@ -1,78 +1,138 @@
-"""What the answer opens with: the method to use, how good it will be, and how sure that is."""
+"""What the answer opens with: what to do, how good it will be, and how sure that is.
+
+Every number is read from tables; which words stand around it follows rules.
+"""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from transfer_gain.evaluation import options
 from transfer_gain.evaluation.statistics import BETTER, EQUAL, WORSE
-from transfer_gain.methods import records
-from transfer_gain.methods.records import FROM_SCRATCH_METHODS
 from transfer_gain.metrics import Metric
-from transfer_gain.names import FROM_SCRATCH, HELD_OUT
-from transfer_gain.reporting import metric_display, words
+from transfer_gain.names import FROM_SCRATCH
+from transfer_gain.reporting import forecast_sentences, metric_display, mistakes, words
 
 Tables = Mapping[str, pd.DataFrame]
 
+_REVERSED = {BETTER: WORSE, WORSE: BETTER, EQUAL: EQUAL}
 
-def advice(tables: Tables, metric: Metric, dataset: str) -> str:
-    """Say which method to use on a dataset with all its labels, and with what odds.
 
-    The best method of the other family (transfer against training from scratch) stands beside it.
-    The odds are the probabilities of table `gains`, beyond its margin.
+class Standing(NamedTuple):
+    """How the methods stand on a dataset with all its labels.
+
+    Attributes:
+        best: row of table `options` of the recommended method.
+        rival: row of the best method of the other family (transfer against training from scratch);
+            None if there is none.
+        chance: score of the best guess that does not look at the images.
+        best_beats_chance: whether the recommended method is better than that, certainly.
+        rival_beats_chance: whether the rival is.
+        p_better: probability that the recommended method is better than the rival by more than the
+            margin; NaN if each was trained once.
+        outcome: what is known of their difference, in the words of `statistics.outcome`.
+    """
+
+    best: pd.Series
+    rival: pd.Series | None
+    chance: float
+    best_beats_chance: bool
+    rival_beats_chance: bool
+    p_better: float
+    outcome: str
+
+    def methods(self) -> list[tuple[str, str]]:
+        """Return backbone and method of the recommended method and of its rival."""
+        rows = (row for row in (self.best, self.rival) if row is not None)
+        return [(row["backbone"], row["method"]) for row in rows]
+
+
+def standing(tables: Tables, metric: Metric, dataset: str) -> Standing:
+    """Return how the methods stand on a dataset.
 
     Args:
-        tables: the metric's table, `gains`, `hypotheses` and `classes`.
+        tables: `options` and `classes`.
         metric: the metric that is compared.
-        dataset: name of the dataset.
+        dataset: its name.
     """
-    rows = _candidates(tables, metric, dataset)
-    is_scratch = rows["backbone"] == FROM_SCRATCH
-    best = _best(rows, metric)
-    chance = _chance(tables, metric, dataset)
-    if not _beats(best, chance, metric):
+    rows = tables["options"].query("dataset == @dataset")
+    (best,) = (row for _, row in rows[rows["option"] == options.RECOMMENDED].iterrows())
+    others = rows[rows["option"] == options.METHOD_INSTEAD]
+    is_scratch = others["backbone"] == FROM_SCRATCH
+    others = others[is_scratch != (best["backbone"] == FROM_SCRATCH)]
+    rival = None if others.empty else others.iloc[0]
+    scored = tables["classes"].query("dataset == @dataset")["scored"]
+    chance = metric.chance(scored.to_numpy())
+    return Standing(
+        best=best,
+        rival=rival,
+        chance=chance,
+        best_beats_chance=_beats(best, chance, metric),
+        rival_beats_chance=rival is not None and _beats(rival, chance, metric),
+        p_better=np.nan if rival is None else rival["p_worse"],
+        outcome="" if rival is None else _REVERSED.get(rival["outcome"], rival["outcome"]),
+    )
+
+
+def opening(tables: Tables, metric: Metric, dataset: str) -> list[str]:
+    """Return what the answer opens with, as sentences: the advice, and what follows it.
+
+    Args:
+        tables: `options`, `classes`, `forecast` and `confusion`.
+        metric: the metric that is compared.
+        dataset: its name.
+    """
+    found = standing(tables, metric, dataset)
+    said = [_advice(found, metric, dataset)]
+    if found.best_beats_chance:
+        said.append(forecast_sentences.next_labels(tables, metric, dataset))
+    said.append(forecast_sentences.target(tables, metric, dataset))
+    said.append(mistakes.most_frequent(tables, dataset))
+    return [sentence for sentence in said if sentence]
+
+
+def _advice(found: Standing, metric: Metric, dataset: str) -> str:
+    """Say which method to use, and with what odds; or that none is of use yet."""
+    best, rival, guess = found.best, found.rival, words.accuracy(found.chance)
+    if not found.best_beats_chance:
         return (
             f"On {dataset}, use none of these methods yet: the best, {_named(best)}, scores "
-            f"{_score(best)}, and a guess that does not look at the images {words.accuracy(chance)}"
-            ". More labels, or other images, come first."
+            f"{_score(best)}, and a guess that does not look at the images {guess}. More labels, "
+            "or other images, come first."
         )
     text = f"On {dataset}, use {_named(best)}: {metric_display.words(metric).noun} {_score(best)} "
     text += "on new images like these"
-    others = rows[is_scratch != (best["backbone"] == FROM_SCRATCH)]
-    if others.empty:
+    if rival is None:
         return f"{text}."
-    rival = _best(others, metric)
-    text += f"; {_named(rival)} reaches {words.accuracy(rival['mean'])}"
-    if not _beats(rival, chance, metric):
-        text += f", not clearly more than a guess ({words.accuracy(chance)})"
-    return f"{text}. {_odds(tables, dataset, best, rival)}"
+    text += f"; {_named(rival)} reaches {words.accuracy(rival['score'])}"
+    if not found.rival_beats_chance:
+        text += f", not clearly more than a guess ({guess})"
+    return f"{text}. {_odds(found)}"
 
 
-def _candidates(tables: Tables, metric: Metric, dataset: str) -> pd.DataFrame:
-    """Return the methods' rows at the largest fraction, without references and controls."""
-    rows = tables[metric.name]
-    rows = rows[(rows["dataset"] == dataset) & (rows["protocol"] == HELD_OUT)]
-    rows = rows[rows["fraction"] == rows["fraction"].max()]
-    trained = [FROM_SCRATCH, *tables["hypotheses"]["backbone"]]
-    return records.ranked(rows[rows["backbone"].isin(trained)])
-
-
-def _best(rows: pd.DataFrame, metric: Metric) -> pd.Series:
-    """Return the row with the best mean score; the first of several."""
-    return rows.loc[(metric.sign * rows["mean"]).idxmax()]
-
-
-def _chance(tables: Tables, metric: Metric, dataset: str) -> float:
-    """Return the score of the best guess that does not look at the images."""
-    scored = tables["classes"].query("dataset == @dataset")["scored"]
-    return metric.chance(scored.to_numpy())
+def _odds(found: Standing) -> str:
+    """Say how sure it is that the best method is better than its rival of the other family."""
+    if pd.isna(found.p_better):
+        return "Each was trained once, so the difference may be luck."
+    margin = words.margin(found.best["margin"])
+    if found.outcome == EQUAL:
+        return f"Both are practically equal: the difference is within {margin}."
+    probability = (
+        f"the probability that it is better by more than {margin} is "
+        f"{words.probability(found.p_better)}"
+    )
+    if found.outcome == BETTER:
+        return words.sentence(probability)
+    return f"This is not settled: {probability}."
 
 
 def _beats(row: pd.Series, chance: float, metric: Metric) -> bool:
     """Return whether a method's interval, or its score if it has none, is better than a guess."""
-    worst = row["ci_low" if metric.higher_is_better else "ci_high"]
-    worst = row["mean"] if pd.isna(worst) else worst
-    return metric.sign * worst > metric.sign * chance
+    worst = row["low" if metric.higher_is_better else "high"]
+    worst = row["score"] if pd.isna(worst) else worst
+    return bool(metric.sign * worst > metric.sign * chance)
 
 
 def _named(row: pd.Series) -> str:
@@ -80,40 +140,5 @@ def _named(row: pd.Series) -> str:
 
 
 def _score(row: pd.Series) -> str:
-    interval = words.interval(row["ci_low"], row["ci_high"], words.accuracy)
-    return f"{words.accuracy(row['mean'])}{interval}"
-
-
-def _odds(tables: Tables, dataset: str, best: pd.Series, rival: pd.Series) -> str:
-    """Say how sure it is that the best method is better than its rival of the other family."""
-    method, reference = (best, rival) if rival["backbone"] == FROM_SCRATCH else (rival, best)
-    assert reference["method"] in FROM_SCRATCH_METHODS
-    gains = tables["gains"]
-    same = (
-        (gains["dataset"] == dataset)
-        & (gains["protocol"] == HELD_OUT)
-        & (gains["fraction"] == method["fraction"])
-        & (gains["backbone"] == method["backbone"])
-        & (gains["method"] == method["method"])
-        & (gains["reference"] == reference["method"])
-    )
-    (gain,) = (row for _, row in gains[same].iterrows())
-    if pd.isna(gain["p_better"]):
-        return "Each was trained once, so the difference may be luck."
-    ahead = gain["p_better"] if method is best else gain["p_worse"]
-    margin = f"{100 * gain['margin']:.2g} points"
-    outcome = gain["outcome"] if method is best else _REVERSED.get(gain["outcome"])
-    if outcome == EQUAL:
-        return f"Both are practically equal: the difference is within {margin}."
-    probability = f"the probability that it is better by more than {margin} is {_share(ahead)}"
-    if outcome == BETTER:
-        return words.sentence(probability)
-    return f"This is not settled: {probability}."
-
-
-_REVERSED = {BETTER: WORSE, WORSE: BETTER, EQUAL: EQUAL}
-
-
-def _share(probability: float) -> str:
-    """Return a probability, never as certain."""
-    return f"{np.clip(probability, 0.01, 0.99):.2f}"
+    interval = words.interval(row["low"], row["high"], words.accuracy)
+    return f"{words.accuracy(row['score'])}{interval}"

@@ -45,6 +45,16 @@ def _learning_curves(rows: pd.DataFrame) -> str:
     )
 
 
+def _decision(rows: pd.DataFrame) -> str:
+    rows = rows[rows["score"].notna()]
+    said = [
+        f"{words.method(row['method'], row['backbone'])} with {words.times(row['times'])} times "
+        f"the labels {words.accuracy(row['score'])}"
+        for _, row in rows.iterrows()
+    ]
+    return _sentence("scores", said)
+
+
 def _label_value(rows: pd.DataFrame) -> str:
     def value(row: pd.Series) -> str:
         needed = words.count(row[NEEDED])
@@ -181,6 +191,7 @@ def _lines(rows: pd.DataFrame, value: Callable[[pd.Series], str]) -> str:
 
 
 _WRITERS = {
+    "decision": ("options", _decision),
     "learning_curves": (SCORES, _learning_curves),
     "gains": ("gains", _gains),
     "label_value": ("label_value", _label_value),

@@ -4,24 +4,23 @@ Functions take the tables by name, as `evaluation` makes them. The answer follow
 protocol: configurations are selected on one set of images and scored on another.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from transfer_gain.evaluation.statistics import RELEVANT, UNDECIDED
 from transfer_gain.methods import records
-from transfer_gain.methods.records import TRANSFER
 from transfer_gain.metrics import Metric
 from transfer_gain.names import BASELINE, FROM_SCRATCH, HELD_OUT
 from transfer_gain.reporting import (
+    advice,
     forecast_sentences,
     looked_at,
     metric_display,
     mistakes,
     words,
 )
-from transfer_gain.reporting.advice import advice
 
 PROTOCOL = HELD_OUT
 
@@ -29,16 +28,17 @@ Tables = Mapping[str, pd.DataFrame]
 
 
 def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
-    """Return sentences per dataset, advice first.
+    """Return paragraphs per dataset, the opening first.
 
     Args:
-        tables: the metric's table, `gains`, `hypotheses`, `label_value` and `forecast`.
+        tables: the metric's table, `options`, `gains`, `hypotheses`, `label_value`, `forecast`,
+            `classes`, `confusion` and `per_class`.
         metric: the metric that is compared.
     """
     datasets = tables[metric.name]["dataset"].unique()
     return {
         dataset: [
-            advice(tables, metric, dataset),
+            " ".join(advice.opening(tables, metric, dataset)),
             best_methods(tables, metric, dataset),
             gain(tables, metric, dataset),
             label_value(tables, metric, dataset),
@@ -49,7 +49,7 @@ def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
     }
 
 
-def write(tables: Tables, metric: Metric, where: str, models: Sequence[str] = ()) -> str:
+def write(tables: Tables, metric: Metric, where: str, models: Iterable[str] = ()) -> str:
     """Return the answer, its caveats and where report and models lie, as lines for a terminal."""
     lines = []
     for dataset, sentences in answer(tables, metric).items():
@@ -66,7 +66,7 @@ def best_methods(tables: Tables, metric: Metric, dataset: str) -> str:
     that fraction. The best score found is too high by some points, because it was picked: that is
     why the others are named with it.
     """
-    rows = records.ranked(_of(tables[metric.name], dataset))
+    rows = records.ranked(of_dataset(tables[metric.name], dataset))
     found: list[str] = []
     for _, at_size in rows.groupby("fraction"):
         at_size = at_size.sort_values("mean", ascending=not metric.higher_is_better, kind="stable")
@@ -94,17 +94,21 @@ def best_methods(tables: Tables, metric: Metric, dataset: str) -> str:
 def gain(tables: Tables, metric: Metric, dataset: str) -> str:
     """Say what transfer gains over training from scratch at each fraction, and how certainly.
 
-    The intervals hold together, so that what is said of all fractions is right in 95 % of studies.
+    Transfer is the best of its family, see `best_transfer`. The intervals hold together, so that
+    what is said of all fractions is right in 95 % of studies.
     """
-    backbone = strongest_backbone(tables, metric, dataset)
+    method, backbone = best_transfer(tables, metric, dataset)
     labels = _labels(tables, metric, dataset)
-    rows = _of(tables["gains"], dataset, backbone=backbone, method=TRANSFER, reference=BASELINE)
+    rows = of_dataset(
+        tables["gains"], dataset, backbone=backbone, method=method, reference=BASELINE
+    )
     found: list[str] = []
     for _, row in rows.sort_values("fraction").iterrows():
         text = f"{words.points(row['absolute_gain'])} points"
         text += words.interval(row["simultaneous_low"], row["simultaneous_high"], words.points)
         found.append(f"{text} {_at(labels[row['fraction']], not found)} ({_outcome(row)})")
-    return f"Transfer from {backbone}, compared with training from scratch: {words.listed(found)}."
+    named = words.sentence(words.method(method, backbone)).removesuffix(".")
+    return f"{named}, compared with training from scratch: {words.listed(found)}."
 
 
 def _outcome(gain: pd.Series) -> str:
@@ -120,9 +124,12 @@ def _outcome(gain: pd.Series) -> str:
 
 
 def label_value(tables: Tables, metric: Metric, dataset: str) -> str:
-    """Say how many labels of training from scratch one label with transfer replaces."""
-    backbone = strongest_backbone(tables, metric, dataset)
-    rows = _of(tables["label_value"], dataset, backbone=backbone, method=TRANSFER)
+    """Say how many labels of training from scratch one label with transfer replaces.
+
+    Transfer is the best of its family, see `best_transfer`.
+    """
+    method, backbone = best_transfer(tables, metric, dataset)
+    rows = of_dataset(tables["label_value"], dataset, backbone=backbone, method=method)
     found: list[str] = []
     for _, row in rows.sort_values("labels").iterrows():
         if np.isclose(
@@ -136,21 +143,22 @@ def label_value(tables: Tables, metric: Metric, dataset: str) -> str:
         text += f" {_at(row['labels'], not found)}"
         needed = words.count(row[f"baseline_labels_for_same_{metric.name}"])
         found.append(f"{text} (from scratch needs {relation}{needed})")
-    return f"One label with transfer is worth this many labels from scratch: {words.listed(found)}."
-
-
-def strongest_backbone(tables: Tables, metric: Metric, dataset: str) -> str:
-    """Return the trained backbone from which transfer is best on average.
-
-    The average is over the fractions that all backbones share. Backbones with random weights are
-    controls and have no row in `hypotheses`.
-    """
-    trained = _of(tables["hypotheses"], dataset)["backbone"].unique()
-    rows = _of(tables[metric.name], dataset, method=TRANSFER)
-    means = rows[rows["backbone"].isin(trained)].pivot(
-        index="fraction", columns="backbone", values="mean"
+    return (
+        f"One label with {words.method(method, backbone)} is worth this many labels from scratch: "
+        f"{words.listed(found)}."
     )
-    return (metric.sign * means[trained].dropna().mean()).idxmax()
+
+
+def best_transfer(tables: Tables, metric: Metric, dataset: str) -> tuple[str, str]:
+    """Return the method and the backbone that stand for transfer: the best at the most labels.
+
+    It is the recommended method or its rival, as the opening names them.
+    """
+    found = advice.standing(tables, metric, dataset)
+    row = found.best
+    if row["backbone"] == FROM_SCRATCH and found.rival is not None:
+        row = found.rival
+    return row["method"], row["backbone"]
 
 
 def caveats(tables: Tables, metric: Metric) -> list[str]:
@@ -161,11 +169,10 @@ def caveats(tables: Tables, metric: Metric) -> list[str]:
         metric: the metric that is compared.
     """
     rows = tables[metric.name]
-    strongest = {
-        name: strongest_backbone(tables, metric, name) for name in rows["dataset"].unique()
-    }
-    transfer = (rows["method"] == TRANSFER) & (rows["backbone"] == rows["dataset"].map(strongest))
-    both_sides = rows[(rows["method"] == BASELINE) | transfer]
+    best = {name: best_transfer(tables, metric, name) for name in rows["dataset"].unique()}
+    names = zip(rows["dataset"], rows["method"], rows["backbone"], strict=True)
+    is_best = np.array([best[dataset] == (*own,) for dataset, *own in names])
+    both_sides = rows[(rows["method"] == BASELINE) | is_best]
     return [
         *noticed(tables),
         *looked_at.few_scored(tables),
@@ -198,12 +205,12 @@ def at_chance(tables: Tables, metric: Metric) -> list[str]:
     worst = rows["ci_low" if metric.higher_is_better else "ci_high"].fillna(rows["mean"])
     rows = rows[metric.sign * worst <= metric.sign * rows["dataset"].map(chance)]
     sentences = []
-    for dataset, of_dataset in rows.groupby("dataset", sort=False):
-        named = _methods_and_sizes(of_dataset)
+    for dataset, own in rows.groupby("dataset", sort=False):
+        named = _methods_and_sizes(own)
         text = f"On {dataset}, {words.listed(named)} {'is' if len(named) == 1 else 'are'} not "
         text += "significantly better than always giving the same answer "
         text += f"({words.accuracy(chance[dataset])})"
-        if BASELINE in set(of_dataset["method"]):
+        if BASELINE in set(own["method"]):
             text += (
                 "; training from scratch may have learned almost nothing, which inflates the gain"
             )
@@ -228,9 +235,9 @@ def still_learning(tables: Tables, metric: Metric) -> list[str]:
     rows = tables[metric.name]
     rows = rows[(rows["protocol"] == PROTOCOL) & (rows["levelled_off"] < 0.5)]
     sentences = []
-    for dataset, of_dataset in rows.groupby("dataset", sort=False):
-        named = _methods_and_sizes(of_dataset)
-        most = "most runs of " if of_dataset["replicates"].max() > 1 else ""
+    for dataset, own in rows.groupby("dataset", sort=False):
+        named = _methods_and_sizes(own)
+        most = "most runs of " if own["replicates"].max() > 1 else ""
         sentences.append(
             f"On {dataset}, the training loss was still falling at the end of {most}"
             f"{words.listed(named)}: longer training may raise or lower these "
@@ -277,15 +284,15 @@ def hypotheses(tables: Tables, metric: Metric) -> list[str]:
     return sentences
 
 
-def _of(table: pd.DataFrame, dataset: str, **values: str) -> pd.DataFrame:
-    """Return a dataset's rows under `PROTOCOL` that match the given values."""
+def of_dataset(table: pd.DataFrame, dataset: str, **values: str) -> pd.DataFrame:
+    """Return the rows of a table about a dataset under `PROTOCOL` that match the given values."""
     wanted = {"dataset": dataset, "protocol": PROTOCOL, **values}
     return table[(table[list(wanted)] == list(wanted.values())).all(axis=1)]
 
 
 def _labels(tables: Tables, metric: Metric, dataset: str) -> Mapping[float, int]:
     """Return the training images per class of each fraction."""
-    rows = _of(tables[metric.name], dataset)
+    rows = of_dataset(tables[metric.name], dataset)
     return dict(zip(rows["fraction"], rows["labels"], strict=True))
 
 

@@ -1,63 +1,124 @@
-"""What more labels are expected to bring, in a sentence."""
+"""What more labels are expected to bring, in sentences."""
 
 from collections.abc import Mapping
 
 import pandas as pd
 
+from transfer_gain.evaluation import options
+from transfer_gain.evaluation.evidence import METHOD
 from transfer_gain.evaluation.forecast import EXPECTED, FARTHEST
+from transfer_gain.methods import records
 from transfer_gain.metrics import Metric
+from transfer_gain.names import HELD_OUT
 from transfer_gain.reporting import metric_display, words
 
+LIKELY = 0.5  # probability of a gain that makes more labels worth a recommendation
 
-def sentence(tables: Mapping[str, pd.DataFrame], metric: Metric, dataset: str) -> str:
-    """Say what the best method with all labels is expected to score with more.
+Tables = Mapping[str, pd.DataFrame]
+
+
+def next_labels(tables: Tables, metric: Metric, dataset: str) -> str:
+    """Say how many more labels are likely to bring more than the margin, or that none are.
 
     Args:
-        tables: the metric's table and `forecast`.
+        tables: `options`.
+        metric: the metric that is compared.
+        dataset: its name.
+    """
+    rows = more_labels(tables, dataset)
+    if rows.empty:
+        return _not_forecast(metric)
+    first = rows.iloc[0]
+    if first["status"] != EXPECTED:
+        return f"What more labels would bring cannot be told: {_reason(first)}."
+    likely = rows[rows["p_better"] >= LIKELY]
+    row = rows.iloc[-1] if likely.empty else likely.iloc[0]
+    noun, margin = metric_display.words(metric).noun, words.margin(row["margin"])
+    score = words.accuracy(row["score"])
+    score += words.interval(row["low"], row["high"], words.accuracy)
+    chance = words.probability(row["p_better"])
+    many = f"{words.times(row['times'])} times as many images{_work(row)}"
+    if likely.empty:
+        return (
+            f"More labels alone will probably bring little: with {many}, {noun} {score} is "
+            f"expected, and the probability of a gain of more than {margin} is {chance}."
+        )
+    return (
+        f"Then label {many}: {noun} {score} is expected, and the probability of a gain of more "
+        f"than {margin} is {chance}."
+    )
+
+
+def _work(row: pd.Series) -> str:
+    """Return " (about 300 more, 5 hours of work)", as far as it is known."""
+    known = []
+    if pd.notna(row["new_labels"]):
+        known.append(f"about {words.count(row['new_labels'])} more")
+    if pd.notna(row["labeling_minutes"]):
+        known.append(f"{words.duration(row['labeling_minutes'])} of work")
+    return f" ({', '.join(known)})" if known else ""
+
+
+def target(tables: Tables, metric: Metric, dataset: str) -> str:
+    """Say how many labels the target needs, with the method that needs the fewest, or "".
+
+    Args:
+        tables: `forecast`.
         metric: the metric that is compared.
         dataset: its name.
     """
     rows = tables["forecast"]
-    rows = rows[rows["dataset"] == dataset]
-    noun = metric_display.words(metric).noun
+    rows = rows[(rows["dataset"] == dataset) & (rows["protocol"] == HELD_OUT)]
+    rows = records.ranked(rows).drop_duplicates(METHOD).dropna(subset="target")
     if rows.empty:
-        return f"What more labels will bring cannot be told: {noun} is not forecast."
-    best = _best(tables[metric.name], rows, metric)
-    own = rows[(rows[["backbone", "method"]] == list(best)).all(axis=1)].sort_values("times")
-    method = words.method(best[1], best[0])
-    status = own["status"].iloc[0]
-    if status != EXPECTED:
-        reason = status.partition(": ")[2]
-        return f"What {method} would reach with more labels cannot be told: {reason}."
-    times = words.listed([words.times(value) for value in own["times"]])
+        return ""
+    wanted = f"{metric_display.words(metric).noun} {words.accuracy(rows['target'].iloc[0])}"
+    within = rows[rows["target_relation"] != "more than"]
+    if within.empty:
+        return f"No method here is expected to reach {wanted} with {FARTHEST} times the labels."
+    row = within.loc[within["target_labels"].idxmin()]
+    needed = f"{row['target_relation']} {words.count(round(row['target_labels']))}".strip()
+    low, high = row["target_low"], row["target_high"]
+    high = high if high == float("inf") else round(high)
+    ends = words.interval(round(low), high, words.count)
+    method = words.method(row["method"], row["backbone"])
+    return f"To reach {wanted}, {method} needs {needed}{ends} labels per class."
+
+
+def sentence(tables: Tables, metric: Metric, dataset: str) -> str:
+    """Say what the recommended method is expected to score with more labels.
+
+    Args:
+        tables: `options`.
+        metric: the metric that is compared.
+        dataset: its name.
+    """
+    rows = more_labels(tables, dataset)
+    if rows.empty:
+        return _not_forecast(metric)
+    first = rows.iloc[0]
+    method = words.method(first["method"], first["backbone"])
+    if first["status"] != EXPECTED:
+        return f"What {method} would reach with more labels cannot be told: {_reason(first)}."
+    times = words.listed([words.times(value) for value in rows["times"]])
     scores = [
         words.accuracy(row["score"]) + words.interval(row["low"], row["high"], words.accuracy)
-        for _, row in own.iterrows()
+        for _, row in rows.iterrows()
     ]
-    text = f"With {times} times the labels, {method} is expected to reach {words.listed(scores)}"
-    return f"{text}{_needed(own.iloc[0], noun)}."
+    return f"With {times} times the labels, {method} is expected to reach {words.listed(scores)}."
 
 
-def _best(scores: pd.DataFrame, forecast: pd.DataFrame, metric: Metric) -> tuple[str, str]:
-    """Return backbone and method of the best score with all labels, among those in `forecast`."""
-    on = ["dataset", "backbone", "method", "protocol"]
-    known = scores.merge(forecast[on].drop_duplicates(), on=on)
-    known = known[known["labels"] == known["labels"].max()]
-    best = known.loc[(metric.sign * known["mean"]).idxmax()]
-    return best["backbone"], best["method"]
+def more_labels(tables: Tables, dataset: str) -> pd.DataFrame:
+    """Return a dataset's rows about more labels, by their number."""
+    rows = tables["options"]
+    rows = rows[(rows["dataset"] == dataset) & (rows["option"] == options.MORE_LABELS)]
+    return rows.sort_values("times")
 
 
-def _needed(row: pd.Series, noun: str) -> str:
-    """Say how many labels the target needs, or return "" if there is none."""
-    if pd.isna(row["target"]):
-        return ""
-    text = f"; {noun} {words.accuracy(row['target'])} "
-    if row["target_relation"] == "more than":
-        return f"{text}would need more than {FARTHEST} times the labels, which cannot be told"
-    needed = f"{row['target_relation']} {words.count(round(row['target_labels']))}".strip()
-    ends = words.interval(
-        round(row["target_low"]),
-        row["target_high"] if row["target_high"] == float("inf") else round(row["target_high"]),
-        words.count,
-    )
-    return f"{text}needs {needed}{ends} labels per class"
+def _not_forecast(metric: Metric) -> str:
+    noun = metric_display.words(metric).noun
+    return f"What more labels will bring cannot be told: {noun} is not forecast."
+
+
+def _reason(row: pd.Series) -> str:
+    return row["status"].partition(": ")[2]

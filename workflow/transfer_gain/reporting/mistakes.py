@@ -9,6 +9,7 @@ from transfer_gain.names import HELD_OUT
 from transfer_gain.reporting import words
 
 FEW = 4  # classes whose recall is told of each
+MOST = 0.5  # share of the mistakes
 TIED = 2  # pairs of classes that may be the most confused
 
 Tables = Mapping[str, pd.DataFrame]
@@ -38,6 +39,24 @@ def mistakes(tables: Tables, metric: Metric, dataset: str) -> str:
     per_class = per_class[(per_class[names] == chosen).all(axis=1)]
     text += f" {_confused(wrong, per_class.set_index('class')['images'])}"
     return f"{text}; it finds {_recalls(per_class)}."
+
+
+def most_frequent(tables: Tables, dataset: str) -> str:
+    """Say which class is taken for which in most mistakes of the best method, or "".
+
+    Args:
+        tables: `confusion`.
+        dataset: its name.
+    """
+    rows = tables["confusion"]
+    rows = rows[(rows["dataset"] == dataset) & (rows["rank"] == 1)]
+    if len(rows) != 1 or rows["share_of_mistakes"].iloc[0] <= MOST:
+        return ""
+    row = rows.iloc[0]
+    return (
+        f"Most of its mistakes ({_percent(row['share_of_mistakes'])}) take {row['class']} for "
+        f"{row['predicted']}."
+    )
 
 
 def _confused(wrong: pd.DataFrame, images: pd.Series) -> str:

@@ -19,7 +19,7 @@ from transfer_gain.evaluation.statistics import SIGNIFICANT
 from transfer_gain.few_shot.tasks import SEEN, UNSEEN
 from transfer_gain.methods import records
 from transfer_gain.methods.records import TRANSFER
-from transfer_gain.metrics import ACCURACY
+from transfer_gain.metrics import ACCURACY, Metric
 from transfer_gain.names import EPOCH_IS_BATCH, FIRST, SECOND, TRANSFER_AUGMENTED, TRANSFER_EXTENDED
 from transfer_gain.reporting import answer, compare_2018, words
 
@@ -87,13 +87,27 @@ def fill(page: str, tables: Tables) -> str:
     return BLOCK.sub(lambda block: block[1] + BLOCKS[block[2]](tables) + block[3], page)
 
 
+def strongest_backbone(tables: Tables, metric: Metric, dataset: str) -> str:
+    """Return the trained backbone from which transfer is best on average.
+
+    The average is over the fractions that all backbones share. Backbones with random weights are
+    controls and have no row in `hypotheses`.
+    """
+    trained = _rows(tables["hypotheses"], dataset=dataset)["backbone"].unique()
+    rows = _rows(tables[metric.name], dataset=dataset, method=TRANSFER)
+    means = rows[rows["backbone"].isin(trained)].pivot(
+        index="fraction", columns="backbone", values="mean"
+    )
+    return (metric.sign * means[trained].dropna().mean()).idxmax()
+
+
 def findings(tables: Tables) -> str:
     """Return a list: the gain and the value of a label on each dataset, and one-shot accuracy."""
     lines = []
     for dataset in tables["accuracy"]["dataset"].unique():
         named = {
             "dataset": dataset,
-            "backbone": answer.strongest_backbone(tables, ACCURACY, dataset),
+            "backbone": strongest_backbone(tables, ACCURACY, dataset),
         }
         gains = _rows(tables["hypotheses"], **named, hypothesis="H1").sort_values("fraction")
         values = _rows(tables["label_value"], **named, method=TRANSFER)

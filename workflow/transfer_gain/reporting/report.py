@@ -17,11 +17,15 @@ from transfer_gain.methods import records
 from transfer_gain.metrics import Metric
 from transfer_gain.names import SAME_IMAGES
 from transfer_gain.reporting import (
+    advice,
     alt_text,
     answer,
     few_shot_sentences,
+    findings,
     looked_at,
     metric_display,
+    option_rows,
+    terms,
 )
 from transfer_gain.reporting.sharing import NOT_SHARED, Sharing
 
@@ -57,55 +61,50 @@ class Section(NamedTuple):
 
 
 # In the order of the report. Figures and tables that no section names appear under "More". Empty
-# sections are left out.
+# sections are left out. The figures of the first one stand beside the answer.
 SECTIONS = (
+    Section("decision", "What should I do?", "", ("decision",)),
     Section(
-        "learning-curves",
-        "Learning curves",
-        "{metric} on validation images against training images per class. All methods see the same "
-        "images.",
-        ("learning_curves",),
-        (SCORES,),
+        "comparison",
+        "How do the methods compare?",
+        "{metric} on images that neither trained nor selected, against training images per class. "
+        "Within a replicate, all methods train on the same images, so that differences are paired.",
+        ("learning_curves", "gains"),
+        (SCORES, "gains"),
     ),
     Section(
-        "gains",
-        "The gain from transfer",
-        "The difference and the ratio of {metrics}, paired by replicate: within a replicate, both "
-        "methods train on the same images.",
-        ("gains",),
-        ("gains",),
-    ),
-    Section(
-        "label-value",
-        "The value of a label",
-        "How many labels per class training from scratch needs to reach the same {metric}, read "
-        "from its learning curve; 'more than' if it never does.",
-        ("label_value",),
-        ("label_value",),
-    ),
-    Section(
-        "forecast",
-        "What more labels will bring",
-        "{metric} that each method is expected to reach on new images with 2, 3 and 5 times the "
-        "labels, with a 95 % interval: its learning curve, continued. The smaller fractions must "
-        "predict the largest within the error that is to be expected, or nothing is told.",
-        (),
-        ("forecast",),
+        "more-labels",
+        "What will more labels bring?",
+        "The learning curves, continued to 2, 3 and 5 times the labels; the smaller fractions must "
+        "predict the largest within the error that is to be expected, or nothing is told. And the "
+        "value of a label: how many labels per class training from scratch needs to reach the same "
+        "{metric}.",
+        ("label_value", "next_labels", "next_labels_pictures"),
+        ("options", "forecast", "label_value", "next_labels_test", "next_labels"),
     ),
     Section(
         "mistakes",
-        "Where it goes wrong",
+        "Where does it go wrong?",
         "Which class the best method takes for which at the largest fraction, the images that it "
-        "gets wrong with most confidence, and whether it is as often right as it is confident. All "
-        "of it is computed from the same predictions as its {metric} under protocol held-out.",
+        "gets wrong with most confidence (some may have wrong labels), and whether it is as often "
+        "right as it is confident. All of it is computed from the same predictions as its "
+        "{metric}.",
         ("confusion", "mistakes", "reliability"),
         ("per_class", "confusion", "mistakes", "reliability"),
     ),
     Section(
+        "data",
+        "Is my data sound?",
+        "What the networks see, images that look alike, and what was left out.",
+        ("samples", "near_copies", "augmented"),
+        ("classes", "fractions", "notes", "near_copies", "skipped"),
+    ),
+    Section(
         "hypotheses",
-        "Hypotheses",
+        "The hypotheses of the 2018 paper",
         "H1: transfer improves {metric}. H2: transfer improves {metric} more when images are few. "
-        "One-sided tests on the gain over training from scratch, with Holm-adjusted p-values. H2 "
+        "Transfer is a small network on frozen features here. One-sided tests on the gain over "
+        "training from scratch, with Holm-adjusted p-values; the intervals are not adjusted. H2 "
         "predicts a larger gain at the smallest fraction than at a larger one, and a negative "
         "slope of the gain over fractions.",
         (),
@@ -129,18 +128,11 @@ SECTIONS = (
         ("similarity",),
     ),
     Section(
-        "samples",
-        "The images",
-        "The networks' input.",
-        ("samples", "near_copies", "augmented"),
-        ("classes", "fractions", "notes", "near_copies", "skipped"),
-    ),
-    Section(
         "heads",
         "The heads",
         "All small networks trained on the frozen features, and the selected ones.",
         ("best_heads", "learning_rates", "long_runs", "grid"),
-        ("best_heads",),
+        ("best_heads", "backbone_ranks", "rank_quality"),
     ),
     Section("more", "More", "Other figures and tables of this study.", ("",), ("",)),
     Section(
@@ -151,6 +143,7 @@ SECTIONS = (
         ("cost",),
     ),
 )
+BESIDE_ANSWER = SECTIONS[0].name
 LAST = ("cost",)  # shown after the provenance, because it differs between runs
 
 
@@ -201,17 +194,24 @@ def render(
     environment.filters["cell"] = cell
     script = (TEMPLATES / "report.js").read_text()
     answered = answer.answer(rows, metric)
+    beside = shown.pop(BESIDE_ANSWER) or {"figures": []}
     return environment.get_template("report.html").render(
         **facts,
         methods=_described_methods(rows[metric.name], facts["config"], environment),
         metric=metric_display.words(metric),
-        answer=answered,
-        looked_at={name: looked_at.looked_at(rows, name) for name in answered},
-        caveats=answer.caveats(rows, metric),
+        openings={name: terms.explained(advice.opening(rows, metric, name)) for name in answered},
+        options={name: option_rows.shown(rows, metric, name) for name in answered},
+        beside={each["made"].wildcards["dataset"]: each for each in beside["figures"]},
+        answer={
+            name: terms.explained([looked_at.looked_at(rows, name), *sentences])
+            for name, (_, *sentences) in answered.items()
+        },
+        caveats=terms.explained(answer.caveats(rows, metric)),
+        terms=terms.TERMS,
         notice=sharing.notice(),
         scored_on=answer.scored_on(rows),
         sentences={
-            "learning-curves": [
+            "comparison": [
                 *answer.still_learning(rows, metric),
                 *answer.beside_the_report(rows, metric),
             ],
@@ -343,7 +343,7 @@ def _section(
         return None
     words = metric_display.words(metric)
     text = section.text.format(metric=words.noun, metrics=words.plural)
-    text = f"{text[0].upper()}{text[1:]}"
+    text = f"{text[:1].upper()}{text[1:]}"
     return section._asdict() | {"text": text, "figures": own_figures, "tables": own_tables}
 
 
@@ -353,7 +353,14 @@ def _figure(figure: ReportItem, rows: Mapping[str, pd.DataFrame], metric: Metric
     description = alt_text.describe(figure.kind, figure.wildcards, rows, metric)
     svg = inline_svg(figure.content, figure.name, name, description or figure.caption)
     same_images = figure.wildcards.get("protocol") == SAME_IMAGES
-    return {"made": figure, "name": name, "svg": svg, "same_images": same_images}
+    title = findings.finding(figure.kind, figure.wildcards, rows, metric)
+    return {
+        "made": figure,
+        "name": name,
+        "title": title,
+        "svg": svg,
+        "same_images": same_images,
+    }
 
 
 def _table(table: ReportItem, left_out: Collection[str]) -> dict[str, Any]:

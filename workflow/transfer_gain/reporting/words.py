@@ -38,6 +38,23 @@ def times(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0") if value >= 1 else f"{value:.2g}"
 
 
+def margin(value: float) -> str:
+    """Return a difference of scores that matters: 0.02 as "2 points"."""
+    return f"{100 * value:.2g} points"
+
+
+def probability(value: float) -> str:
+    """Return a probability, never as certain: "0.65"."""
+    return f"{min(max(value, 0.01), 0.99):.2f}"
+
+
+def duration(minutes: float) -> str:
+    """Return a time that a person works: "40 minutes", "5 hours"."""
+    if minutes < 90:
+        return f"{minutes:.0f} minutes"
+    return f"{minutes / 60:.0f} hours"
+
+
 def p_value(value: float) -> str:
     """Return a p-value: "p = 0.031", "p < 0.001"."""
     return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"

@@ -17,6 +17,7 @@ CONTEXT = [f"{CRATE}/context", "https://w3id.org/ro/terms/workflow-run/context"]
 FORMATS = {
     ".csv": "text/csv",
     ".html": "text/html",
+    ".json": "application/json",
     ".parquet": "application/vnd.apache.parquet",
     ".png": "image/png",
     ".svg": "image/svg+xml",

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from transfer_gain.metrics import Metric
-from transfer_gain.reporting import metric_display
+from transfer_gain.reporting import metric_display, words
 from transfer_gain.reporting.figures.method_lines import (
     comparison_title,
     in_order,
@@ -13,7 +13,14 @@ from transfer_gain.reporting.figures.method_lines import (
     method_style,
     plot_published,
 )
-from transfer_gain.reporting.figures.style import NO_BARS, footnote, paper_style, percent, spread
+from transfer_gain.reporting.figures.style import (
+    NO_BARS,
+    footnote,
+    hover,
+    paper_style,
+    percent,
+    spread,
+)
 
 
 def plot_gains(gains: pd.DataFrame, metric: Metric) -> Figure:
@@ -45,6 +52,10 @@ def plot_gains(gains: pd.DataFrame, metric: Metric) -> Figure:
                 mean, color = rows["absolute_gain"], style["color"]
                 axes.vlines(at, rows["absolute_low"], rows["absolute_high"], color=color)
                 axes.plot(at, mean, **style, label=f"over {reference}")
+                for x, row in zip(at, rows.itertuples(), strict=True):
+                    ends = words.interval(row.absolute_low, row.absolute_high, words.points)
+                    gain = f"{words.points(row.absolute_gain)} points{ends}"
+                    hover(axes, x, row.absolute_gain, f"over {reference}: {gain}")
                 plot_published(axes, at, rows["published_absolute_gain"], style)
             axes.set_xticks(range(len(fractions)), [percent(fraction) for fraction in fractions])
             axes.set(

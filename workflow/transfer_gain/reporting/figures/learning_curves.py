@@ -10,7 +10,7 @@ from transfer_gain.evaluation.evidence import METHOD
 from transfer_gain.methods import records
 from transfer_gain.metrics import Metric
 from transfer_gain.names import BASELINE
-from transfer_gain.reporting import metric_display
+from transfer_gain.reporting import metric_display, words
 from transfer_gain.reporting.figures.method_lines import (
     comparison_title,
     legend,
@@ -18,7 +18,13 @@ from transfer_gain.reporting.figures.method_lines import (
     side_by_side,
     tick_labels,
 )
-from transfer_gain.reporting.figures.style import BAND_AND_BARS, NO_BARS, footnote, paper_style
+from transfer_gain.reporting.figures.style import (
+    BAND_AND_BARS,
+    NO_BARS,
+    footnote,
+    hover,
+    paper_style,
+)
 
 
 def plot_learning_curves(
@@ -44,6 +50,10 @@ def plot_learning_curves(
             axes.vlines(labels, rows["ci_low"], rows["ci_high"], color=color, linewidth=0.8)
             axes.plot(labels, rows["mean"], **style, label=name)
             plot_published(axes, labels, rows["published"], style)
+            for at, row in zip(labels, rows.itertuples(), strict=True):
+                interval = words.interval(row.ci_low, row.ci_high, words.accuracy)
+                about = f"{name}, {words.count(row.labels)} images per class"
+                hover(axes, at, row.mean, f"{about}: {words.accuracy(row.mean)}{interval}")
             _plot_forecast(axes, rows.iloc[-1], shown, style, dodge)
         axes.axhline(chance, color="0.4", linestyle=":", label=f"chance ({chance:.3f})")
         axes.set(

@@ -1,6 +1,7 @@
 """How all figures look, and how they are saved."""
 
 import functools
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from matplotlib.figure import Figure
 from transfer_gain.data.whole_files import written_whole
 from transfer_gain.printable import printable
 
+_POINT = "point: "  # how the id of a point begins whose text the pointer shows
+
 BAND = "line: mean over replicates; band: 95 % interval (Student's t)"
 BAND_AND_BARS = "line: mean over replicates; band and bars: 95 % interval"
 LONGEST_LABEL = 24  # characters of a class's name in a figure
@@ -33,7 +36,7 @@ def save(figure: Figure, *paths: Path | str) -> None:
     """Write a figure to files, in the format of each file's suffix.
 
     The bytes are the same on every call. SVG keeps text as text, so that it can be read aloud and
-    searched.
+    searched, and points of `hover` have their texts as titles, which browsers show.
     """
     with matplotlib.rc_context({"svg.hashsalt": "transfer-gain", "svg.fonttype": "none"}):
         for path in paths:
@@ -43,6 +46,8 @@ def save(figure: Figure, *paths: Path | str) -> None:
                 figure.savefig(
                     temporary, format=ending, dpi=200, bbox_inches="tight", metadata=metadata
                 )
+                if ending == "svg":
+                    _title_points(Path(temporary))
     plt.close(figure)
 
 
@@ -84,6 +89,17 @@ def colors(count: int) -> list:
 def footnote(figure: Figure, text: str) -> None:
     """Write an explanation below a figure."""
     figure.text(0.0, -0.015, text, fontsize="small", color="0.35", va="top")
+
+
+def hover(axes: Axes, x: float, y: float, text: str) -> None:
+    """Lay an invisible point over a drawn one, which shows a text to the pointer in SVG."""
+    axes.plot([x], [y], "o", markersize=14, alpha=0, gid=f"{_POINT}{text}")
+
+
+def _title_points(path: Path) -> None:
+    """Give the points of an SVG file titles instead of ids."""
+    found = re.compile(f'<g id="{_POINT}([^"]*)">')
+    path.write_text(found.sub(r'<g class="point"><title>\1</title>', path.read_text()))
 
 
 def spread(count: int, step: float) -> np.ndarray:

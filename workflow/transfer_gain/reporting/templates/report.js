@@ -1,6 +1,7 @@
-// Tables sort by a click on a heading; what is wide says so; on paper everything is open.
+// Tables sort by a click on a heading; points of figures show their numbers; what is wide says so; on paper
+// everything is open.
 "use strict";
-for (const table of document.querySelectorAll("table")) {
+for (const table of document.querySelectorAll("section > details table")) {
   const headings = [...table.tHead.rows[0].cells];
   headings.forEach((heading, column) => {
     const button = document.createElement("button");
@@ -22,6 +23,25 @@ for (const table of document.querySelectorAll("table")) {
       table.tBodies[0].append(...[...table.tBodies[0].rows].sort(compare));
     });
   });
+}
+// Points have titles, which a finger cannot reach.
+const tip = document.body.appendChild(document.createElement("div"));
+tip.className = "tip";
+tip.hidden = true;
+for (const point of document.querySelectorAll(".point")) {
+  const title = point.querySelector("title");
+  title.remove();
+  const show = () => {
+    const box = point.getBoundingClientRect();
+    tip.textContent = title.textContent;
+    tip.hidden = false;
+    const most = document.documentElement.clientWidth - tip.offsetWidth - 8;
+    tip.style.left = `${scrollX + Math.max(8, Math.min(box.left, most))}px`;
+    tip.style.top = `${scrollY + box.top - tip.offsetHeight - 4}px`;
+  };
+  point.addEventListener("pointerenter", show);
+  point.addEventListener("click", show);
+  point.addEventListener("pointerleave", () => (tip.hidden = true));
 }
 // What is wider than the screen says so: on a phone no scroll bar is seen.
 const markWide = () => {
