@@ -82,7 +82,7 @@ def options(
         ]
     table = pd.DataFrame(rows, columns=COLUMNS)
     for text in ("backbone", "outcome", "status"):
-        table[text] = table[text].fillna("")
+        table[text] = [value if isinstance(value, str) else "" for value in table[text]]
     return table
 
 
