@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+import class_weights
 import forecast
 import run
 import side_by_side
@@ -76,3 +77,10 @@ def test_forecasts_are_compared_with_the_truth():
     assert "| made up | 5 × | 2 | 1.000 |" in section
     page = forecast.PAGE.read_text()
     assert section in run.with_section(page, "forecast", section)
+
+
+def test_the_gain_by_weights_of_classes_is_on_its_page():
+    page = class_weights.PAGE.read_text()
+    changed = run.with_section(page, "class weights", "again")
+    assert "linear probe, `l2` 1 |" in page
+    assert "linear probe, `l2` 1 |" not in changed

@@ -195,7 +195,12 @@ def made(cut, tmp_path: Path) -> Path:
             "dino": {"cut": {"architecture": "onnx-file"}, "weights": "dino.onnx"},
             "small": cut,
         },
-        recipe={"settings": SETTINGS, "network": NETWORK, "ranges": RANGES, "copies": 2},
+        recipe={
+            "settings": SETTINGS | {"class_weights": "balanced"},
+            "network": NETWORK,
+            "ranges": RANGES,
+            "copies": 2,
+        },
         code="0" * 64,
     )
     return tmp_path

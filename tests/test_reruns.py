@@ -178,6 +178,11 @@ CHANGES = {
         | ROWS
         | BEST,
     ),
+    "weights of the classes": (
+        {"class_weights": "balanced"},
+        HEADS | FROM_SCRATCH_RUNS | PROBES | SELECTIONS | AGGREGATES | {"tabulate_classes"},
+    ),
+    "no weights of the classes, in words": ({"class_weights": "none"}, set()),
     "whom the report is for": ({"share": "public"}, REPORT),
     "longer long runs": (
         {"long_runs": {"fractions": [0.1], "epochs": 4}},
