@@ -26,7 +26,7 @@ from transfer_gain.data.replicates import Replicates
 from transfer_gain.data.sources import solar_cells, vgg16_weights
 from transfer_gain.data.sources.fetch import fetch
 from transfer_gain.data.sources.vgg16_tensors import FILE
-from transfer_gain.methods import heads, linear_probe
+from transfer_gain.methods import linear_probe
 
 SIZE, SEED = 64, 2018
 WEIGHTS = ("none", "balanced")
@@ -79,6 +79,8 @@ def drawn(values: np.ndarray, labels: np.ndarray, counts: Sequence[int], number:
 
 def predictions(data: Replicates, weights: str, penalties: Sequence[float]) -> pd.DataFrame:
     """Return what each method predicts of the images that score: method, label, predicted."""
+    from transfer_gain.methods import heads
+
     names = (SEED, "solar-cells", "1")
     with threadpool_limits(1):
         probes = linear_probe.fit(data, penalties, names, weights)["predictions"]

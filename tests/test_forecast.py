@@ -255,6 +255,7 @@ def said(rows: pd.DataFrame, **options) -> str:
 
 
 def test_a_sentence_says_what_the_best_method_will_reach():
+    """How many images do I need? Reported as NVIDIA/DIGITS#150."""
     rows = of_curve(slow_curve, RUNS)
     table = forecast(rows)
     first = table.iloc[0]

@@ -70,6 +70,7 @@ def predict(study: Path, *arguments: str):
 
 
 def test_the_folder_of_the_model_is_complete(study: Path, model: Path):
+    """What comes after training. Reported as keras-team/keras#11117 and tensorflow/hub#279."""
     assert {path.name for path in model.iterdir()} == {
         "model.keras", "model.onnx", "model.json", "training_features.npy", "MODEL_CARD.md"
     }  # fmt: skip
