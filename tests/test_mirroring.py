@@ -5,6 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from containers import encode, make, opened
+from transfer_gain.config.loading import load
 from transfer_gain.data import mirroring
 from transfer_gain.data.fitting import Fit
 
@@ -45,6 +46,21 @@ def test_left_and_right_are_told_with_what_turns_mirroring_off(tmp_path):
     (note,) = notes(tmp_path, tree(12) | discs)
     assert "another one: left and right; augmentation" in note
     assert "`augmentation: {flip: false}`" in note
+
+
+def test_mirroring_is_turned_off_for_one_dataset():
+    """Reported as ultralytics/ultralytics#5332."""
+    datasets = {
+        "arrows": {"source": "fashion-mnist", "augmentation": {"flip": False}},
+        "clothes": {"source": "fashion-mnist"},
+    }
+    study = load({"datasets": datasets, "augmentation": {"rotation": 20}})
+    assert study.augmentation_of("arrows").settings() == {
+        **load({}).augmentation.settings(), "flip": False
+    }  # fmt: skip
+    assert study.augmentation_of("clothes") == study.augmentation
+    plain = {**study.datasets["clothes"].settings(), "name": "arrows"}
+    assert study.datasets["arrows"].settings() == plain  # the images are the same
 
 
 def test_few_images_and_test_images_tell_nothing(tmp_path):

@@ -144,6 +144,15 @@ CHANGES = {
         | {"augment_example clothes", "plot_augmented clothes"}
         | ROWS,
     ),
+    "an augmentation of the dataset's own": (
+        {"datasets": {"clothes": {"source": "fashion-mnist", "augmentation": {"flip": False}}}},
+        {
+            f"train_from_scratch clothes augmentation {fraction} 0.001 20"
+            for fraction in ("1", "0.1")
+        }
+        | {"augment_example clothes", "plot_augmented clothes"}
+        | ROWS,
+    ),
     "more replicates of a fraction": (
         {"fractions": [{"fraction": 1, "replicates": 1}, {"fraction": 0.1, "replicates": 3}]},
         {f"train_head clothes vgg16 0.1 10 elu {rate} 20" for rate in ("0.01", "0.001")}

@@ -212,6 +212,10 @@ class Study(Section):
         """
         return {} if self.class_weights == "none" else {"class_weights": self.class_weights}
 
+    def augmentation_of(self, dataset: str) -> Augmentation:
+        """Return how a dataset's images are augmented."""
+        return self.datasets[dataset].augmentation or self.augmentation
+
     def fine_tuning_of(self, backbone: str) -> dict[str, Any]:
         """Return how a backbone is fine-tuned at any rate: from_layer, epochs and min_updates."""
         return {
