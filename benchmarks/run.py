@@ -25,6 +25,7 @@ BENCHMARKS = {
     "snakemake_overhead": ("What the workflow adds to Snakemake", "--rates 2 --rounds 2"),
     "scratch": ("Training from scratch with augmentation", "--images 420 --rounds 2"),
     "resize": ("How a picture becomes a square", "--images 70"),
+    "photographs": ("A folder of photographs", "--photographs 40 --by-pillow 4"),
     "siamese": ("The Siamese network", "--pairs 36 --rounds 2"),
 }
 PACKAGES = (

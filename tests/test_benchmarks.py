@@ -1,14 +1,18 @@
 """The arithmetic of the benchmarks; `make bench` does the measuring."""
 
+import io
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+import class_weights
 import forecast
+import photographs
 import run
 import side_by_side
 from learning_curves import FRACTIONS, Curve
@@ -76,3 +80,22 @@ def test_forecasts_are_compared_with_the_truth():
     assert "| made up | 5 × | 2 | 1.000 |" in section
     page = forecast.PAGE.read_text()
     assert section in run.with_section(page, "forecast", section)
+
+
+def test_the_gain_by_weights_of_classes_is_on_its_page():
+    page = class_weights.PAGE.read_text()
+    changed = run.with_section(page, "class weights", "again")
+    assert "linear probe, `l2` 1 |" in page
+    assert "linear probe, `l2` 1 |" not in changed
+
+
+def test_made_up_photographs_are_whole_and_no_two_are_alike(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(photographs, "WIDTH", 400)
+    monkeypatch.setattr(photographs, "HEIGHT", 1500)
+    parts = [photographs.cut(photographs.encoded(number)) for number in range(2)]
+    made = [photographs.photograph(parts, number) for number in range(4)]
+    opened = [Image.open(io.BytesIO(content)) for content in made]
+    assert [image.getexif()[0x112] for image in opened] == [1, 6, 1, 6]
+    pixels = [np.asarray(image) for image in opened]  # an error if one is damaged
+    assert {each.shape for each in pixels} == {(1500, 400, 3)}
+    assert all((one != pixels[0]).mean() > 0.5 for one in pixels[1:])

@@ -38,7 +38,7 @@ REFUSED = {
     "number as key": ({1: 2}, "config", "unknown key 1", "seed, results,"),
     "heads": ({"heads": {"learning_rate": []}}, "heads", "did you mean 'learning_rates'", "layers"),
     "long runs": ({"long_runs": {"epoch": 2}}, "long_runs", "did you mean 'epochs'", "fractions,"),
-    "dataset": (dataset(clases=[]), "datasets.mine", "did you mean 'classes'", "transfer, classes"),
+    "dataset": (dataset(clases=[]), "datasets.mine", "did you mean 'classes'", "transfer, aug"),
     "backbone": (backbone(layers=1), "backbones.mine", "did you mean 'layer'", "weights, layer"),
     "entry": (
         {"fractions": [fraction(1) | {"replicate": 2}]},

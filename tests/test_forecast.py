@@ -253,6 +253,7 @@ def said(rows: pd.DataFrame) -> str:
 
 
 def test_a_sentence_says_what_the_best_method_will_reach():
+    """How many images do I need? Reported as NVIDIA/DIGITS#150."""
     rows = of_curve(slow_curve, RUNS)
     first = forecast(rows).iloc[0]
     text = said(rows)

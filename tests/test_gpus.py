@@ -120,6 +120,7 @@ def job(tmp_path: Path):
 
 
 def test_two_jobs_take_two_devices_and_a_killed_one_gives_its_own_back(job):
+    """Reported as snakemake/snakemake#281."""
     (first, one), (second, _) = job(**TWO), job(**TWO)
     assert {first, second} == {"GPU-one", "GPU-two"}
     one.kill()
@@ -246,6 +247,7 @@ def test_a_build_for_processors_is_told(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.slow
 @pytest.mark.parametrize(("mode", "given"), [("default", "False"), ("remote", "True")])
 def test_a_job_that_was_submitted_uses_what_gres_brought(tmp_path: Path, mode: str, given: str):
+    """Reported as harvardinformatics/cactus-snakemake#17."""
     checkout = gpu_checkout.checkout(tmp_path)
     slurm = {ADDRESS: "off", "SLURM_STEP_GPUS": "0", "SLURM_JOB_ID": "7"}
     # The default mode is a local run within an allocation.

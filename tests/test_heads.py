@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.utils.class_weight import compute_class_weight
 
 from spies import Spy
 from toys import clouds
@@ -77,21 +78,35 @@ def scores_of(model, data: Replicates, rows: np.ndarray) -> tuple[float, float]:
     return (probabilities.argmax(axis=1) == truth).mean(), loss
 
 
-@pytest.mark.parametrize("activation", ["sigmoid", "elu"])
-def test_a_training_run_is_the_one_of_keras(activation: str, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(
+    ("activation", "class_weights"), [("sigmoid", "none"), ("elu", "none"), ("elu", "balanced")]
+)
+def test_a_training_run_is_the_one_of_keras(
+    activation: str, class_weights: str, monkeypatch: pytest.MonkeyPatch
+):
     data, spy = clouds(), Spy(monkeypatch)
-    settings = SETTINGS | {"activation": activation}
+    settings = SETTINGS | {"activation": activation, "class_weights": class_weights}
     history = heads.train(data, **settings, evaluate_every_epoch=True).history
 
     assert spy.batches.shape == (4 * 5, 3, 5)  # 23 images: five batches an epoch, the last of 3
     first_losses = []
     for replicate in range(3):
         model = keras_twin([array[replicate] for array in spy.start], activation)
+        own = data.labels[data.samples[replicate]]
+        weights = None if class_weights == "none" else "balanced"
+        weights = compute_class_weight(weights, classes=np.unique(own), y=own)
+        assert (len(set(weights)) > 1) == (class_weights == "balanced")
         losses = []
         for update, batch in enumerate(spy.batches[:, replicate], start=1):
             rows = batch[batch >= 0]
             assert len(rows) == (3 if update % 5 == 0 else 5)
-            losses.append(model.train_on_batch(data.features[rows], data.labels[rows]))
+            losses.append(
+                model.train_on_batch(
+                    data.features[rows],
+                    data.labels[rows],
+                    class_weight=dict(enumerate(weights)),
+                )
+            )
             if update % 5 == 0:
                 epoch = history[
                     (history["replicate"] == replicate) & (history["updates"] == update)

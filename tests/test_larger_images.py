@@ -36,6 +36,7 @@ def made(config: dict, path: Path, size: int | None = None) -> tuple[pd.DataFram
 
 
 def test_a_backbone_gets_images_of_its_own_size_if_the_source_has_more():
+    """Reported as hushell/pmf_cvpr22#10."""
     backbones = {
         name: {"architecture": "VGG16", "input_size": size}
         for name, size in (("small", 32), ("same", 64), ("large", 128), ("again", 128))

@@ -26,8 +26,13 @@ def make_data(replicates: int = 2, **changed) -> Replicates:
     return clouds(replicates, **usual | changed)
 
 
-def optimum(data: Replicates, sample: np.ndarray, l2: float) -> tuple[list[float], float]:
-    """Minimize the documented loss, one kernel per class; return losses and validation accuracy."""
+def optimum(
+    data: Replicates, sample: np.ndarray, l2: float, weights: np.ndarray
+) -> tuple[list[float], float]:
+    """Minimize the documented loss, one kernel per class; return losses and validation accuracy.
+
+    The weights are those of the classes.
+    """
     scale = np.sqrt((data.features[sample].astype(float) ** 2).mean())
     inputs, width = data.features / scale, data.features.shape[1]
 
@@ -38,7 +43,8 @@ def optimum(data: Replicates, sample: np.ndarray, l2: float) -> tuple[list[float
 
     def loss(parameters: np.ndarray) -> float:
         kernel = parameters[: width * data.classes]
-        return entropies(parameters, sample).mean() + l2 * np.sum(kernel**2)
+        weighted = weights[data.labels[sample]] * entropies(parameters, sample)
+        return weighted.mean() + l2 * np.sum(kernel**2)
 
     found = optimize.minimize(loss, np.zeros((width + 1) * data.classes), method="L-BFGS-B")
     rows = (sample, data.validation, data.validation[data.selection[0]])
@@ -49,14 +55,21 @@ def optimum(data: Replicates, sample: np.ndarray, l2: float) -> tuple[list[float
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-def test_the_optimum_is_that_of_the_stated_loss(classes):
-    data, penalties = make_data(classes=classes), [1, 0.1, 0.01]
-    fitted = linear_probe.fit(data, penalties, NAMES)["runs"].set_index(["l2", "replicate"])
+@pytest.mark.parametrize("class_weights", ["none", "balanced"])
+def test_the_optimum_is_that_of_the_stated_loss(classes, class_weights):
+    data, penalties = make_data(classes=classes, images=41), [1, 0.1, 0.01]
+    fitted = linear_probe.fit(data, penalties, NAMES, class_weights)["runs"]
+    fitted = fitted.set_index(["l2", "replicate"])
     assert len(fitted) == 3 * 2
     for l2 in penalties:
         for replicate, sample in enumerate(data.samples):
             row = fitted.loc[(l2, replicate)]
-            losses, accuracy = optimum(data, sample, l2)
+            counts = np.bincount(data.labels[sample])
+            weights = np.ones(classes)
+            if class_weights == "balanced":
+                assert counts.min() < counts.max()
+                weights = len(sample) / (classes * counts)
+            losses, accuracy = optimum(data, sample, l2, weights)
             np.testing.assert_allclose(row[LOSSES].astype(float), losses, rtol=2e-3)
             assert row["validation_accuracy"] == pytest.approx(accuracy, abs=1.5 / 60)
     assert fitted["levelled_off"].all()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from transfer_gain.evaluation import tables
 from transfer_gain.reporting.looked_at import few_scored, looked_at
@@ -26,6 +27,24 @@ def test_it_says_what_was_looked_at():
         "2.6 points. Always answering 'sound' is right for 0.921 of them. 2 files were left out "
         "(table skipped)."
     )
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        ((0.55, 5.11), "an image of 'cracked' as 9.3 of 'sound'."),
+        ((0.5, 60.0), "an image of 'cracked' as 120 of 'sound'."),
+        ((1.01, 0.99), "they have about as many images."),
+    ],
+)
+def test_it_says_that_classes_were_weighted(weights, expected):
+    some = made(("sound", 203, 34, 35), ("cracked", 22, 4, 3))
+    unweighted = looked_at(some, "mine")
+    some["classes"] = some["classes"].assign(weight=weights)
+    said = looked_at(some, "mine").removeprefix(unweighted)
+    assert said.startswith(" In training, all classes count equally (class_weights: balanced)")
+    assert said.endswith(expected)
+    assert "count equally" not in unweighted
 
 
 def test_many_classes_are_counted():
@@ -59,6 +78,10 @@ def test_classes_are_counted_by_role():
     assert np.array_equal(table[["training", "selection", "test"]], [[3, 0, 1], [1, 1, 2]])
     assert table[["images", "scored", "splits"]].to_numpy().tolist() == [[4, 1, 1], [4, 2, 1]]
     assert set(table["channels"]) == {"rgb"}
+    assert "weight" not in table
+    weighted = tables.classes(index, roles, metadata, "mine", "balanced")
+    assert weighted["weight"].tolist() == [4 / (2 * 3), 4 / (2 * 1)]
+    pd.testing.assert_frame_equal(weighted.drop(columns="weight"), table)
 
 
 def test_of_several_splits_each_image_that_is_scored_counts_once():

@@ -1,12 +1,15 @@
 """Classes that mirroring turns into each other are told; others are not."""
 
+import jinja2
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 from containers import encode, make, opened
+from transfer_gain.config.loading import complete, load
 from transfer_gain.data import mirroring
 from transfer_gain.data.fitting import Fit
+from transfer_gain.methods import records
 
 
 def arrow(seed: int, side: str, length: int = 48) -> Image.Image:
@@ -45,6 +48,34 @@ def test_left_and_right_are_told_with_what_turns_mirroring_off(tmp_path):
     (note,) = notes(tmp_path, tree(12) | discs)
     assert "another one: left and right; augmentation" in note
     assert "`augmentation: {flip: false}`" in note
+
+
+def test_mirroring_is_turned_off_for_one_dataset():
+    """Reported as ultralytics/ultralytics#5332."""
+    datasets = {
+        "arrows": {"source": "fashion-mnist", "augmentation": {"flip": False}},
+        "clothes": {"source": "fashion-mnist"},
+    }
+    study = load({"datasets": datasets, "augmentation": {"rotation": 20}})
+    assert study.augmentation_of("arrows").settings() == {
+        **load({}).augmentation.settings(), "flip": False
+    }  # fmt: skip
+    assert study.augmentation_of("clothes") == study.augmentation
+    plain = {**study.datasets["clothes"].settings(), "name": "arrows"}
+    assert study.datasets["arrows"].settings() == plain  # the images are the same
+
+
+def test_the_report_says_which_dataset_has_an_augmentation_of_its_own():
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
+    environment.filters["cell"] = str
+    template = environment.from_string(records.method("augmentation").description)
+    datasets = {
+        name: {"source": "fashion-mnist", "augmentation": own}
+        for name, own in (("arrows", {"flip": False}), ("clothes", None))
+    }
+    said = " ".join(template.render(config=complete({"datasets": datasets})).split())
+    assert "mirrored. Images of arrows are augmented in a way of their own (not mirrored;" in said
+    assert "clothes" not in said
 
 
 def test_few_images_and_test_images_tell_nothing(tmp_path):

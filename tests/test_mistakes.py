@@ -89,11 +89,9 @@ def test_cross_fitted_images_are_counted_once_and_averaged_over_repeats():
     assert matrix.trace() / 30 == pytest.approx((rows["label"] == rows["predicted"]).mean())
 
 
-# --- case 7 of the problems reported of other tools (keras-team/keras#11427)
-
-
 @pytest.mark.parametrize("replicates", [1, 3])
 def test_confusion_and_scores_agree_since_both_are_of_the_same_predictions(replicates):
+    """Reported as keras-team/keras#11427."""
     rows = random_rows(replicates)
     for name, of_matrix in (
         ("accuracy", lambda matrix: matrix.trace() / matrix.sum()),

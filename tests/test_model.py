@@ -195,7 +195,12 @@ def made(cut, tmp_path: Path) -> Path:
             "dino": {"cut": {"architecture": "onnx-file"}, "weights": "dino.onnx"},
             "small": cut,
         },
-        recipe={"settings": SETTINGS, "network": NETWORK, "ranges": RANGES, "copies": 2},
+        recipe={
+            "settings": SETTINGS | {"class_weights": "balanced"},
+            "network": NETWORK,
+            "ranges": RANGES,
+            "copies": 2,
+        },
         code="0" * 64,
     )
     return tmp_path
@@ -212,6 +217,7 @@ def test_the_best_method_that_can_be_a_model_is_taken_and_the_others_are_explain
     assert described.expected.score == 0.7
     assert described.expected.low is described.expected.high is None
     assert described.configuration["learning_rate"] is None
+    assert described.configuration["class_weights"] == "balanced"
     assert described.image.fit == Fit(40, "rgb", "pad", "#000000")
 
 

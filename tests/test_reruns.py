@@ -145,6 +145,15 @@ CHANGES = {
         | {"augment_example clothes", "plot_augmented clothes"}
         | ROWS,
     ),
+    "an augmentation of the dataset's own": (
+        {"datasets": {"clothes": {"source": "fashion-mnist", "augmentation": {"flip": False}}}},
+        {
+            f"train_from_scratch clothes augmentation {fraction} 0.001 20"
+            for fraction in ("1", "0.1")
+        }
+        | {"augment_example clothes", "plot_augmented clothes"}
+        | ROWS,
+    ),
     "more replicates of a fraction": (
         {"fractions": [{"fraction": 1, "replicates": 1}, {"fraction": 0.1, "replicates": 3}]},
         {f"train_head clothes vgg16 0.1 10 elu {rate} 20" for rate in ("0.01", "0.001")}
@@ -179,6 +188,11 @@ CHANGES = {
         | ROWS
         | BEST,
     ),
+    "weights of the classes": (
+        {"class_weights": "balanced"},
+        HEADS | FROM_SCRATCH_RUNS | PROBES | SELECTIONS | AGGREGATES | {"tabulate_classes"},
+    ),
+    "no weights of the classes, in words": ({"class_weights": "none"}, set()),
     "whom the report is for": ({"share": "public"}, REPORT),
     "longer long runs": (
         {"long_runs": {"fractions": [0.1], "epochs": 4}},

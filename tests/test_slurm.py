@@ -158,6 +158,7 @@ def test_only_what_extracts_features_asks_for_the_gpu(submitted):
 
 
 def test_a_gpu_that_only_gres_asked_for_is_used(tmp_path: Path):
+    """Reported as snakemake/snakemake-executor-plugin-slurm#454."""
     checkout = gpu_checkout.checkout(tmp_path)
     (checkout / "study.yaml").write_text((checkout / "config.yaml").read_text())
     run(checkout, *gpu_checkout.BY_GRES)

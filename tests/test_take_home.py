@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 
 STUDY = {
     "metric": "auto",
+    "class_weights": "balanced",
     "datasets": {"mine": {"source": "folder", "path": "mine", "on_bad_image": "skip"}},
     "backbones": {
         "small": {"architecture": "keras-file", "weights": "small.keras", "input_size": 32}
@@ -63,6 +64,13 @@ def predicted(study: Path) -> pd.DataFrame:
     return pd.read_csv(study / "mine.csv").set_index("file")
 
 
+def test_weights_of_the_classes_are_in_the_table_the_answer_and_the_model(study, model):
+    table = pd.read_parquet(study / "results/tables/classes.parquet")
+    assert table["weight"].to_numpy() == pytest.approx(1, abs=0.1)  # 24 images each
+    assert "all classes count equally" in (study / "results/answer.txt").read_text()
+    assert "| class_weights | balanced |" in (model / "MODEL_CARD.md").read_text()
+
+
 def predict(study: Path, *arguments: str):
     """Run the plain command in a fresh process."""
     command = ["-m", "transfer_gain.predict", "results/model/mine", *arguments]
@@ -70,6 +78,7 @@ def predict(study: Path, *arguments: str):
 
 
 def test_the_folder_of_the_model_is_complete(study: Path, model: Path):
+    """What comes after training. Reported as keras-team/keras#11117 and tensorflow/hub#279."""
     assert {path.name for path in model.iterdir()} == {
         "model.keras", "model.onnx", "model.json", "training_features.npy", "MODEL_CARD.md"
     }  # fmt: skip

@@ -84,7 +84,7 @@ rule extract_copies:
         seed=study.seed,
         copies=lambda wildcards: {
             "count": study.transfer_augmented.copies,
-            "ranges": study.augmentation.settings(),
+            "ranges": study.augmentation_of(wildcards.dataset).settings(),
             "dataset": wildcards.dataset,
         },
     script:

@@ -3,7 +3,7 @@
 
 HEAD_SETTINGS = {
     key: getattr(study.heads, key) for key in ("batch_size", "min_updates", "l2")
-}
+} | study.class_weighting
 
 
 rule train_head:
@@ -183,6 +183,7 @@ rule fit_probes:
         runtime=minutes("fit_probes"),
     params:
         **code_of("fit_probes"),
+        **study.class_weighting,
         seed=study.seed,
         penalties=study.linear_probe.l2,
     script:

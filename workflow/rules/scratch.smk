@@ -31,7 +31,9 @@ rule train_from_scratch:
         }
         | ({"min_updates": 0} if wildcards.method == BASELINE_2018 else {}),
         ranges=lambda wildcards: (
-            study.augmentation.settings() if wildcards.method == AUGMENTATION else None
+            study.augmentation_of(wildcards.dataset).settings()
+            if wildcards.method == AUGMENTATION
+            else None
         ),
     script:
         "../scripts/train_from_scratch.py"
@@ -64,7 +66,10 @@ rule train_resnet:
             "learning_rate": float(wildcards.learning_rate),
             "epochs": int(wildcards.epochs),
         },
-        ranges={"shift": study.augmentation.shift, "flip": study.augmentation.flip},
+        ranges=lambda wildcards: {
+            key: getattr(study.augmentation_of(wildcards.dataset), key)
+            for key in ("shift", "flip")
+        },
     script:
         "../scripts/train_resnet.py"
 
@@ -82,7 +87,7 @@ rule augment_example:
     params:
         **code_of("augment_example"),
         seed=study.seed,
-        ranges=study.augmentation.settings(),
+        ranges=lambda wildcards: study.augmentation_of(wildcards.dataset).settings(),
         times=12,
     script:
         "../scripts/augment_example.py"

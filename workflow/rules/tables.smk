@@ -76,6 +76,7 @@ rule tabulate_classes:
         "../../envs/environment.yaml"
     params:
         **code_of("tabulate_classes"),
+        **study.class_weighting,
         datasets=TRANSFER,
     script:
         "../scripts/tabulate_classes.py"

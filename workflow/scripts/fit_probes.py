@@ -11,4 +11,5 @@ with job.monitored(*snakemake.log):
         names=snakemake.wildcards,
         study_seed=snakemake.params.seed,
         penalties=snakemake.params.penalties,
+        class_weights=snakemake.params.get("class_weights", "none"),
     )

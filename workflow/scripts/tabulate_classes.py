@@ -14,7 +14,11 @@ with job.monitored(*snakemake.log):
     )
     table = pd.concat(
         tables.classes(
-            store.read_index(images), store.read_rows(roles), store.read_metadata(images), dataset
+            store.read_index(images),
+            store.read_rows(roles),
+            store.read_metadata(images),
+            dataset,
+            snakemake.params.get("class_weights", "none"),
         )
         for dataset, images, roles in files
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
+from transfer_gain.config.baselines import Augmentation
 from transfer_gain.config.errors import ConfigError
 from transfer_gain.config.fields import (
     ALL_DIFFERENT,
@@ -122,6 +123,12 @@ class Dataset(Named):
     resize: Resize = "stretch"
     background: Background = "#ffffff"
     transfer: Transfer = True
+    augmentation: Augmentation | None = Field(
+        default=None,
+        description="How its images are augmented, in place of the study's `augmentation`, such as "
+        "`{flip: false}` if its classes are left and right; keys that are left out have their "
+        "defaults. Null for the study's.",
+    )
 
     @property
     def is_cross_fitted(self) -> bool:
@@ -135,8 +142,11 @@ class Dataset(Named):
         return {key: values[key] for key in values if key not in Dataset.model_fields}
 
     def settings(self) -> dict[str, Any]:
-        """Return name and settings as a plain dict; what only some sources have is in `options`."""
-        common = {key: getattr(self, key) for key in Dataset.model_fields}
+        """Return name and settings as a plain dict; what only some sources have is in `options`.
+
+        How images are augmented is left out, because it makes no other images.
+        """
+        common = {key: getattr(self, key) for key in Dataset.model_fields if key != "augmentation"}
         return {"name": self.name, **common, "options": self.options}
 
     @property

@@ -80,6 +80,14 @@ class Study(Section):
         "accuracy, or balanced accuracy if a class has more than 1.5 times the images of another. "
         "`runs` and `history` have every metric.",
     )
+    class_weights: Literal["none", "balanced"] = Field(
+        default="none",
+        description="How much an image counts in the loss that every method trains with. `none`: "
+        "all images the same, so that common classes count most. `balanced`: all classes the same, "
+        "by weights n / (k n_c) of a run's own training images (n in all, n_c of the class, k "
+        "classes). It raises the recall of rare classes at the cost of common ones: meant for "
+        "`balanced_accuracy`. One-shot learning knows no such weights.",
+    )
     target_accuracy: float | None = Field(
         default=None,
         gt=0,
@@ -202,6 +210,18 @@ class Study(Section):
         found, wanted = self.datasets[dataset], self.backbones[backbone].input_size
         larger = found.has_larger_pictures and wanted > found.image_size
         return wanted if larger else found.image_size
+
+    @property
+    def class_weighting(self) -> dict[str, str]:
+        """Return how training weights the classes, for params; empty if it does not.
+
+        Jobs without weights keep the params that they had before there were any.
+        """
+        return {} if self.class_weights == "none" else {"class_weights": self.class_weights}
+
+    def augmentation_of(self, dataset: str) -> Augmentation:
+        """Return how a dataset's images are augmented."""
+        return self.datasets[dataset].augmentation or self.augmentation
 
     def fine_tuning_of(self, backbone: str) -> dict[str, Any]:
         """Return how a backbone is fine-tuned at any rate: from_layer, epochs and min_updates."""

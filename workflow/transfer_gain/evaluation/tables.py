@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from transfer_gain.data import store
+from transfer_gain.data import class_weights, store
 from transfer_gain.data.fitting import CHANNELS
 from transfer_gain.data.sampling import groups_of, has_test_images
 from transfer_gain.data.sources.base import SourceError
@@ -143,7 +143,11 @@ def check_distinct(fractions: pd.DataFrame) -> None:
 
 
 def classes(
-    index: pd.DataFrame, roles: pd.DataFrame, metadata: Mapping[str, Any], dataset: str
+    index: pd.DataFrame,
+    roles: pd.DataFrame,
+    metadata: Mapping[str, Any],
+    dataset: str,
+    weights: str = class_weights.NONE,
 ) -> pd.DataFrame:
     """Count the images of each class by what they are for.
 
@@ -152,11 +156,13 @@ def classes(
         roles: rows of its validation roles (split, image_id, role).
         metadata: of its images: classes, shape, resize.
         dataset: name of the dataset.
+        weights: how training weights the classes, see `loop.train`.
 
     Returns:
         One row per class: dataset, class, images (in all), training, selection, test (images of a
         split, rounded means of several), scored (images that any split scores), splits, size (of a
-        picture, in pixels), channels, resize.
+        picture, in pixels), channels, resize. With weights also weight: how much one of all
+        training images counts in training, 1 on average.
     """
     labels = index.set_index("image_id")["label"]
     images, splits = labels.value_counts().sort_index(), roles["split"].nunique()
@@ -165,7 +171,7 @@ def classes(
     counts["training"] = images - counts["selection"] - counts["test"]
     tested = role_of[role_of["role"] == "test"]
     size, _, channels = metadata["shape"]
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "dataset": dataset,
             "class": metadata["classes"],
@@ -181,6 +187,9 @@ def classes(
             "resize": metadata["resize"],
         }
     )
+    if weights == class_weights.BALANCED:
+        table["weight"] = class_weights.balanced(counts["training"].to_numpy())
+    return table
 
 
 def chance_of(index: pd.DataFrame, metric: Metric, roles: pd.DataFrame | None) -> float:

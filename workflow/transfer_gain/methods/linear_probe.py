@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from transfer_gain.data import rows, store
+from transfer_gain.data.class_weights import BALANCED, NONE
 from transfer_gain.data.replicates import Replicates, read_replicates
 from transfer_gain.metrics import Predictions
 from transfer_gain.seeds import run_seed
@@ -21,18 +22,22 @@ log = logging.getLogger(__name__)
 
 
 def fit(
-    data: Replicates, penalties: Sequence[float], seed_names: tuple[int, str, str]
+    data: Replicates,
+    penalties: Sequence[float],
+    seed_names: tuple[int, str, str],
+    class_weights: str = NONE,
 ) -> dict[str, pd.DataFrame]:
     """Fit every replicate's sample once per penalty, in a single thread.
 
-    The loss is the same as for heads: mean cross-entropy plus `l2` times the sum of squares of the
-    kernel. All features are divided by one number, their root mean square over the sample, so that
-    a penalty has the same meaning for any backbone.
+    The loss is the same as for heads: mean cross-entropy (weighted, if classes are) plus `l2` times
+    the sum of squares of the kernel. All features are divided by one number, their root mean square
+    over the sample, so that a penalty has the same meaning for any backbone.
 
     Args:
         data: features, labels, samples and validation roles.
         penalties: values of `l2`, > 0.
         seed_names: study seed, dataset and fraction, for the seeds in the rows; nothing is drawn.
+        class_weights: see `loop.train`.
 
     Returns:
         `runs` and `predictions` with the columns of `loop.train`'s, of each penalty and replicate.
@@ -45,11 +50,12 @@ def fit(
         for replicate, sample in enumerate(data.samples):
             # The last bits of a sum depend on the number of threads.
             with threadpool_limits(1):
-                probe, scale = solve(data.features[sample], data.labels[sample], l2)
+                own_labels = data.labels[sample]
+                probe, scale = solve(data.features[sample], own_labels, l2, class_weights)
                 training, validation = (
                     _scored(probe, data.features[images_of] / scale, truth)
                     for images_of, truth in (
-                        (sample, data.labels[sample]),
+                        (sample, own_labels),
                         (data.validation, data.labels[data.validation]),
                     )
                 )
@@ -89,7 +95,7 @@ def fit(
 
 
 def solve(
-    features: np.ndarray, labels: np.ndarray, l2: float
+    features: np.ndarray, labels: np.ndarray, l2: float, class_weights: str = NONE
 ) -> tuple[LogisticRegression, np.float32]:
     """Fit one probe (see `fit`).
 
@@ -97,6 +103,7 @@ def solve(
         features: float32 (images, features).
         labels: int (images,), all classes among them.
         l2: weight of the penalty, > 0.
+        class_weights: see `loop.train`.
 
     Returns:
         The probe, and what features are divided by before they enter it.
@@ -105,7 +112,11 @@ def solve(
     # For two classes, scikit-learn fits a single kernel, the difference of the two. The squares of
     # the two kernels add up to half of its square.
     kernels = 0.5 if len(np.unique(labels)) == 2 else 1
-    probe = LogisticRegression(C=1 / (2 * l2 * kernels * len(labels)), max_iter=ITERATIONS)
+    probe = LogisticRegression(
+        C=1 / (2 * l2 * kernels * len(labels)),
+        max_iter=ITERATIONS,
+        class_weight="balanced" if class_weights == BALANCED else None,
+    )
     return probe.fit(features / scale, labels), scale
 
 
@@ -126,6 +137,7 @@ def fit_files(
     names: Mapping[str, str],
     study_seed: int,
     penalties: Sequence[float],
+    class_weights: str = NONE,
 ) -> None:
     """Fit one fraction's probes, reading and writing files.
 
@@ -137,6 +149,7 @@ def fit_files(
         names: dataset, backbone and fraction, for the rows.
         study_seed: the study's seed.
         penalties: see `fit`.
+        class_weights: see `loop.train`.
 
     Raises:
         StoreError: an input is corrupt.
@@ -145,6 +158,7 @@ def fit_files(
         read_replicates(features, samples, validation_roles),
         penalties,
         (study_seed, names["dataset"], names["fraction"]),
+        class_weights,
     )
     precision = store.read_metadata(features)["precision"]
     about = {"precision": precision, "method": "linear-probe", "run": "grid", "protocol": "both"}

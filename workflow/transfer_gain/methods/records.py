@@ -130,7 +130,10 @@ max-pooling ({{ config.baseline.pooling }}), hidden layers ({{ config.baseline.u
 The same network; every batch is changed at random: rotated up to {{ config.augmentation.rotation |
 cell }}°, shifted by up to {{ config.augmentation.shift | cell }} of the side, zoomed by up to {{
 config.augmentation.zoom | cell }}, sheared up to
-{{ config.augmentation.shear | cell }}°{{ ", mirrored" if config.augmentation.flip }}.""",
+{{ config.augmentation.shear | cell }}°{{ ", mirrored" if config.augmentation.flip }}.{% for name,
+dataset in config.datasets.items() if dataset.augmentation %} Images of {{ name }} are augmented in
+a way of their own ({{ "not " if not dataset.augmentation.flip }}mirrored; see its `augmentation` in
+the configuration).{% endfor %}""",
     ),
     Method(
         name=BASELINE_2018,

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from transfer_gain.config.networks import ONNX_FILE
 from transfer_gain.data import augmentation
+from transfer_gain.data.class_weights import NONE
 from transfer_gain.data.replicates import Replicates
 from transfer_gain.features import extraction, keras_networks
 from transfer_gain.methods import fine_tuning, heads, linear_probe, scratch
@@ -96,7 +97,8 @@ class Recipe:
 
     Attributes:
         configuration: the selected layers ("100-50"), activation, learning_rate and l2.
-        settings: batch_size, epochs, min_updates and l2, see `loop.train`.
+        settings: batch_size, epochs, min_updates, l2 and, if classes are weighted, class_weights,
+            see `loop.train`.
         cut: what the backbone is built from, see `Backbone.cut`; None for training from scratch.
         weights: file of the backbone's weights.
         network: shape of the network that is trained from scratch, see `scratch.train`.
@@ -189,7 +191,12 @@ def _probe(images: Images, recipe: Recipe) -> keras.Model:
     features = _features(images, recipe)
     values = graph.features_of(features)(graph.as_rgb(images.pictures))
     with threadpool_limits(1):  # the last bits of a sum depend on the number of threads
-        probe, scale = linear_probe.solve(values, images.labels, recipe.configuration["l2"])
+        probe, scale = linear_probe.solve(
+            values,
+            images.labels,
+            recipe.configuration["l2"],
+            recipe.settings.get("class_weights", NONE),
+        )
     kernel, bias = probe.coef_.T / scale, probe.intercept_
     if images.classes == 2:  # a single kernel is the difference of two
         kernel, bias = kernel * [[-0.5, 0.5]], bias * [-0.5, 0.5]

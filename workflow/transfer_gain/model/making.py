@@ -94,7 +94,7 @@ def make(
             image=Image(**how._replace(size=data.side)._asdict()),
             method=method,
             backbone=backbone,
-            configuration=description.plain(configuration),
+            configuration=description.plain(configuration | _weighting(recipe)),
             expected=_expected(candidate, metric),
             instead_of=tuple(instead_of),
             code=code,
@@ -102,6 +102,11 @@ def make(
         )
         return
     raise NotExportableError(f"{dataset}: found no method that can be a model: {instead_of}")
+
+
+def _weighting(recipe: Mapping[str, Any]) -> dict[str, str]:
+    """Return how classes were weighted in training; empty if they were not."""
+    return {key: value for key, value in recipe["settings"].items() if key == "class_weights"}
 
 
 def read_images(path: Path | str, dataset: str, seed: int) -> Images:

@@ -22,7 +22,7 @@ def looked_at(tables: Tables, dataset: str) -> str:
     """Say how many images of which classes were looked at, and what each of them was for.
 
     Args:
-        tables: `classes` and `skipped`.
+        tables: `classes` (with `weight` if training weights the classes) and `skipped`.
         dataset: name of the dataset.
     """
     rows = tables["classes"].query("dataset == @dataset")
@@ -42,6 +42,8 @@ def looked_at(tables: Tables, dataset: str) -> str:
     largest = rows.loc[rows["scored"].idxmax()]
     constant = words.accuracy(largest["scored"] / scored)
     text += f"Always answering '{largest['class']}' is right for {constant} of them."
+    if "weight" in rows:
+        text += f" {_weighted(rows)}"
     left_out = int((tables["skipped"]["dataset"] == dataset).sum())
     if left_out:
         files = "file was" if left_out == 1 else "files were"
@@ -67,6 +69,17 @@ def few_scored(tables: Tables) -> list[str]:
             "much better or worse on new images."
         )
     return said
+
+
+def _weighted(rows: pd.DataFrame) -> str:
+    """Say that training weights the classes, and by how much."""
+    rare, common = (rows.loc[row] for row in (rows["weight"].idxmax(), rows["weight"].idxmin()))
+    text = "In training, all classes count equally (class_weights: balanced)"
+    times = rare["weight"] / common["weight"]
+    if times < 1.05:
+        return f"{text}; they have about as many images."
+    many = f"{times:.2g}" if times < 10 else f"{times:,.0f}"
+    return f"{text}: an image of '{rare['class']}' as {many} of '{common['class']}'."
 
 
 def _classes(rows: pd.DataFrame) -> str:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from transfer_gain.data import class_weights as weighting
 from transfer_gain.data import rows, store
 from transfer_gain.data.replicates import Replicates
 from transfer_gain.data.sampling import shuffled_batches
@@ -165,12 +166,13 @@ def train(
     seed_names: tuple[int, str, str],
     evaluate_every_epoch: bool = False,
     augmentation: Augmentation | None = None,
+    class_weights: str = weighting.NONE,
 ) -> Trained:
     """Train one configuration on every replicate's sample.
 
-    The loss is the softmax cross-entropy, averaged over a batch, plus `l2` times the sum of squares
-    of all kernels. The optimizer is Adam. Batches are reshuffled every epoch. The reported losses
-    are the cross-entropy alone, on unchanged images.
+    The loss is the softmax cross-entropy, weighted and averaged over the images of a batch, plus
+    `l2` times the sum of squares of all kernels. The optimizer is Adam. Batches are reshuffled
+    every epoch. The reported losses are the cross-entropy alone, unweighted, on unchanged images.
 
     Args:
         data: inputs, labels, samples and validation roles.
@@ -183,6 +185,8 @@ def train(
         seed_names: study seed, dataset and fraction, from which each replicate's seed is derived.
         evaluate_every_epoch: evaluate after every epoch instead of on the sparse schedule.
         augmentation: random changes, drawn again for every batch; None for unchanged images.
+        class_weights: "none", or "balanced" for weights with which the classes of a replicate's
+            sample count equally, see `class_weights.balanced`.
     """
     images = data.samples.shape[1]
     batches_per_epoch = -(-images // min(batch_size, images))
@@ -217,6 +221,11 @@ def train(
 
     features = tf.constant(data.features)
     one_hot = tf.one_hot(data.labels, data.classes)
+    importance = None  # of each image, (replicates, images)
+    if class_weights == weighting.BALANCED:
+        counts = [np.bincount(own, minlength=data.classes) for own in data.labels[data.samples]]
+        of_classes = np.stack([*map(weighting.balanced, counts)])
+        importance = tf.constant(of_classes[:, data.labels], tf.float32)
 
     def loss(parameters: Parameters, batch: tf.Tensor, *changed: tf.Tensor) -> tf.Tensor:
         # Padding is read as row 0 and has weight zero.
@@ -230,6 +239,10 @@ def train(
             else network.logits(parameters, inputs)
         )
         entropy = tf.nn.softmax_cross_entropy_with_logits(tf.gather(one_hot, batch), values)
+        if importance is not None:
+            entropy *= tf.gather(importance, batch, batch_dims=1)
+        # Not divided by the batch's importance: a batch without rare images would count as much
+        # as one of them.
         mean = tf.reduce_sum(entropy * weights, axis=1) / tf.reduce_sum(weights, axis=1)
         kernels = [parameter for parameter in parameters if parameter.shape.rank > 2]
         return tf.reduce_sum(mean) + penalty(kernels, l2)
