@@ -27,7 +27,7 @@ START = 0.3  # share of a split's images that begins as labeled
 BATCH = 0.1  # share that is labeled at a time
 BATCHES = 4
 # The mean over so many random choices is what strategies are compared with.
-RANDOM_CHOICES = 5
+RANDOM_CHOICES = 3
 MAX_IMAGES = 1000  # more take long and make intervals no more honest
 ALL = "all"  # the `batch` of the mean over batches, by which a strategy is judged
 LEVEL = 0.95
@@ -180,10 +180,11 @@ def _of_splits(
         l2 = probes.penalty(images.features[start], images.labels[start], penalties, rng)
         step = max(1, round(BATCH * len(training)))
         sizes = [min(len(start) + n * step, len(training)) for n in range(BATCHES + 1)]
+        probe = probes.fit(images.features[start], images.labels[start], images.classes, l2)
         for strategy in strategies:
             times = RANDOM_CHOICES if strategy is strategies[0] else 1
             tries = [
-                _course(images, held_out, start, sizes, l2, metric, strategy, rng)
+                _course(images, held_out, start, probe, sizes, l2, metric, strategy, rng)
                 for _ in range(times)
             ]
             found[strategy.name].append(np.mean(tries, axis=0))
@@ -197,6 +198,7 @@ def _course(
     images: Images,
     held_out: np.ndarray,
     start: np.ndarray,
+    probe: Probe,
     sizes: Sequence[int],
     l2: float,
     metric: Metric,
@@ -205,12 +207,14 @@ def _course(
 ) -> np.ndarray:
     """Label batch after batch, until there are so many labels as each of `sizes`.
 
+    The first of `sizes` is that of the start, which `probe` was fitted to.
+
     Returns:
         The values of the metric, (sizes, images), NaN for what is not held out.
     """
     features, labels, _, classes = images
     of_length_1 = probes.unit(features)
-    labelled, probe = start, probes.fit(features[start], labels[start], classes, l2)
+    labelled = start
     scores = np.full((len(sizes), len(labels)), np.nan)
     scores[0, held_out] = _values(probe, features[held_out], labels[held_out], metric)
     for batch, size in enumerate(sizes[1:], 1):
@@ -235,8 +239,8 @@ def _values(probe: Probe, features: np.ndarray, labels: np.ndarray, metric: Metr
 
 def _held_out(images: Images, seed_names: tuple[int, str]) -> list[np.ndarray]:
     """Return which images are held out in each split, bool (images,)."""
-    groups = len(np.unique(images.groups))
-    folds = min(FOLDS, groups)
+    largest_class = int(np.bincount(images.labels).max())
+    folds = min(FOLDS, len(np.unique(images.groups)), largest_class)
     if folds < 2:
         return []
     found = []

@@ -90,7 +90,7 @@ def _clustered_margin(pool: Pool, count: int, rng: np.random.Generator) -> np.nd
         return uncertain
     seed = int(rng.integers(2**31))
     features = pool.candidates[uncertain]
-    clusters = min(count, len(np.unique(features, axis=0)))
+    clusters = min(count, len(np.unique(features.round(6), axis=0)))
     cluster = KMeans(clusters, n_init=1, random_state=seed).fit_predict(features)
     # The first of each cluster, then the second of each, and so on, as far as they are needed.
     place = np.empty(len(uncertain), np.int64)
