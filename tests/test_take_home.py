@@ -12,27 +12,9 @@ from PIL import Image
 import small_networks
 from checkout import copy_checkout, jobs_to_run, python, snakemake
 from pictures import make_own_images
+from small_networks import STUDY
 
 pytestmark = pytest.mark.slow
-
-STUDY = {
-    "metric": "auto",
-    "datasets": {"mine": {"source": "folder", "path": "mine", "on_bad_image": "skip"}},
-    "backbones": {
-        "small": {"architecture": "keras-file", "weights": "small.keras", "input_size": 32}
-    },
-    "cross_fitting": {"folds": 3, "repeats": 1},
-    "fractions": [{"fraction": 1, "replicates": 1}],
-    "heads": {
-        "layers": [[10]],
-        "activations": ["elu"],
-        "learning_rates": [0.01],
-        "batch_size": 10,
-        "min_updates": 40,
-    },
-    "long_runs": {"fractions": []},
-    "linear_probe": {"max_fraction": 1, "l2": [0.001]},
-}
 
 
 @pytest.fixture(scope="module")

@@ -424,11 +424,6 @@ class Folder(Dataset):
                 f"datasets.{self.name}.unlabelled: found {shown(path)} with transfer: false, "
                 "allowed: a dataset with transfer: true"
             )
-        if not any(backbone.is_trained for backbone in study.backbones.values()):
-            raise ConfigError(
-                f"datasets.{self.name}.unlabelled: found {shown(path)} without a pretrained "
-                "backbone, allowed: a study with one"
-            )
 
 
 # A new source is a class above and its name here.
