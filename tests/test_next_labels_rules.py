@@ -64,6 +64,8 @@ def test_it_has_its_figures(study: Path):
     for name in ("next_labels_mine", "to_label_mine"):
         assert (study / f"results/figures/{name}.png").stat().st_size > 10_000
         assert f'id="figure-{name}"' in html
+    assert "Gain over random choice in points: the smallest margin" in html
+    assert "Images to label, the first one first: =SECRET" in html
 
 
 def test_without_the_key_only_the_summaries_of_the_study_are_made_again(study: Path):
