@@ -4,6 +4,7 @@
 #   make demo           run the smallest real study, in a few minutes
 #   make own DATA=path/to/folder    run the comparison on your own images, in results/own
 #   make own DATA=... RESULTS=results/birds     keep the results of a second folder separate
+#   make own DATA=... UNLABELLED=path/to/others list which of other images to label next
 #   make predict MODEL=results/own/model/mine IMAGES=path/to/images [OUT=predictions.csv]
 #                       name the classes of new images with a model that a study made
 #   make check          run style and type checks and the fast tests, in about two minutes
@@ -56,12 +57,17 @@ endif
 ifneq ($(origin RESULTS),command line)
 override RESULTS := results/own
 endif
+ifneq ($(origin UNLABELLED),command line)
+override UNLABELLED :=
+endif
 override DATA := $(value DATA)
 override RESULTS := $(value RESULTS)
-export DATA RESULTS
+override UNLABELLED := $(value UNLABELLED)
+export DATA RESULTS UNLABELLED
 own: $(if $(DATA),env,ask)
-	@$(SNAKEMAKE) --configfile workflow/studies/own.yaml --config results="$$RESULTS" \
-	  "datasets={mine: {path: \"$$(printf %s "$$DATA" | sed 's/[\\"]/\\&/g')\"}}"
+	@quoted() { printf '"%s"' "$$(printf %s "$$1" | sed 's/[\\"]/\\&/g')"; }; \
+	  $(SNAKEMAKE) --configfile workflow/studies/own.yaml --config results="$$RESULTS" \
+	  "datasets={mine: {path: $$(quoted "$$DATA")$${UNLABELLED:+, unlabelled: $$(quoted "$$UNLABELLED")}}}"
 
 ask:
 	@echo "DATA is not set on the command line: make own DATA=path/to/folder" >&2; exit 2

@@ -125,7 +125,7 @@ def draw(
         number: of the draw, for its seed.
     """
     rng = np.random.default_rng([SEED, images, number])
-    order = _stratified(labels, rng)
+    order = stratified(labels, rng)
     own = order[:images]
     names = [str(label) for label in np.unique(labels)]
     splits = cross_fitting(labels[own], np.arange(images), names, 6, 2, rng)
@@ -134,7 +134,7 @@ def draw(
     scores = {name: np.empty((len(splits), len(sizes))) for name in CLASSIFIERS}
     for split, roles in enumerate(splits):
         pool = own[roles == ""]
-        pool = pool[_stratified(labels[pool], rng)]
+        pool = pool[stratified(labels[pool], rng)]
         tested = own[roles == "test"]
         for column, size in enumerate(sizes):
             for name in CLASSIFIERS:
@@ -178,7 +178,7 @@ def _score(
     return float(np.mean(model.predict(values[tested]) == labels[tested]))
 
 
-def _stratified(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def stratified(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return an order of images of which each beginning has about the shares of the classes."""
     place = np.empty(len(labels))
     for label in np.unique(labels):

@@ -1,5 +1,7 @@
 """A report of made-up runs, and what holds of every report in a browser."""
 
+import base64
+import re
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -150,3 +152,9 @@ def assert_readable(browser, file: Path, width: int, scheme: str = "light") -> N
     assert levels.count(1) == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))
     page.close()
+
+
+def said(html: str) -> str:
+    """Return a page with the tables that it brings along as files."""
+    files = re.findall(r'href="data:text/csv;base64,([^"]*)"', html)
+    return html + "".join(base64.b64decode(file).decode() for file in files)

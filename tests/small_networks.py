@@ -1,6 +1,26 @@
-"""A small Keras network for tests of models."""
+"""A small Keras network for tests of models, and a study of own images with it."""
 
 from pathlib import Path
+
+# For `pictures.make_own_images` in `mine` and the network in `small.keras`.
+STUDY = {
+    "metric": "auto",
+    "datasets": {"mine": {"source": "folder", "path": "mine", "on_bad_image": "skip"}},
+    "backbones": {
+        "small": {"architecture": "keras-file", "weights": "small.keras", "input_size": 32}
+    },
+    "cross_fitting": {"folds": 3, "repeats": 1},
+    "fractions": [{"fraction": 1, "replicates": 1}],
+    "heads": {
+        "layers": [[10]],
+        "activations": ["elu"],
+        "learning_rates": [0.01],
+        "batch_size": 10,
+        "min_updates": 40,
+    },
+    "long_runs": {"fractions": []},
+    "linear_probe": {"max_fraction": 1, "l2": [0.001]},
+}
 
 
 def save_small_keras(path: Path) -> None:

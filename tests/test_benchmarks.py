@@ -6,12 +6,14 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import class_weights
 import forecast
+import next_labels
 import photographs
 import run
 import side_by_side
@@ -99,3 +101,38 @@ def test_made_up_photographs_are_whole_and_no_two_are_alike(monkeypatch: pytest.
     pixels = [np.asarray(image) for image in opened]  # an error if one is damaged
     assert {each.shape for each in pixels} == {(1500, 400, 3)}
     assert all((one != pixels[0]).mean() > 0.5 for one in pixels[1:])
+
+
+def test_strategies_are_compared_with_what_came():
+    """Whether the section says what the rows say, and fits its page."""
+    rows = pd.DataFrame(
+        {
+            "dataset": dataset,
+            "number": number,
+            "strategy": name,
+            "replayed": gain,
+            "recommended": name == ("random" if number or dataset != "made up" else "margin"),
+            "truth": gain / 2,
+        }
+        for dataset in ("made up", next_labels.SHUFFLED)
+        for number in range(2)
+        for name, gain in (("random", 0.0), ("margin", 0.02 + 0.01 * number), ("coverage", -0.01))
+    )
+    section = next_labels.report(rows)
+    assert "| made up | margin | +2.5 ± 0.7 | +1.2 ± 0.4 | 1 of 2 | +1.0 |" in section
+    assert "| made up | coverage | −1.0 ± 0.0 | −0.5 ± 0.0 | 0 of 2 | – |" in section
+    assert "0 of 2 studies recommended another strategy than random choice" in section
+    page = next_labels.PAGE.read_text()
+    assert section in run.with_section(page, "next labels", section)
+
+
+@pytest.mark.slow
+def test_a_study_is_drawn_replayed_and_followed():
+    rng = np.random.default_rng(0)
+    labels = np.arange(1200) % 2
+    features = rng.normal(size=(1200, 4)) + labels[:, None]
+    rows = next_labels.drawn("made up", features, labels, 0)
+    assert rows["strategy"].to_list() == ["random", "margin", "coverage", "clustered-margin"]
+    assert rows["recommended"].sum() == 1
+    assert rows.loc[0, "truth"] == 0
+    assert rows["replayed"].iloc[1:].abs().max() < 0.1

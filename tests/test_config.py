@@ -13,6 +13,7 @@ from configs import ROOT, STUDIES, fraction, mutated, refusal
 from transfer_gain.config.datasets import Dataset
 from transfer_gain.config.errors import ConfigError
 from transfer_gain.config.loading import check_duplicate_keys, complete, load
+from transfer_gain.config.study import Study
 
 # --- What is loaded ---
 
@@ -57,6 +58,38 @@ def test_results_among_the_images_are_refused(results, tmp_path, monkeypatch):
     Path("mine").mkdir()
     config = {"results": results, "datasets": {"mine": {"source": "folder", "path": "mine"}}}
     assert refusal(config).startswith(f"results: found '{results}', allowed: a folder outside of")
+
+
+@pytest.mark.parametrize(
+    ("changed", "found", "allowed"),
+    [
+        ({"unlabelled": "nowhere"}, "nothing at 'nowhere'", "A folder (or a zip or tar file of"),
+        ({"unlabelled": "mine/a"}, "'mine/a' in 'mine'", "a place outside of the labeled images"),
+        ({"unlabelled": "mine"}, "'mine' in 'mine'", "a place outside of the labeled images"),
+        ({"transfer": False}, "'others' with transfer: false", "a dataset with transfer: true"),
+    ],
+)
+def test_unlabelled_images_that_cannot_be_used_are_refused(
+    changed, found, allowed, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("mine/a").mkdir(parents=True)
+    Path("others").mkdir()
+    mine = {"source": "folder", "path": "mine", "unlabelled": "others"}
+    load({"datasets": {"mine": mine}})
+    others = {"clothes": {"source": "fashion-mnist"}}
+    said = refusal({"datasets": others | {"mine": mine | changed}})
+    assert said.startswith(f"datasets.mine.unlabelled: found {found}, allowed: {allowed}")
+
+
+def test_the_images_of_a_dataset_do_not_depend_on_the_unlabelled_ones():
+    mine = {"source": "folder", "path": "mine"}
+    settings = [
+        Study.model_validate({"datasets": {"mine": mine | more}}).datasets["mine"].settings()
+        for more in ({}, {"unlabelled": "others"})
+    ]
+    assert settings[0] == settings[1]
+    assert "unlabelled" not in settings[1]["options"]
 
 
 @pytest.mark.parametrize("results", ["taken", "taken/below"])

@@ -273,14 +273,21 @@ def test_make_runs_nothing_that_is_in_its_variables(tmp_path: Path):
     assert f"results={HOSTILE_NAME}" in done.stdout.splitlines()
     written = HOSTILE_NAME.replace('"', '\\"')
     assert f'datasets={{mine: {{path: "{written}"}}}}' in done.stdout.splitlines()
+    done = make_own(tmp_path, "DATA=mine", f"UNLABELLED={HOSTILE_NAME}")
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "pwned").exists()
+    both = f'datasets={{mine: {{path: "mine", unlabelled: "{written}"}}}}'
+    assert both in done.stdout.splitlines()
 
 
 def test_make_takes_no_variable_from_the_environment(tmp_path: Path):
     done = make_own(tmp_path, DATA="elsewhere", RESULTS="results/elsewhere")
     assert done.returncode != 0
     assert "DATA is not set on the command line" in done.stderr
-    done = make_own(tmp_path, "DATA=mine", DATA="elsewhere", RESULTS="results/elsewhere")
+    others = {"DATA": "elsewhere", "RESULTS": "results/elsewhere", "UNLABELLED": "elsewhere"}
+    done = make_own(tmp_path, "DATA=mine", **others)
     assert "results=results/own" in done.stdout.splitlines()
+    assert 'datasets={mine: {path: "mine"}}' in done.stdout.splitlines()
 
 
 def test_make_predict_takes_its_variables_as_they_are(tmp_path: Path):

@@ -1,7 +1,5 @@
 """What a report that is passed on gives away about the user's own images."""
 
-import base64
-import re
 from pathlib import Path
 
 import pandas as pd
@@ -24,7 +22,11 @@ HOME = "/home/ada"
 CONFIG = complete(
     {
         "datasets": {
-            "mine": {"source": "folder", "path": "/home/ada/ward 3/images"},
+            "mine": {
+                "source": "folder",
+                "path": "/home/ada/ward 3/images",
+                "unlabelled": "/home/ada/ward 3/others",
+            },
             "theirs": {"source": "folder", "path": "/data/images"},
         },
         "backbones": {"mine": {"architecture": "VGG16", "weights": "/home/ada/secret/w.h5"}},
@@ -54,23 +56,27 @@ def test_a_path_is_shown_without_the_home_and_in_public_by_its_last_name(
 def test_the_config_and_the_inputs_hide_the_user_s_paths_and_nothing_else():
     shown = PUBLIC.config(CONFIG)
     assert [each["path"] for each in shown["datasets"].values()] == ["images", "images"]
+    assert shown["datasets"]["mine"]["unlabelled"] == "others"
     assert shown["backbones"]["mine"]["weights"] == "w.h5"
     assert CONFIG["datasets"]["mine"]["path"] == "/home/ada/ward 3/images"  # unchanged
     inputs = {
         "/home/ada/ward 3/images": "a",
         "/data/images": "b",
+        "/home/ada/ward 3/others": "e",
         "/home/ada/secret/w.h5": "c",
         "resources/weights/vgg16-imagenet.npz": "d",
     }
     assert PUBLIC.inputs(inputs, CONFIG) == {
         "images": "a",
         "images (2)": "b",
+        "others": "e",
         "w.h5": "c",
         "resources/weights/vgg16-imagenet.npz": "d",
     }
-    assert [*PRIVATE.inputs(inputs, CONFIG)][:3] == [
+    assert [*PRIVATE.inputs(inputs, CONFIG)][:4] == [
         "~/ward 3/images",
         "/data/images",
+        "~/ward 3/others",
         "~/secret/w.h5",
     ]
 
@@ -127,14 +133,8 @@ def rendered(folder: Path, sharing: Sharing) -> str:
     return report.render(figures, tables, reports.runs(), ACCURACY, facts, sharing)
 
 
-def said(html: str) -> str:
-    """Return a page with the tables that it brings along as files."""
-    files = re.findall(r'href="data:text/csv;base64,([^"]*)"', html)
-    return html + "".join(base64.b64decode(file).decode() for file in files)
-
-
 def test_a_public_report_names_and_shows_no_image(tmp_path: Path):
-    html = said(rendered(tmp_path, PUBLIC))
+    html = reports.said(rendered(tmp_path, PUBLIC))
     assert "SECRET" not in html
     assert "ward 3" not in html
     assert "figure-samples_clothes" not in html
@@ -145,7 +145,7 @@ def test_a_public_report_names_and_shows_no_image(tmp_path: Path):
 
 
 def test_a_private_report_shows_them_and_says_so_at_its_top(tmp_path: Path):
-    html = said(rendered(tmp_path, PRIVATE))
+    html = reports.said(rendered(tmp_path, PRIVATE))
     for name in ("SECRET1.png", "SECRET4.png", "~/ward 3/images"):
         assert name in html
     assert HOME not in html
@@ -162,9 +162,9 @@ def test_a_report_of_no_own_images_has_nothing_to_hide(tmp_path: Path):
 
 def test_what_the_crate_lists_of_own_images():
     tables = {"skipped", "notes", "near_copies"}
-    tables |= {"mistakes"}
+    tables |= {"mistakes", "next_labels", "unlabelled_skipped"}
     figures = {"samples_clothes", "near_copies_clothes", "augmented_clothes", "mistakes_clothes"}
-    figures |= {"one_shot_tasks"}
+    figures |= {"one_shot_tasks", "to_label_clothes"}
     assert PUBLIC.unlisted() == tables | figures
     assert PRIVATE.unlisted() == frozenset()
     other = Sharing(public=True, own=["clothes"], target="avatars")
@@ -177,5 +177,5 @@ def test_a_table_that_the_report_brings_along_holds_no_formula(tmp_path: Path):
     tables.append(reports.made("skipped", rows))
     figures = reports.drawings(tmp_path)
     html = report.render(figures, tables, reports.runs(), ACCURACY, reports.FACTS)
-    assert "clothes,'=cmd|' /C calc'!A0,an empty file" in said(html)
-    assert ",=cmd" not in said(html)
+    assert "clothes,'=cmd|' /C calc'!A0,an empty file" in reports.said(html)
+    assert ",=cmd" not in reports.said(html)

@@ -12,28 +12,12 @@ from PIL import Image
 import small_networks
 from checkout import copy_checkout, jobs_to_run, python, snakemake
 from pictures import make_own_images
+from small_networks import STUDY
 
 pytestmark = pytest.mark.slow
 
-STUDY = {
-    "metric": "auto",
-    "class_weights": "balanced",
-    "datasets": {"mine": {"source": "folder", "path": "mine", "on_bad_image": "skip"}},
-    "backbones": {
-        "small": {"architecture": "keras-file", "weights": "small.keras", "input_size": 32}
-    },
-    "cross_fitting": {"folds": 3, "repeats": 1},
-    "fractions": [{"fraction": 1, "replicates": 1}],
-    "heads": {
-        "layers": [[10]],
-        "activations": ["elu"],
-        "learning_rates": [0.01],
-        "batch_size": 10,
-        "min_updates": 40,
-    },
-    "long_runs": {"fractions": []},
-    "linear_probe": {"max_fraction": 1, "l2": [0.001]},
-}
+
+WEIGHTED = STUDY | {"class_weights": "balanced"}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +26,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = copy_checkout(tmp_path_factory.mktemp("take-home"))
     make_own_images(folder / "mine")
     small_networks.save_small_keras(folder / "small.keras")
-    done = snakemake(folder, "--cores", "2", study=STUDY, timeout=1800)
+    done = snakemake(folder, "--cores", "2", study=WEIGHTED, timeout=1800)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "The model: results/model/mine/" in done.stdout
     return folder
@@ -143,16 +127,18 @@ def test_a_picture_of_something_else_is_flagged(study: Path):
 
 
 def test_nothing_is_made_twice(study: Path):
-    assert jobs_to_run(study, study=STUDY) == []
+    assert jobs_to_run(study, study=WEIGHTED) == []
 
 
 def test_what_is_only_shown_trains_no_model(study: Path):
-    planned = jobs_to_run(study, study=STUDY | {"share": "public"})
+    planned = jobs_to_run(study, study=WEIGHTED | {"share": "public"})
     assert {job.rule for job in planned} == {"write_report", "describe_run"}
 
 
 def test_another_penalty_of_the_probe_makes_the_model_again(study: Path):
-    planned = jobs_to_run(study, study=STUDY | {"linear_probe": {"max_fraction": 1, "l2": [0.01]}})
+    planned = jobs_to_run(
+        study, study=WEIGHTED | {"linear_probe": {"max_fraction": 1, "l2": [0.01]}}
+    )
     trained = {job.rule for job in planned if job.rule.startswith(("train_", "fit_", "rank_"))}
     assert trained == {"fit_probes", "rank_methods", "train_model"}
     assert "write_model_card" in {job.rule for job in planned}
@@ -160,5 +146,5 @@ def test_another_penalty_of_the_probe_makes_the_model_again(study: Path):
 
 def test_no_model_is_made_of_other_datasets(study: Path):
     clothes = {"clothes": {"source": "fashion-mnist"}}
-    planned = jobs_to_run(study, study=STUDY | {"datasets": clothes, "metric": "accuracy"})
+    planned = jobs_to_run(study, study=WEIGHTED | {"datasets": clothes, "metric": "accuracy"})
     assert not {"rank_methods", "train_model", "write_model_card"} & {job.rule for job in planned}

@@ -170,6 +170,8 @@ def images_seen(rule, wildcards):
     """Return roughly how many images a rule's job sees (see `plan.images_seen`)."""
     names = dict(wildcards)
     folder = user_folder(names["dataset"]) if "dataset" in names else None
+    unlabelled = UNLABELLED if rule == "extract_unlabelled" else {}
+    folder = user_files.folder(unlabelled.get(names.get("dataset"))) or folder
     gathers = rule == "extract_features" and len(shards_of(**names))
     found = len(user_files.contents(folder)) if folder else 0
     megabytes = (

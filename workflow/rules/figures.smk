@@ -18,6 +18,7 @@ FIGURES = [
         name=["decision", "augmented", "confusion", "reliability", "mistakes"],
         dataset=TRANSFER,
     ),
+    *expand(["next_labels_{dataset}", "to_label_{dataset}"], dataset=UNLABELLED),
     "best_heads",
 ]
 ONE_SHOT_FIGURES = ["one_shot_tasks", "similarity", "class_map", "distance_and_gain"]
@@ -303,6 +304,40 @@ rule plot_mistakes:
         **code_of("plot_mistakes"),
     script:
         "../scripts/plot_mistakes.py"
+
+
+rule plot_next_labels:
+    input:
+        test=f"{paths.table('next_labels_test')}.parquet",
+    output:
+        **figure_files("next_labels_{dataset}", "next_labels"),
+    log:
+        paths.log(paths.figure("next_labels_{dataset}")),
+        paths.benchmark(paths.figure("next_labels_{dataset}")),
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        **code_of("plot_next_labels"),
+        **METRIC_SHOWN,
+    script:
+        "../scripts/plot_next_labels.py"
+
+
+rule plot_to_label:
+    input:
+        next_labels=f"{paths.table('next_labels')}.parquet",
+        images=f"{paths.unlabelled}/images.parquet",
+    output:
+        **figure_files("to_label_{dataset}", "to_label"),
+    log:
+        paths.log(paths.figure("to_label_{dataset}")),
+        paths.benchmark(paths.figure("to_label_{dataset}")),
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        **code_of("plot_to_label"),
+    script:
+        "../scripts/plot_to_label.py"
 
 
 rule plot_augmented:

@@ -6,6 +6,7 @@ REPORTED = [name for name in TABLES if name not in RAW]
 # Inputs of the study: the images of each dataset and the weights of each backbone.
 INPUTS = sorted(
     {file for dataset in study.datasets for file in source_files(dataset)}
+    | {path for path in UNLABELLED.values() if not user_files.folder(path)}
     | {file for backbone in study.backbones if (file := weights_file(backbone))}
 )
 # Whose images the results show, and whether they may be seen by everyone.
@@ -44,12 +45,14 @@ rule digest_inputs:
         # Not evaluated before the job is wanted: digesting reads the files.
         folders=lambda wildcards: [
             folder for name in study.datasets if (folder := user_folder(name))
-        ],
+        ]
+        + [path for path in UNLABELLED.values() if user_files.folder(path)],
         contents=lambda wildcards: {
             name: user_state(name)
             for name, dataset in study.datasets.items()
             if dataset.options.get("path")
-        },
+        }
+        | {path: user_files.state(path) for path in UNLABELLED.values()},
     script:
         "../scripts/digest_inputs.py"
 

@@ -23,6 +23,7 @@ TABLES += ONE_SHOT_TABLES if study.one_shot else []
 OWN = [name for name, dataset in study.datasets.items() if dataset.source == "folder"]
 TABLES += NOTICED[1:] if OWN else []
 TABLES += RANK_TABLES if RANKED else []
+TABLES += NEXT_LABELS if UNLABELLED else []
 
 
 rule tables:

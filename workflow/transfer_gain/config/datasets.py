@@ -178,7 +178,7 @@ class Dataset(Named):
         """Refuse images that do not exist, are too few, or would hold the results."""
         path = self.options.get("path")
         if path is not None:
-            self._check_path(path, study.results)
+            self._check_path("path", path, study.results)
         validation = self.validation_per_class
         if self.transfer and validation is not None and validation < 2:
             raise ConfigError(
@@ -186,14 +186,14 @@ class Dataset(Named):
                 "2 if transfer is true"
             )
 
-    def _check_path(self, path: str, results: str) -> None:
+    def _check_path(self, key: str, path: str, results: str) -> None:
         """Refuse a path that leads nowhere, and results among the images."""
         # Opening a pipe would block forever.
         if not (is_file(path) or Path(path).is_dir()):
-            what = (type(self).model_fields["path"].description or "").rstrip(".")
+            what = (type(self).model_fields[key].description or "").rstrip(".")
             there = "neither a file nor a folder" if os.path.lexists(path) else "nothing"
             raise ConfigError(
-                f"datasets.{self.name}.path: found {there} at {shown(path)}, allowed: {what}"
+                f"datasets.{self.name}.{key}: found {there} at {shown(path)}, allowed: {what}"
             )
         if Path(results).resolve().is_relative_to(Path(path).resolve()):
             raise ConfigError(
@@ -386,6 +386,17 @@ class Folder(Dataset):
         description="Whether classes whose names differ only in case, Unicode form or surrounding "
         "blanks are one class. If not, they stop the run.",
     )
+    unlabelled: PathText | None = Field(
+        default=None,
+        description="A folder (or a zip or tar file of it) of images without labels. Table "
+        "`next_labels` then lists which of them to label next, and `next_labels_test` has how much "
+        "that helped on the labeled images; null for neither.",
+    )
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Return the settings that only this source has, and that its images depend on."""
+        return {key: value for key, value in super().options.items() if key != "unlabelled"}
 
     @property
     def class_count(self) -> None:
@@ -395,6 +406,8 @@ class Folder(Dataset):
     def check(self, study: Study) -> None:
         """Refuse groups that are given in no way or in several, or by a column of no table."""
         super().check(study)
+        if self.unlabelled is not None:
+            self._check_unlabelled(self.unlabelled, study)
         if self.groups is None:
             return
         if len(self.groups.chosen) != 1:
@@ -406,6 +419,20 @@ class Folder(Dataset):
             raise ConfigError(
                 f"datasets.{self.name}.groups.column: found {shown(self.groups.column)} without a "
                 "table, allowed: a column of the table that `labels` names"
+            )
+
+    def _check_unlabelled(self, path: str, study: Study) -> None:
+        """Refuse unlabelled images that do not exist, have labels, or cannot be looked at."""
+        self._check_path("unlabelled", path, study.results)
+        if Path(path).resolve().is_relative_to(Path(self.path).resolve()):
+            raise ConfigError(
+                f"datasets.{self.name}.unlabelled: found {shown(path)} in {shown(self.path)}, "
+                "allowed: a place outside of the labeled images"
+            )
+        if not self.transfer:
+            raise ConfigError(
+                f"datasets.{self.name}.unlabelled: found {shown(path)} with transfer: false, "
+                "allowed: a dataset with transfer: true"
             )
 
 

@@ -36,6 +36,12 @@ def models(study: "Study") -> list[str]:
     return [each.name for each in study.transfer_datasets() if each.few_images]
 
 
+def unlabelled(study: "Study") -> dict[str, str]:
+    """Return the datasets with unlabelled images, each with the path of these."""
+    paths = {each.name: getattr(each, "unlabelled", None) for each in study.transfer_datasets()}
+    return {name: path for name, path in paths.items() if path}
+
+
 def selections(study: "Study") -> list[Job]:
     """Return the places where a head is selected: dataset, backbone and fraction."""
     return [
@@ -147,6 +153,14 @@ def ranked(study: "Study") -> list[Job]:
         {"dataset": dataset, "backbone": backbone, "fraction": fraction}
         for dataset, backbone in product(transfer_datasets(study), backbones)
     ]
+
+
+def features_by_backbone(study: "Study", dataset: str) -> dict[str, str]:
+    """Return the file of a dataset's features from each trained backbone."""
+    return {
+        backbone: study.paths.features.format(dataset=dataset, backbone=backbone)
+        for backbone in trained_backbones(study)
+    }
 
 
 def samples_passed(study: "Study", dataset: str, backbone: str) -> list[str]:

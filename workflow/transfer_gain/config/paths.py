@@ -154,6 +154,11 @@ class Paths:
         return f"{self.results}/model/{{dataset}}"
 
     @property
+    def unlabelled(self) -> str:
+        """Return the folder of a dataset's unlabelled images, their features and the replay."""
+        return f"{self.results}/unlabelled/{{dataset}}"
+
+    @property
     def siamese(self) -> str:
         """Return the folder of one training of the 2018 paper's Siamese network."""
         return (

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 
 from transfer_gain.evaluation import similarity
+from transfer_gain.labelling import replay
+from transfer_gain.labelling.strategies import BY_NAME
 from transfer_gain.metrics import Metric
 from transfer_gain.names import SAME_IMAGES
 from transfer_gain.reporting import words
@@ -181,6 +183,24 @@ def _mistakes(rows: pd.DataFrame) -> str:
     return _sentence("mistakes with their confidence, most first", said or ["none"])
 
 
+def _next_labels(rows: pd.DataFrame) -> str:
+    rows = rows[(rows["batch"] == replay.ALL) & rows["difference"].notna()]
+    said = [
+        f"{BY_NAME[row['strategy']].label} {words.points(row['difference'])}"
+        + words.interval(row["low"], row["high"], words.points)
+        for _, row in rows.iterrows()
+    ]
+    return _sentence("gain over random choice in points", said)
+
+
+def _to_label(rows: pd.DataFrame) -> str:
+    said = [
+        f"{row['path']}: {row['class']}, {row['probability']:.2f}"
+        for _, row in rows.head(12).iterrows()
+    ]
+    return _sentence("images to label, the first one first", said or ["none"])
+
+
 def _lines(rows: pd.DataFrame, value: Callable[[pd.Series], str]) -> str:
     """Return the values of each method, ordered by its labels per class."""
     said = []
@@ -203,6 +223,8 @@ _WRITERS = {
     "confusion": ("confusion", _confusion),
     "reliability": ("reliability", _reliability),
     "mistakes": ("mistakes", _mistakes),
+    "next_labels": ("next_labels_test", _next_labels),
+    "to_label": ("next_labels", _to_label),
     "one_shot": ("one_shot_summary", _one_shot),
     "one_shot_methods": ("one_shot_summary", _one_shot),
     "similarity": ("similarity", _similarity),

@@ -19,6 +19,7 @@ from transfer_gain.reporting import (
     looked_at,
     metric_display,
     mistakes,
+    next_label_sentences,
     words,
 )
 
@@ -44,6 +45,7 @@ def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
             label_value(tables, metric, dataset),
             forecast_sentences.sentence(tables, metric, dataset),
             mistakes.mistakes(tables, metric, dataset),
+            *next_label_sentences.sentences(tables, dataset),
         ]
         for dataset in datasets
     }

@@ -12,10 +12,11 @@ import pandas as pd
 from transfer_gain.names import IMAGENET, RANDOM_WEIGHTS
 
 # Tables whose rows name files, and figures that show images.
-NAMING = ("skipped", "near_copies", "mistakes")
-PICTURING = ("samples", "near_copies", "augmented", "mistakes")
+NAMING = ("skipped", "near_copies", "mistakes", "next_labels", "unlabelled_skipped")
+PICTURING = ("samples", "near_copies", "augmented", "mistakes", "to_label")
 TASKS = "one_shot_tasks"  # shows images of the target
 NOTES = "notes"
+_PATHS = ("path", "unlabelled")  # keys of a dataset that name the user's files
 # Where a note begins to name examples: files, groups or folders.
 _EXAMPLES = re.compile(r"(, such as | \().*", re.DOTALL)
 
@@ -48,8 +49,9 @@ class Sharing:
         """Return a complete config with the user's paths as they may be shown."""
         shown = deepcopy(dict(config))
         for options in shown["datasets"].values():
-            if options.get("path"):
-                options["path"] = self.path(options["path"])
+            for key in _PATHS:
+                if options.get(key):
+                    options[key] = self.path(options[key])
         for backbone in shown["backbones"].values():
             if backbone["weights"] not in (IMAGENET, RANDOM_WEIGHTS):
                 backbone["weights"] = self.path(backbone["weights"])
@@ -62,7 +64,7 @@ class Sharing:
             inputs: digests by path.
             config: the complete config, which names the user's paths.
         """
-        users = {options.get("path") for options in config["datasets"].values()}
+        users = {options.get(key) for options in config["datasets"].values() for key in _PATHS}
         users |= {backbone["weights"] for backbone in config["backbones"].values()}
         shown: dict[str, str] = {}
         for path, digest in inputs.items():

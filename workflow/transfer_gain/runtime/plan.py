@@ -25,6 +25,8 @@ COSTS = {
     "extract_features": (3, 40000),
     "extract_shard": (3, 40000),
     "extract_copies": (3, 40000),
+    "extract_unlabelled": (10, 45000),
+    "replay_labels": (60, 0),
     "train_selected_head": (2, 100),
     "train_model": (30, 45000),
     "train_siamese": (250, 0),

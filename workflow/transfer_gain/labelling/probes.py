@@ -1,0 +1,100 @@
+"""The linear probe by which strategies choose: fitted to few labels, many times."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+
+from transfer_gain.methods import linear_probe
+
+# Parts of the labeled images, each predicted once by the others, to choose a penalty.
+FOLDS = 3
+LEAST = 1e-12  # probability, so that its logarithm is finite
+
+
+class Probe(NamedTuple):
+    """A linear probe that knows all classes, also those of which it has seen no image."""
+
+    fitted: LogisticRegression
+    scale: np.float32
+    classes: int
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Return the probability of each class, float64 (images, classes)."""
+        found = np.zeros((len(features), self.classes))
+        found[:, self.fitted.classes_] = self.fitted.predict_proba(features / self.scale)
+        return found
+
+
+def fit(features: np.ndarray, labels: np.ndarray, classes: int, l2: float) -> Probe:
+    """Fit a probe, see `linear_probe.solve`.
+
+    Args:
+        features: (images, values).
+        labels: int (images,), two classes or more among them.
+        classes: number of classes.
+        l2: weight of the penalty, > 0.
+    """
+    return Probe(*linear_probe.solve(features, labels, l2), classes)
+
+
+def penalty(
+    features: np.ndarray,
+    labels: np.ndarray,
+    penalties: Sequence[float],
+    rng: np.random.Generator,
+) -> float:
+    """Return the penalty with the least cross-entropy on images that a probe was not fitted to.
+
+    If a class has a single image, nothing can be left out: the strongest penalty is taken.
+
+    Args:
+        features: (images, values).
+        labels: int (images,), two classes or more among them.
+        penalties: values to choose from, > 0.
+        rng: divides the images.
+    """
+    ordered = sorted(penalties, reverse=True)
+    _, labels, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    folds = min(FOLDS, int(counts.min()))
+    if folds < 2 or len(ordered) == 1:
+        return ordered[0]
+    divide = StratifiedKFold(folds, shuffle=True, random_state=int(rng.integers(2**31)))
+    parts = list(divide.split(features, labels))
+    losses = []
+    for l2 in ordered:
+        loss = 0.0
+        for fitted, left_out in parts:
+            probe = fit(features[fitted], labels[fitted], len(counts), l2)
+            found = probe.probabilities(features[left_out])
+            true = found[np.arange(len(left_out)), labels[left_out]]
+            loss -= np.log(np.maximum(true, LEAST)).sum()
+        losses.append(loss)
+    return ordered[int(np.argmin(losses))]
+
+
+def compact(features: np.ndarray) -> np.ndarray:
+    """Return features with as few values per image as there are images, or fewer.
+
+    Inner products stay, and with them distances and all that a probe predicts, if its penalty is
+    multiplied by `values / former values`: `linear_probe.solve` divides by a mean over values.
+
+    Args:
+        features: (images, values).
+
+    Returns:
+        float64 (images, the smaller of images and values).
+    """
+    values = np.asarray(features, np.float64)
+    if values.shape[1] <= len(values):
+        return values
+    triangle: np.ndarray = np.linalg.qr(values.T)[1]
+    return triangle.T
+
+
+def unit(features: np.ndarray) -> np.ndarray:
+    """Return features scaled to length 1 each, as distances are measured."""
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    return features / np.maximum(lengths, 1e-12)
