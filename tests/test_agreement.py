@@ -74,6 +74,55 @@ def test_one_run_or_a_loss_that_is_the_same_shows_nothing():
     assert np.isnan(evidence.contrast([evidence.gain(once, once, ACCURACY)], [1]).low)
 
 
+# --- classes in which methods agree
+
+
+@pytest.mark.parametrize("overlap", [None, 0.25])
+@pytest.mark.parametrize("groups", [None, 3])
+def test_a_class_without_a_difference_adds_half_an_image_each_way(overlap, groups):
+    """So is the variance of a class with half an image more that gains, and half that loses."""
+    labels = np.repeat([0, 1], [28, 9])
+    group = None if groups is None else np.concatenate([np.arange(28), 28 + np.arange(9) % groups])
+    rng = np.random.default_rng(3)
+    right = rng.random((6, 37)) < 0.7
+    other = np.where(labels == 1, right, rng.random((6, 37)) < 0.7)
+    if overlap is not None:
+        scored = np.tile(np.arange(37) % 6, (6, 1)) == np.arange(6)[:, None]
+        right, other = (np.where(scored, each, np.nan) for each in (right, other))
+    own, reference = (
+        Evidence(
+            pd.Series(np.nanmean(each, axis=1)), each.astype(float), labels, overlap, 37, group
+        )
+        for each in (right, other)
+    )
+    gain = evidence.gain(own, reference, BALANCED_ACCURACY)
+    unknown = evidence.contrast([own - reference], [1])
+    found = evidence.contrast([gain], [1])
+    units = groups or 9
+    added = 0.5**2 * (0.5 + 0.5) / (units + 1) / units  # the class is half of the score
+    assert found.error**2 - unknown.error**2 == pytest.approx(added * (1 if overlap is None else 2))
+    assert found.estimate == unknown.estimate
+
+
+def test_a_rare_class_in_which_few_images_differ_does_not_narrow_the_interval():
+    """9 images of a class often all agree; taken for no variance, this covers 90 in 100 studies."""
+    rng = np.random.default_rng(2018)
+    labels = np.repeat([0, 1], [28, 9])
+    covered = []
+    for _ in range(1500):
+        hard = rng.random(37)
+        own, other = hard < 0.85, (hard < 0.85) ^ (rng.random(37) < np.where(labels, 0.2, 0.1))
+        gain = evidence.gain(
+            *(of_answers(np.tile(each, (3, 1)).astype(float), labels) for each in (own, other)),
+            BALANCED_ACCURACY,
+        )
+        # A changed answer is wrong if it was right, in 85 % of images.
+        truth = (0.85 - 0.15) * (0.2 + 0.1) / 2
+        found = evidence.contrast([gain], [1])
+        covered.append(found.low <= truth <= found.high)
+    assert 0.93 < np.mean(covered) < 0.985
+
+
 def predicted(answers: dict[tuple[str, str], dict[float, np.ndarray]], labels: np.ndarray):
     """Rows of `selected` and of the predictions of answers (replicates, images), right or not."""
     selected, rows = [], []

@@ -43,8 +43,8 @@ class Evidence:
         images: number of images scored.
         groups: number of the group of each image, int (images,), of which those with the same
             number are alike; None if all images are independent.
-        reach: of a difference: the most by which answering one image (or one group) otherwise may
-            change the sum of its values; None if that is unknown, see `gain`.
+        worth: of a difference: what a right answer to each image adds to the sum of a method's
+            values, (images,); None if that is unknown, see `gain`.
     """
 
     scores: pd.Series
@@ -53,7 +53,7 @@ class Evidence:
     overlap: float | None = None
     images: int = 0
     groups: np.ndarray | None = None
-    reach: float | None = None
+    worth: np.ndarray | None = None
 
     @property
     def clip(self) -> float:
@@ -95,23 +95,17 @@ def gain(method: Evidence, reference: Evidence, metric: Metric) -> Evidence:
         metric: the metric of the scores.
     """
     better, worse = (method, reference)[:: metric.sign]
-    return replace(better - worse, reach=_reach(method, metric))
+    return replace(better - worse, worth=_worth(method, metric))
 
 
-def _reach(evidence: Evidence, metric: Metric) -> float | None:
-    """Return the most that one image, or one group, adds to the sum of values if it is right."""
+def _worth(evidence: Evidence, metric: Metric) -> np.ndarray | None:
+    """Return what a right answer to each image adds to the sum of values, if a wrong one adds 0."""
     if evidence.labels is None or metric not in (ACCURACY, BALANCED_ACCURACY):
         return None
     images = len(evidence.labels)
     losses, shares = np.zeros((1, images)), np.zeros((1, images, 1))
     right = Predictions(evidence.labels, evidence.labels[None], losses, shares)
-    values = metric.values(right)[0].astype(np.float64)
-    return float(values.max() if evidence.groups is None else _sums(values, evidence.groups).max())
-
-
-def _sums(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Return the sum of the values of each group."""
-    return np.bincount(np.unique(groups, return_inverse=True)[1], values)
+    return metric.values(right)[0].astype(np.float64)
 
 
 def resampled_means(
@@ -163,14 +157,23 @@ def contrast(
         return statistics.contrast([each.scores.to_numpy() for each in evidence], weights, level)
     values: list[Any] = [each.values for each in evidence]
     labels: Any = first.labels
-    if len(evidence) == 1 and first.reach and len(first.scores) > 1 and _is_zero(first.values):
-        counted = len(labels) / first.reach / (1 if first.overlap is None else 2)
-        return agreement(counted, weights[0], level)
+    worth = first.worth
+    if worth is not None:
+        if len(evidence) == 1 and len(first.scores) > 1 and _is_zero(values[0]):
+            heaviest = worth if first.groups is None else _sums(worth, first.groups)
+            counted = len(labels) / heaviest.max() / (1 if first.overlap is None else 2)
+            return agreement(counted, weights[0], level)
+        worth = worth * float(np.linalg.norm(weights))
     if first.overlap is None:
-        return crossed(values, weights, labels, level, first.groups)
+        return crossed(values, weights, labels, level, first.groups, worth)
     # A split has the same number at all fractions, and its samples are nested.
     both = np.sum([w * each for w, each in zip(weights, values, strict=True)], axis=0)
-    return cross_fitted(both, labels, first.overlap, level, first.groups)
+    return cross_fitted(both, labels, first.overlap, level, first.groups, worth)
+
+
+def _sums(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return the sum of the values of each group."""
+    return np.bincount(np.unique(groups, return_inverse=True)[1], values)
 
 
 def _is_zero(values: np.ndarray) -> bool:
@@ -204,6 +207,7 @@ def cross_fitted(
     overlap: float,
     level: float = 0.95,
     groups: np.ndarray | None = None,
+    worth: np.ndarray | None = None,
 ) -> Contrast:
     """Estimate a mean over splits and images, for new images to train on and to score.
 
@@ -226,9 +230,10 @@ def cross_fitted(
         overlap: images scored per image that may be trained on.
         level: coverage, in (0, 1).
         groups: see `Evidence`.
+        worth: see `Evidence`.
     """
     estimate = float(np.nanmean(values, axis=1).mean())
-    of_images = variance_terms(np.nanmean(values, axis=0), labels, groups)
+    of_images = _of_images(np.nanmean(values, axis=0), labels, groups, worth)
     of_training = _of_training(values, labels, overlap, groups)
     terms = [*((2 * term, free) for term, free in of_images), (of_training, len(values) - 1)]
     return _student(estimate, terms, level)
@@ -245,6 +250,19 @@ def _of_training(
         explained.append(sum(term for term, _ in terms))
     unexplained = np.nanmean(values, axis=1).var(ddof=1) - np.mean(explained)
     return (1 / len(values) + overlap) * max(float(unexplained), 0.0)
+
+
+def _of_images(
+    of_image: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray | None,
+    worth: np.ndarray | None,
+) -> Terms:
+    """Return the terms that images add to a variance, also where a class shows no difference."""
+    terms = variance_terms(of_image, labels, groups)
+    if worth is None:
+        return terms
+    return [*terms, *image_sampling.unseen_terms(of_image, labels, groups, worth)]
 
 
 def _student(estimate: float, terms: Terms, level: float, variance: float = 0.0) -> Contrast:
@@ -268,6 +286,7 @@ def crossed(
     labels: np.ndarray,
     level: float = 0.95,
     groups: np.ndarray | None = None,
+    worth: np.ndarray | None = None,
 ) -> Contrast:
     """Estimate a weighted sum of means over replicates and images, for new ones of both.
 
@@ -287,6 +306,7 @@ def crossed(
         labels: class of each image, int (images,).
         level: coverage, in (0, 1).
         groups: see `Evidence`.
+        worth: see `Evidence`.
     """
     images = len(labels)
     means = [each.mean(axis=0) for each in values]
@@ -294,7 +314,7 @@ def crossed(
     estimate = float(of_image.mean())
     if any(len(each) < 2 for each in values):
         return statistics.untested(estimate)  # the spread of training is unknown
-    of_images = variance_terms(of_image, labels, groups)
+    of_images = _of_images(of_image, labels, groups, worth)
     of_replicates, of_errors = [], []
     for weight, each, mean in zip(weights, values, means, strict=True):
         replicates = len(each)

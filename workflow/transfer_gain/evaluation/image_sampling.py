@@ -10,6 +10,8 @@ import numpy as np
 from scipy import stats
 from scipy.sparse.csgraph import connected_components
 
+from transfer_gain.evaluation.statistics import RESOLUTION
+
 Terms = Sequence[tuple[float, float]]
 
 
@@ -162,6 +164,34 @@ def satterthwaite(terms: Terms, variance: float = 0.0) -> float:
     """
     variance = variance or sum(term for term, _ in terms)
     return variance**2 / sum(term**2 / free for term, free in terms)
+
+
+def unseen_terms(
+    of_image: np.ndarray, labels: np.ndarray, groups: np.ndarray | None, worth: np.ndarray
+) -> Terms:
+    """Return what classes without any difference may add to the variance of a mean difference.
+
+    A few images that two methods answer alike do not show that they always agree. In each such
+    class, half an image is taken to be answered otherwise, in each direction, as Agresti & Min
+    (2005) add to each cell of a table of pairs; or half a group.
+
+    Args:
+        of_image: difference of each image, (images,).
+        labels: class of each image, int (images,).
+        groups: see `variance_terms`.
+        worth: what a right answer to each image adds to the sum of the values, (images,).
+
+    Returns:
+        One term for each class of two images or more whose differences are all the same.
+    """
+    found = []
+    for label in np.unique(labels):
+        members = labels == label
+        if np.count_nonzero(members) > 1 and np.ptp(of_image[members]) <= RESOLUTION:
+            count = units(groups, members)
+            part = float(worth[members].sum()) / len(labels)
+            found.append((part**2 / (count * (count + 1)), max(count - 1, 1)))
+    return found
 
 
 def units(groups: np.ndarray | None, images: np.ndarray) -> int:
