@@ -104,6 +104,16 @@ def test_a_class_without_a_difference_adds_half_an_image_each_way(overlap, group
     assert found.estimate == unknown.estimate
 
 
+def test_many_classes_without_a_difference_add_no_more_than_one():
+    labels = np.repeat(np.arange(10), 3)
+    differs = np.zeros((3, 30))
+    differs[:, :2] = 1
+    own, reference = of_answers(np.ones((3, 30)), labels), of_answers(1 - differs, labels)
+    found = evidence.contrast([evidence.gain(own, reference, ACCURACY)], [1])
+    added = found.error**2 - evidence.contrast([own - reference], [1]).error ** 2
+    assert added == pytest.approx(27 / 28 / 30**2)
+
+
 def test_a_rare_class_in_which_few_images_differ_does_not_narrow_the_interval():
     """9 images of a class often all agree; taken for no variance, this covers 90 in 100 studies."""
     rng = np.random.default_rng(2018)

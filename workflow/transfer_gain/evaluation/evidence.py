@@ -20,7 +20,12 @@ from scipy import stats
 
 from transfer_gain.data.rows import probabilities
 from transfer_gain.evaluation import image_sampling, statistics
-from transfer_gain.evaluation.image_sampling import Terms, satterthwaite, variance_terms
+from transfer_gain.evaluation.image_sampling import (
+    Terms,
+    satterthwaite,
+    sums_of_groups,
+    variance_terms,
+)
 from transfer_gain.evaluation.statistics import Contrast
 from transfer_gain.metrics import ACCURACY, BALANCED_ACCURACY, Metric, Predictions
 from transfer_gain.names import HELD_OUT
@@ -160,7 +165,7 @@ def contrast(
     worth = first.worth
     if worth is not None:
         if len(evidence) == 1 and len(first.scores) > 1 and _is_zero(values[0]):
-            heaviest = worth if first.groups is None else _sums(worth, first.groups)
+            heaviest = worth if first.groups is None else sums_of_groups(worth, first.groups)
             counted = len(labels) / heaviest.max() / (1 if first.overlap is None else 2)
             return agreement(counted, weights[0], level)
         worth = worth * float(np.linalg.norm(weights))
@@ -169,11 +174,6 @@ def contrast(
     # A split has the same number at all fractions, and its samples are nested.
     both = np.sum([w * each for w, each in zip(weights, values, strict=True)], axis=0)
     return cross_fitted(both, labels, first.overlap, level, first.groups, worth)
-
-
-def _sums(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Return the sum of the values of each group."""
-    return np.bincount(np.unique(groups, return_inverse=True)[1], values)
 
 
 def _is_zero(values: np.ndarray) -> bool:
@@ -233,10 +233,17 @@ def cross_fitted(
         worth: see `Evidence`.
     """
     estimate = float(np.nanmean(values, axis=1).mean())
-    of_images = _of_images(np.nanmean(values, axis=0), labels, groups, worth)
+    of_image = np.nanmean(values, axis=0)
+    of_images, unseen = (
+        [(2 * term, free) for term, free in part]
+        for part in (
+            variance_terms(of_image, labels, groups),
+            _unseen(of_image, labels, groups, worth),
+        )
+    )
     of_training = _of_training(values, labels, overlap, groups)
-    terms = [*((2 * term, free) for term, free in of_images), (of_training, len(values) - 1)]
-    return _student(estimate, terms, level)
+    terms = [*of_images, (of_training, len(values) - 1)]
+    return _student(estimate, terms, level, unseen=unseen)
 
 
 def _of_training(
@@ -252,20 +259,19 @@ def _of_training(
     return (1 / len(values) + overlap) * max(float(unexplained), 0.0)
 
 
-def _of_images(
+def _unseen(
     of_image: np.ndarray,
     labels: np.ndarray,
     groups: np.ndarray | None,
     worth: np.ndarray | None,
 ) -> Terms:
-    """Return the terms that images add to a variance, also where a class shows no difference."""
-    terms = variance_terms(of_image, labels, groups)
-    if worth is None:
-        return terms
-    return [*terms, *image_sampling.unseen_terms(of_image, labels, groups, worth)]
+    """Return what classes without any difference may add to a variance, if that is known."""
+    return [] if worth is None else image_sampling.unseen_terms(of_image, labels, groups, worth)
 
 
-def _student(estimate: float, terms: Terms, level: float, variance: float = 0.0) -> Contrast:
+def _student(
+    estimate: float, terms: Terms, level: float, variance: float = 0.0, unseen: Terms = ()
+) -> Contrast:
     """Return an estimate with Student's t interval, with Satterthwaite's degrees of freedom.
 
     Args:
@@ -273,11 +279,17 @@ def _student(estimate: float, terms: Terms, level: float, variance: float = 0.0)
         terms: parts of its variance, each with its degrees of freedom.
         level: coverage, in (0, 1).
         variance: of the estimate, if it is not the sum of the parts.
+        unseen: parts that are added although the values do not show them; they never narrow the
+            interval by adding degrees of freedom.
     """
     variance = variance or sum(term for term, _ in terms)
     if variance <= statistics.RESOLUTION**2:
         return statistics.untested(estimate)
-    return statistics.student(estimate, variance, satterthwaite(terms, variance), level)
+    freedom = satterthwaite(terms, variance)
+    if unseen:
+        variance += sum(term for term, _ in unseen)
+        freedom = min(freedom, satterthwaite([*terms, *unseen], variance))
+    return statistics.student(estimate, variance, freedom, level)
 
 
 def crossed(
@@ -314,7 +326,8 @@ def crossed(
     estimate = float(of_image.mean())
     if any(len(each) < 2 for each in values):
         return statistics.untested(estimate)  # the spread of training is unknown
-    of_images = _of_images(of_image, labels, groups, worth)
+    of_images = variance_terms(of_image, labels, groups)
+    unseen = _unseen(of_image, labels, groups, worth)
     of_replicates, of_errors = [], []
     for weight, each, mean in zip(weights, values, means, strict=True):
         replicates = len(each)
@@ -330,8 +343,8 @@ def crossed(
     variance = image_term + replicate_term - error_term
     if variance < max(image_term, replicate_term):
         largest: Terms = of_images if image_term > replicate_term else of_replicates
-        return _student(estimate, largest, level)
-    return _student(estimate, [*of_images, *of_replicates, *of_errors], level, variance)
+        return _student(estimate, largest, level, unseen=unseen)
+    return _student(estimate, [*of_images, *of_replicates, *of_errors], level, variance, unseen)
 
 
 def mean_interval(

@@ -171,9 +171,9 @@ def unseen_terms(
 ) -> Terms:
     """Return what classes without any difference may add to the variance of a mean difference.
 
-    A few images that two methods answer alike do not show that they always agree. In each such
-    class, half an image is taken to be answered otherwise, in each direction, as Agresti & Min
-    (2005) add to each cell of a table of pairs; or half a group.
+    A few images that two methods answer alike do not show that they always agree. Of all images in
+    such classes, half an image is taken to be answered otherwise in each direction, as Agresti &
+    Min (2005) add to each cell of a table of pairs: the heaviest image, or half the heaviest group.
 
     Args:
         of_image: difference of each image, (images,).
@@ -182,16 +182,26 @@ def unseen_terms(
         worth: what a right answer to each image adds to the sum of the values, (images,).
 
     Returns:
-        One term for each class of two images or more whose differences are all the same.
+        One term, if there are classes of two images or more whose differences are all the same.
     """
-    found = []
+    alike = np.zeros(len(labels), bool)
+    classes = 0
     for label in np.unique(labels):
         members = labels == label
         if np.count_nonzero(members) > 1 and np.ptp(of_image[members]) <= RESOLUTION:
-            count = units(groups, members)
-            part = float(worth[members].sum()) / len(labels)
-            found.append((part**2 / (count * (count + 1)), max(count - 1, 1)))
-    return found
+            alike |= members
+            classes += 1
+    if not classes:
+        return []
+    count = units(groups, alike)
+    own = worth[alike] if groups is None else sums_of_groups(worth[alike], groups[alike])
+    part = float(own.max()) / len(labels)
+    return [(part**2 * count / (count + 1), max(count - classes, 1))]
+
+
+def sums_of_groups(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return the sum of the values (images,) of each group."""
+    return np.bincount(np.unique(groups, return_inverse=True)[1], values)
 
 
 def units(groups: np.ndarray | None, images: np.ndarray) -> int:
