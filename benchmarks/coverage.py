@@ -108,6 +108,7 @@ def told(study: simulated.Study) -> pd.DataFrame:
         gains `outcome`, for scores `may_be_best`.
     """
     scores, gains, values = study.scores(), study.gains(), study.label_value()
+    gains = gains[gains["method"] == TRANSFER]
     parts = [
         (SCORE, scores, scores["method"], ["mean", "ci_low", "ci_high"]),
         (GAIN, gains, gains["reference"], ["absolute_gain", "absolute_low", "absolute_high"]),

@@ -153,35 +153,34 @@ def _predicted(scores: np.ndarray, labels: np.ndarray) -> Predictions:
 
 @dataclass(frozen=True)
 class Study:
-    """What a study of two methods has made, for the tables of `transfer_gain.evaluation`.
+    """What a study has made, for the tables of `transfer_gain.evaluation`.
 
     Attributes:
         selected: see `comparison`, of protocol "held-out".
         predictions: see `comparison`.
-        design: of the study.
+        metric: that selected and is compared.
     """
 
     selected: pd.DataFrame
     predictions: dict[str, pd.DataFrame]
-    design: Design
+    metric: Metric
 
     def scores(self) -> pd.DataFrame:
         """Return table `scores`."""
         published = pd.DataFrame(columns=["dataset", "fraction"])
-        about = self.selected, self.predictions, self.design.metric
+        about = self.selected, self.predictions, self.metric
         return comparison.scores(*about, published, [])
 
     def gains(self) -> pd.DataFrame:
-        """Return the gains of transfer over the baseline."""
+        """Return table `gains`."""
         names = ["dataset", "fraction", "reference", "relative_gain", "absolute_gain"]
         published = pd.DataFrame(columns=names).astype({"dataset": str, "reference": str})
-        about = self.selected, self.predictions, self.design.metric
-        table = comparison.gains(*about, published.astype({"fraction": float}), [], {})
-        return table[table["method"] == TRANSFER]
+        about = self.selected, self.predictions, self.metric
+        return comparison.gains(*about, published.astype({"fraction": float}), [], {})
 
     def label_value(self) -> pd.DataFrame:
-        """Return what a label is worth with transfer."""
-        return label_value(self.selected, self.predictions, self.design.metric, 2018)
+        """Return table `label_value`."""
+        return label_value(self.selected, self.predictions, self.metric, 2018)
 
 
 def study(
@@ -229,9 +228,9 @@ def study(
     labels_of = pd.DataFrame(counts, columns=["dataset", "fraction", "training_per_class"])
     runs_of_all = pd.concat(runs, ignore_index=True)
     selected = selection.select_runs(runs_of_all, labels_of, design.metric)
-    gathered = predictions.gather(selected, roles, DATASET, paths)
+    gathered = predictions.gather(selected, roles, index, DATASET, paths)
     held_out = selected[selected["protocol"] == HELD_OUT].reset_index(drop=True)
-    return Study(held_out, {DATASET: gathered}, design)
+    return Study(held_out, {DATASET: gathered}, design.metric)
 
 
 def replicates_of(

@@ -12,12 +12,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import coverage
+import solar_draws
 from coverage import CROSS_FITTED, GAIN, MULTIPLIER, SCORE, SPLIT
 from simulated import DESIGNS
 from transfer_gain.evaluation.statistics import BETTER, WORSE
 from transfer_gain.names import BASELINE, BASELINE_2018
 
 TABLE = pd.read_csv(coverage.TABLE)
+DRAWS = pd.read_csv(solar_draws.TABLE)
 WITH_INTERVALS = TABLE[TABLE["none"] < 0.5]
 
 
@@ -48,6 +50,20 @@ def test_studies_without_a_gain_claimed_one_in_5_of_100_at_most():
 def test_the_page_has_the_numbers_of_the_table():
     text = coverage.PAGE.read_text()
     assert coverage.page(text, TABLE) == text
+
+
+def test_what_300_photographs_told_was_so_in_the_world():
+    found = solar_draws.summarized(DRAWS)
+    assert set(found["quantity"]) == {SCORE, GAIN, MULTIPLIER}
+    for row in found.itertuples():
+        assert row.covered >= least(0.93, row.draws), row
+    assert found.groupby("quantity")["covered"].mean().min() >= 0.93
+    assert found["wrong"].mean() <= 0.05
+
+
+def test_the_page_has_the_numbers_of_the_draws():
+    text = solar_draws.PAGE.read_text()
+    assert solar_draws.page(text, DRAWS) == text
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from transfer_gain.data.splits import cross_fitting
-from transfer_gain.evaluation import evidence, statistics
+from transfer_gain.evaluation import evidence, image_sampling, statistics
 from transfer_gain.evaluation.evidence import Evidence
 from transfer_gain.metrics import ACCURACY, BALANCED_ACCURACY, BY_NAME, LOSS, Predictions
 from transfer_gain.names import HELD_OUT, SAME_IMAGES
@@ -311,7 +311,7 @@ def test_resampled_means_are_spread_as_wide_as_the_interval(kind):
             own = evidence_of(fixed_images(rng, 10, labels, 1, 0.3, 0.3), labels)
         else:
             own = evidence_of(cross_fitted_images(rng, labels, 1, 1, 0.5, 0.3), labels, 0.25)
-        weights = evidence.image_weights(labels, 2000, rng)
+        weights = image_sampling.bootstrap_weights(labels, None, 2000, rng)
         means = evidence.resampled_means(own, 2000, rng, weights)
         found = evidence.contrast([own], [1])
         low, high = np.quantile(means, [0.025, 0.975])
@@ -328,7 +328,7 @@ def test_methods_are_resampled_in_pairs(kind):
     other = Evidence(own.scores - 0.25, values, own.labels, own.overlap, own.images)
     weights = None
     if own.values is not None:
-        weights = evidence.image_weights(own.labels, 50, np.random.default_rng(7))
+        weights = image_sampling.bootstrap_weights(own.labels, None, 50, np.random.default_rng(7))
     first, second = (
         evidence.resampled_means(each, 50, np.random.default_rng(8), weights)
         for each in (own, other)
@@ -340,7 +340,7 @@ def test_methods_are_resampled_in_pairs(kind):
 @quick
 def test_bootstrap_samples_of_images_have_each_class_as_often_as_it_is(counts, seed):
     labels = np.repeat(np.arange(len(counts)), counts)
-    weights = evidence.image_weights(labels, 5, np.random.default_rng(seed))
+    weights = image_sampling.bootstrap_weights(labels, None, 5, np.random.default_rng(seed))
     for label, count in enumerate(counts):
         shares = weights[:, labels == label].sum(axis=1)
         assert shares == pytest.approx(count / len(labels))

@@ -37,6 +37,7 @@ rule gather_predictions:
         predictions=lambda wildcards: job_lists.predictions(study, wildcards.dataset),
         selected=f"{paths.table('selected')}.parquet",
         validation_roles=paths.validation_roles,
+        images=paths.images,
     output:
         paths.predictions,
     log:

@@ -7,6 +7,7 @@ with job.monitored(*snakemake.log):
     gathered = predictions.gather(
         store.read_rows(snakemake.input.selected),
         store.read_rows(snakemake.input.validation_roles),
+        store.read_index(snakemake.input.images),
         snakemake.wildcards.dataset,
         snakemake.input.predictions,
     )

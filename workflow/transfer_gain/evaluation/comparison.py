@@ -129,7 +129,9 @@ def scores(
         for method, own in known.items():
             mean, low, high = evidence.mean_interval(own, metric)
             _, *same_images = statistics.mean_interval(own.scores, bounds=metric.bounds)
-            behind = evidence.contrast([improvement(best, own, metric)], [1])
+            behind = statistics.untested(0.0)  # the best is not compared with itself
+            if own is not best:
+                behind = evidence.contrast([evidence.gain(best, own, metric)], [1])
             names = (*place.values(), *method)
             runs = about[names]
             rows[names] = {
@@ -171,7 +173,7 @@ def _may_be_best(known: Mapping[Any, Evidence], metric: Metric) -> set[Any]:
     spread cannot be tested, and excludes neither.
     """
     pairs = list(itertools.combinations(known, 2))
-    gains = [evidence.contrast([improvement(known[a], known[b], metric)], [1]) for a, b in pairs]
+    gains = [evidence.contrast([evidence.gain(known[a], known[b], metric)], [1]) for a, b in pairs]
     p_values = statistics.holm([2 * min(gain.p_less, gain.p_greater) for gain in gains])
     return set(known) - {
         pair[gain.estimate > 0]
@@ -239,7 +241,7 @@ def gains(
 
 def _gain_row(own: Evidence, other: Evidence, metric: Metric, tests: int) -> dict[str, Any]:
     """Return the columns of a gain; `tests` is the number of fractions that are told together."""
-    difference = improvement(own, other, metric)
+    difference = evidence.gain(own, other, metric)
     absolute = evidence.contrast([difference], [1])
     together = evidence.contrast([difference], [1], 1 - statistics.SIGNIFICANT / tests)
     first, second = (own, other)[:: metric.sign]
@@ -304,7 +306,8 @@ def hypotheses(
     for place, known in by_place(selected, predictions, metric):
         for backbone, method in known:
             if method == TRANSFER and (FROM_SCRATCH, BASELINE) in known:
-                gain = improvement(known[backbone, method], known[FROM_SCRATCH, BASELINE], metric)
+                baseline = known[FROM_SCRATCH, BASELINE]
+                gain = evidence.gain(known[backbone, method], baseline, metric)
                 key = (place["dataset"], backbone, place["protocol"])
                 gains.setdefault(key, {})[place["fraction"]] = gain
     table = pd.DataFrame(
@@ -339,11 +342,6 @@ def _references(
         else:
             found[name] = (FROM_SCRATCH if name in FROM_SCRATCH_METHODS else backbone, name)
     return found
-
-
-def improvement(method: Evidence, reference: Evidence, metric: Metric) -> Evidence:
-    """Return the gains of a method over a reference; an improvement is above zero."""
-    return method - reference if metric.higher_is_better else reference - method
 
 
 def _tests(gains: dict[float, Evidence], small: float, large: float) -> Iterator[dict[str, Any]]:

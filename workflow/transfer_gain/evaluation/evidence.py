@@ -19,9 +19,16 @@ import pandas as pd
 from scipy import stats
 
 from transfer_gain.data.rows import probabilities
-from transfer_gain.evaluation import statistics
+from transfer_gain.evaluation import image_sampling, statistics
+from transfer_gain.evaluation.image_sampling import sums_of_groups, variance_terms
+from transfer_gain.evaluation.new_images import (
+    agreement,
+    cross_fitted,
+    crossed,
+    training_variance,
+)
 from transfer_gain.evaluation.statistics import Contrast
-from transfer_gain.metrics import Metric, Predictions
+from transfer_gain.metrics import ACCURACY, BALANCED_ACCURACY, Metric, Predictions
 from transfer_gain.names import HELD_OUT
 
 PLACE = ["dataset", "protocol", "fraction"]
@@ -40,6 +47,10 @@ class Evidence:
         overlap: for cross-fitting, the images scored in a split for each one that it may train on;
             None if all replicates are scored on the same images.
         images: number of images scored.
+        groups: number of the group of each image, int (images,), of which those with the same
+            number are alike; None if all images are independent.
+        worth: of a difference: what a right answer to each image adds to the sum of a method's
+            values, (images,); None if that is unknown, see `gain`.
     """
 
     scores: pd.Series
@@ -47,6 +58,8 @@ class Evidence:
     labels: np.ndarray | None = None
     overlap: float | None = None
     images: int = 0
+    groups: np.ndarray | None = None
+    worth: np.ndarray | None = None
 
     @property
     def clip(self) -> float:
@@ -63,6 +76,17 @@ class Evidence:
         """Return the mean score over replicates."""
         return float(self.scores.mean())
 
+    @property
+    def is_spread(self) -> bool:
+        """Return whether runs, or images where they are known, show how much a mean varies."""
+        if len(self.scores) < 2 or self.values is None or self.labels is None:
+            return statistics.is_spread(self.scores)
+        of_image = np.nanmean(self.values, axis=0)
+        terms = variance_terms(of_image, self.labels, self.groups)
+        return statistics.is_spread(self.scores) or any(
+            term > statistics.RESOLUTION**2 for term, _ in terms
+        )
+
     def __sub__(self, other: "Evidence") -> "Evidence":
         """Return the differences in the replicates that both have."""
         both = self.scores.index.intersection(other.scores.index, sort=False)
@@ -71,6 +95,28 @@ class Evidence:
             own, others = (each.scores.index.get_indexer(both) for each in (self, other))
             values = self.values[own] - other.values[others]
         return replace(self, scores=self.scores[both] - other.scores[both], values=values)
+
+
+def gain(method: Evidence, reference: Evidence, metric: Metric) -> Evidence:
+    """Return the gains of a method over a reference; an improvement is above zero.
+
+    Args:
+        method: evidence of the method.
+        reference: evidence of the reference, of the same kind.
+        metric: the metric of the scores.
+    """
+    better, worse = (method, reference)[:: metric.sign]
+    return replace(better - worse, worth=_worth(method, metric))
+
+
+def _worth(evidence: Evidence, metric: Metric) -> np.ndarray | None:
+    """Return what a right answer to each image adds to the sum of values, if a wrong one adds 0."""
+    if evidence.labels is None or metric not in (ACCURACY, BALANCED_ACCURACY):
+        return None
+    images = len(evidence.labels)
+    losses, shares = np.zeros((1, images)), np.zeros((1, images, 1))
+    right = Predictions(evidence.labels, evidence.labels[None], losses, shares)
+    return metric.values(right)[0].astype(np.float64)
 
 
 def resampled_means(
@@ -83,7 +129,8 @@ def resampled_means(
         draws: number of means.
         rng: the same state and number of replicates give the same draws, so that methods are
             resampled in pairs.
-        image_weights: how much each image counts in each draw, from `image_weights`.
+        image_weights: how much each image counts in each draw, from
+            `image_sampling.bootstrap_weights`.
 
     Returns:
         float64 (draws,).
@@ -93,39 +140,25 @@ def resampled_means(
     if evidence.values is None or evidence.labels is None or image_weights is None:
         return means
     of_image = np.nanmean(evidence.values, axis=0)
-    of_images = image_weights @ of_image - of_image.mean()
+    of_images = image_sampling.resampled_deviations(
+        of_image, evidence.labels, evidence.groups, image_weights
+    )
     if evidence.overlap is None:
         return means + of_images
-    of_training = _of_training(evidence.values, _classes(evidence.labels), evidence.overlap)
+    of_training = training_variance(
+        evidence.values, evidence.labels, evidence.overlap, evidence.groups
+    )
     of_splits = max(scores.var(ddof=1) / len(scores), statistics.RESOLUTION**2)
     stretch = np.sqrt(of_training / of_splits)
     return scores.mean() + np.sqrt(2) * of_images + stretch * (means - scores.mean())
-
-
-def image_weights(labels: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw bootstrap samples of images, each class as often as it is.
-
-    Args:
-        labels: class of each image, int (images,).
-        draws: number of samples.
-        rng: random generator.
-
-    Returns:
-        float64 (draws, images), each row adds up to 1.
-    """
-    weights = np.empty((draws, len(labels)))
-    for label in np.unique(labels):
-        images = np.flatnonzero(labels == label)
-        weights[:, images] = rng.multinomial(
-            len(images), np.full(len(images), 1 / len(images)), draws
-        )
-    return weights / len(labels)
 
 
 def contrast(
     evidence: Sequence[Evidence], weights: Sequence[float], level: float = 0.95
 ) -> Contrast:
     """Estimate a weighted sum of mean scores, with the interval that fits their kind.
+
+    A difference that is zero for every image has the interval of `agreement`.
 
     Args:
         evidence: at one or more fractions of one dataset and protocol.
@@ -137,137 +170,22 @@ def contrast(
         return statistics.contrast([each.scores.to_numpy() for each in evidence], weights, level)
     values: list[Any] = [each.values for each in evidence]
     labels: Any = first.labels
+    worth = first.worth
+    if worth is not None:
+        if len(evidence) == 1 and len(first.scores) > 1 and _is_zero(values[0]):
+            heaviest = worth if first.groups is None else sums_of_groups(worth, first.groups)
+            counted = len(labels) / heaviest.max() / (1 if first.overlap is None else 2)
+            return agreement(counted, weights[0], level)
+        worth = worth * float(np.linalg.norm(weights))
     if first.overlap is None:
-        return crossed(values, weights, labels, level)
+        return crossed(values, weights, labels, level, first.groups, worth)
     # A split has the same number at all fractions, and its samples are nested.
     both = np.sum([w * each for w, each in zip(weights, values, strict=True)], axis=0)
-    return cross_fitted(both, labels, first.overlap, level)
+    return cross_fitted(both, labels, first.overlap, level, first.groups, worth)
 
 
-def cross_fitted(
-    values: np.ndarray, labels: np.ndarray, overlap: float, level: float = 0.95
-) -> Contrast:
-    """Estimate a mean over splits and images, for new images to train on and to score.
-
-    Nadeau & Bengio (2003; Bouckaert & Frank 2004 for repeats) multiply the variance of the splits'
-    scores by 1 / splits + overlap. That variance has two parts, of which the larger one is known
-    better than from a few splits:
-
-    - Of the images scored. The variance of the images' means within their class, divided by the
-      number of images, is what they add. It is counted twice, because the same images train the
-      splits: as in the correction of Nadeau & Bengio, an image is taken to move the score by as
-      much when it trains as when it is scored.
-    - Of training: by how much more splits differ than their images explain. The factor remains.
-
-    Both are at least zero, so that splits that agree by chance do not narrow the interval.
-
-    Args:
-        values: (splits, images), NaN where a split does not score an image.
-        labels: class of each image, int (images,).
-        overlap: images scored per image that may be trained on.
-        level: coverage, in (0, 1).
-    """
-    estimate = float(np.nanmean(values, axis=1).mean())
-    classes = _classes(labels)
-    of_images = [(2 * term, free) for term, free in _of_images(np.nanmean(values, axis=0), classes)]
-    terms = [*of_images, (_of_training(values, classes, overlap), len(values) - 1)]
-    return _student(estimate, terms, level)
-
-
-def _of_training(values: np.ndarray, classes: Sequence[np.ndarray], overlap: float) -> float:
-    """Return the variance that training adds to a mean over splits, see `cross_fitted`."""
-    explained = np.mean(
-        [
-            sum(term for term, _ in _of_images(own[scored], [each[scored] for each in classes]))
-            for own, scored in zip(values, np.isfinite(values), strict=True)
-        ]
-    )
-    unexplained = np.nanmean(values, axis=1).var(ddof=1) - explained
-    return (1 / len(values) + overlap) * max(float(unexplained), 0.0)
-
-
-def _classes(labels: np.ndarray | None) -> list[np.ndarray]:
-    """Return which images are of each class that occurs, bool (images,) each."""
-    return [labels == label for label in np.unique(labels)]  # type: ignore[arg-type]
-
-
-def _of_images(of_image: np.ndarray, classes: Sequence[np.ndarray]) -> list[tuple[float, int]]:
-    """Return the variance of a mean over images drawn within classes, class by class.
-
-    Args:
-        of_image: one value per image, (images,).
-        classes: which images are of each class.
-
-    Returns:
-        Of each class with two images or more, its part of the variance with degrees of freedom.
-    """
-    own = [of_image[members] for members in classes]
-    return [
-        (len(each) * float(each.var(ddof=1)) / len(of_image) ** 2, len(each) - 1)
-        for each in own
-        if len(each) > 1
-    ]
-
-
-def _student(
-    estimate: float, terms: Sequence[tuple[float, float]], level: float, variance: float = 0.0
-) -> Contrast:
-    """Return an estimate with Student's t interval, with Satterthwaite's degrees of freedom.
-
-    Args:
-        estimate: the estimate.
-        terms: parts of its variance, each with its degrees of freedom.
-        level: coverage, in (0, 1).
-        variance: of the estimate, if it is not the sum of the parts.
-    """
-    variance = variance or sum(term for term, _ in terms)
-    if variance <= statistics.RESOLUTION**2:
-        return statistics.untested(estimate)
-    freedom = variance**2 / sum(term**2 / free for term, free in terms)
-    return statistics.student(estimate, variance, freedom, level)
-
-
-def crossed(
-    values: Sequence[np.ndarray], weights: Sequence[float], labels: np.ndarray, level: float = 0.95
-) -> Contrast:
-    """Estimate a weighted sum of means over replicates and images, for new ones of both.
-
-    For one group the variance is that of readers crossed with cases (Dorfman, Berbaum & Metz 1992;
-    Gallas et al. 2009), V = (MS_replicates + MS_images - MS_error) / (replicates * images), where
-    images vary within their class, since test sets are stratified. It is at least its largest
-    single term. Degrees of freedom are Satterthwaite's. For several groups, replicates and errors
-    are independent, and the images are the same.
-
-    Args:
-        values: one array (replicates, images) per group, with the same images.
-        weights: one per group, not zero.
-        labels: class of each image, int (images,).
-        level: coverage, in (0, 1).
-    """
-    images = len(labels)
-    means = [group.mean(axis=0) for group in values]
-    of_image = np.sum([w * mean for w, mean in zip(weights, means, strict=True)], axis=0)
-    estimate = float(of_image.mean())
-    if any(len(group) < 2 for group in values):
-        return statistics.untested(estimate)  # the spread of training is unknown
-    of_images = _of_images(of_image, _classes(labels))
-    of_replicates, of_errors = [], []
-    for weight, group, mean in zip(weights, values, means, strict=True):
-        replicates = len(group)
-        rows = group.mean(axis=1)
-        residuals = group - mean - (rows - rows.mean())[:, None]
-        free = (replicates - 1) * (images - 1)
-        error = weight**2 * np.square(residuals).sum() / free / (replicates * images)
-        of_replicates.append((weight**2 * rows.var(ddof=1) / replicates, replicates - 1))
-        of_errors.append((error, free))
-    image_term, replicate_term, error_term = (
-        sum(term for term, _ in part) for part in (of_images, of_replicates, of_errors)
-    )
-    variance = image_term + replicate_term - error_term
-    if variance < max(image_term, replicate_term):
-        largest = of_images if image_term > replicate_term else of_replicates
-        return _student(estimate, largest, level)
-    return _student(estimate, [*of_images, *of_replicates, *of_errors], level, variance)
+def _is_zero(values: np.ndarray) -> bool:
+    return bool((np.abs(np.nan_to_num(values)) <= statistics.RESOLUTION).all())
 
 
 def mean_interval(
@@ -300,18 +218,22 @@ def _effective_images(evidence: Evidence, found: Contrast) -> float:
     """Return for how many images a share has the variance that was found.
 
     Images of a class that are all right show no variance, but not that the next one is right: half
-    an image of them counts as wrong.
+    an image of them counts as wrong, or half a group.
     """
     of_image = np.nanmean(evidence.values, axis=0)  # type: ignore[arg-type]
     images, share, variance = len(of_image), found.estimate, np.nan_to_num(found.error) ** 2
-    for members in _classes(evidence.labels):
+    for label in np.unique(evidence.labels):  # type: ignore[arg-type]
+        members = evidence.labels == label
         own = of_image[members]
         if np.ptp(own) <= statistics.RESOLUTION:
-            half = 0.5 / len(own)
-            share -= own[0] * 0.5 / images
-            added = own[0] ** 2 * half * (1 - half) * len(own) / images**2
+            units = image_sampling.units(evidence.groups, members)
+            half, part = 0.5 / units, len(own) / images
+            share -= own[0] * half * part
+            added = own[0] ** 2 * half * (1 - half) * part**2 / units
             variance += added if evidence.overlap is None else 2 * added
-    return share * (1 - share) / variance if 0 < share < 1 and variance > 0 else images
+    if 0 < share < 1 and variance > 0:
+        return share * (1 - share) / variance
+    return image_sampling.units(evidence.groups, np.ones(images, bool))
 
 
 class RelativeGain(NamedTuple):
@@ -417,16 +339,25 @@ def _of_predictions(scores: pd.Series, rows: pd.DataFrame, metric: Metric) -> Ev
         values[replicate] = metric.values(made)[0]
         images[replicate], labels[replicate] = own["image_id"].to_numpy(), made.labels
     first, *others = (images[replicate] for replicate in scores.index)
+    group_of = rows["group"].to_numpy() if "group" in rows else None
     if all(np.array_equal(first, other) for other in others):
         matrix = np.stack([values[replicate] for replicate in scores.index]).astype(np.float64)
-        return Evidence(scores, matrix, labels[scores.index[0]], images=len(first))
+        replicate = scores.index[0]
+        groups = None if group_of is None else group_of[rows["replicate"] == replicate]
+        return Evidence(scores, matrix, labels[replicate], images=len(first), groups=groups)
     scored, first_rows = np.unique(rows["image_id"].to_numpy(), return_index=True)
     matrix = np.full((len(scores), len(scored)), np.nan)
     for row, replicate in enumerate(scores.index):
         matrix[row, np.searchsorted(scored, images[replicate])] = values[replicate]
     folds = len(scored) / np.isfinite(matrix).sum(axis=1).mean()
-    of_images = rows["label"].to_numpy()[first_rows]
-    return Evidence(scores, matrix, of_images, overlap=1 / (folds - 2), images=len(scored))
+    return Evidence(
+        scores,
+        matrix,
+        rows["label"].to_numpy()[first_rows],
+        overlap=1 / (folds - 2),
+        images=len(scored),
+        groups=None if group_of is None else group_of[first_rows],
+    )
 
 
 def predictions_of(rows: pd.DataFrame) -> Predictions:

@@ -9,7 +9,7 @@ from scipy import stats
 from scipy.special import logit
 
 from transfer_gain import seeds
-from transfer_gain.evaluation import evidence, learning_curve, statistics
+from transfer_gain.evaluation import evidence, image_sampling, learning_curve, statistics
 from transfer_gain.evaluation.evidence import METHOD, Evidence, by_place
 from transfer_gain.evaluation.learning_curve import FARTHEST, FEWEST, Points
 from transfer_gain.methods import records
@@ -184,7 +184,7 @@ def _points(known: Mapping[int, Evidence], seed_names: tuple[int, str]) -> Point
     first = next(iter(known.values()))
     if first.labels is not None and first.values is not None:
         rng = seeds.generator(*seed_names, "images of the forecast")
-        weights = evidence.image_weights(first.labels, DRAWS, rng)
+        weights = image_sampling.bootstrap_weights(first.labels, first.groups, DRAWS, rng)
     drawn, smaller = [], None
     for labels, own in known.items():
         if statistics.is_spread(own.scores.to_numpy()):

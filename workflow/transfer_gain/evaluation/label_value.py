@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.special import logit
 
 from transfer_gain import seeds
-from transfer_gain.evaluation import evidence, statistics
+from transfer_gain.evaluation import evidence, image_sampling, statistics
 from transfer_gain.evaluation.evidence import Evidence, by_place
 from transfer_gain.metrics import Metric
 from transfer_gain.names import BASELINE, FROM_SCRATCH
@@ -40,9 +40,9 @@ def label_value(
     percentiles of a bootstrap over replicates and, where predictions are known, over images, or
     over the splits of cross-fitting (`evidence.resampled_means`). Within a fraction, the same
     replicates are drawn for the method and the baseline; fractions are drawn independently, and the
-    same images for all. If the baseline's runs at a fraction do not differ, their spread is
-    unknown: the curve may lie anywhere between the neighboring fractions, and beyond the last of
-    these the interval is open.
+    same images for all. Runs that do not differ vary with their images, where predictions are
+    known. If the baseline's spread at a fraction is unknown, the curve may lie anywhere between the
+    neighboring fractions, and beyond the last of these the interval is open.
 
     Args:
         selected: see `comparison`.
@@ -57,7 +57,7 @@ def label_value(
         the baseline always scores as well; then the value is its smallest number of labels.
         Otherwise it is "". `multiplier` is the same value divided by `labels`. An open interval
         ends at 0 or infinity. There is no interval (NaN) if the method or the whole baseline ran
-        once or with equal scores.
+        once, or with equal scores and images that show no difference either.
     """
     labels_of = selected.groupby(["dataset", "fraction"])["labels"].first()
     places: dict[tuple[str, str], dict[float, dict[Any, Evidence]]] = {}
@@ -120,7 +120,7 @@ class _Baseline:
         weights = None
         if first.labels is not None and first.values is not None:
             rng = seeds.generator(seed, dataset, "images of the label value")
-            weights = evidence.image_weights(first.labels, DRAWS, rng)
+            weights = image_sampling.bootstrap_weights(first.labels, first.groups, DRAWS, rng)
 
         def drawn(own: Evidence, labels: int) -> np.ndarray:
             rng = seeds.generator(seed, dataset, labels, "label value")
@@ -135,9 +135,7 @@ class _Baseline:
         ordered = dict(sorted(known.items()))
         draws = pd.DataFrame(
             {
-                labels: drawn(own, labels)
-                if statistics.is_spread(own.scores)
-                else np.full(DRAWS, np.nan)
+                labels: drawn(own, labels) if own.is_spread else np.full(DRAWS, np.nan)
                 for labels, own in ordered.items()
             }
         )
@@ -154,7 +152,7 @@ class _Baseline:
         low, high = statistics.labels_for(mean, self.curve.index, self.curve, self.scale)
         reached = float(low if np.isinf(high) else high)
         ends = np.full(2, np.nan)
-        if statistics.is_spread(own.scores) and not self.lowest.empty:
+        if own.is_spread and not self.lowest.empty:
             drawn = self.drawn(own, labels)
             lows, _ = statistics.labels_for(drawn, self.highest.columns, self.highest, self.scale)
             _, highs = statistics.labels_for(drawn, self.lowest.columns, self.lowest, self.scale)

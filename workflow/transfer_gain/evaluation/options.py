@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from transfer_gain.evaluation import evidence, recommendation, statistics
-from transfer_gain.evaluation.comparison import improvement
 from transfer_gain.evaluation.evidence import METHOD, Evidence, by_place
 from transfer_gain.evaluation.recommendation import Candidate
 from transfer_gain.metrics import Metric
@@ -69,7 +68,7 @@ def options(
         rows.append(_row(dataset, RECOMMENDED, best) | {"margin": own.margin, "status": MEASURED})
         rows += [
             _row(dataset, METHOD_INSTEAD, other)
-            | _gain(improvement(known[other.backbone, other.method], own, metric), len(others))
+            | _gain(evidence.gain(known[other.backbone, other.method], own, metric), len(others))
             for other in others
         ]
         rows += [
