@@ -79,7 +79,7 @@ SECTIONS = (
         "predict the largest within the error that is to be expected, or nothing is told. And the "
         "value of a label: how many labels per class training from scratch needs to reach the same "
         "{metric}.",
-        ("label_value", "next_labels", "next_labels_pictures"),
+        ("label_value", "next_labels", "to_label"),
         ("options", "forecast", "label_value", "next_labels_test", "next_labels"),
     ),
     Section(
@@ -97,7 +97,7 @@ SECTIONS = (
         "Is my data sound?",
         "What the networks see, images that look alike, and what was left out.",
         ("samples", "near_copies", "augmented"),
-        ("classes", "fractions", "notes", "near_copies", "skipped"),
+        ("classes", "fractions", "notes", "near_copies", "skipped", "unlabelled_skipped"),
     ),
     Section(
         "hypotheses",
