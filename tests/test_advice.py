@@ -115,13 +115,13 @@ def test_what_ran_once_is_luck(best):
 
 def test_labels_are_advised_where_they_probably_help():
     _, labels, *_ = rising(0.8)
-    assert labels.startswith("Then label 2 times as many images: accuracy 0.7")
+    assert labels.startswith("Then label until there are 2 times as many images: accuracy 0.7")
     assert "is expected, and the probability of a gain of more than 2 points is 0." in labels
 
 
 def test_the_fewest_labels_that_probably_help_are_advised():
     _, labels, *_ = rising(0.2)
-    assert labels.startswith("Then label 5 times as many images: ")
+    assert labels.startswith("Then label until there are 5 times as many images: ")
 
 
 def test_labels_are_not_advised_where_they_will_bring_little():
@@ -136,7 +136,9 @@ def test_the_work_of_labeling_is_told_if_its_speed_is_known():
     row |= {"times": 2, "new_labels": 300, "labeling_minutes": 150.0, "score": 0.8, "low": 0.7}
     row |= {"high": 0.9, "margin": 0.02, "p_better": 0.7, "status": "expected"}
     text = forecast_sentences.next_labels({"options": pd.DataFrame([row])}, ACCURACY, "mine")
-    assert text.startswith("Then label 2 times as many images (about 300 more, 2 hours of work): ")
+    assert text.startswith(
+        "Then label until there are 2 times as many images (about 300 more, 2 hours of work): "
+    )
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def next_labels(tables: Tables, metric: Metric, dataset: str) -> str:
             f"expected, and the probability of a gain of more than {margin} is {chance}."
         )
     return (
-        f"Then label {many}: {noun} {score} is expected, and the probability of a gain of more "
+        f"Then label until there are {many}: {noun} {score} is expected, and the probability of a gain of more "
         f"than {margin} is {chance}."
     )
 
