@@ -220,6 +220,11 @@ def solar_cells(tables: Tables) -> str:
     return _quoted(SOLAR_CELLS.read_text().splitlines())
 
 
+def solar_cells_advice(tables: Tables) -> str:
+    """Return what that answer opens with as a quotation."""
+    return _quoted(SOLAR_CELLS.read_text().splitlines()[:1])
+
+
 def _quoted(sentences: Iterable[str]) -> str:
     return "\n>\n".join(f"> {sentence}" for sentence in sentences) + "\n"
 
@@ -242,6 +247,7 @@ BLOCKS: dict[str, Callable[[Tables], str]] = {
     "one-shot": one_shot_accuracy,
     "provenance": provenance,
     "solar-cells": solar_cells,
+    "solar-cells-advice": solar_cells_advice,
 }
 
 
