@@ -183,6 +183,29 @@ def caveats(tables: Tables, metric: Metric) -> list[str]:
     ]
 
 
+def limits(tables: Tables) -> list[str]:
+    """Say what would make the answer wrong that no table can show.
+
+    Args:
+        tables: `classes` and `fractions`.
+    """
+    classes, fractions = tables["classes"], tables["fractions"]
+    sizes = words.listed([f"{size}" for size in sorted(classes["size"].unique())])
+    grouped = "training_groups" in fractions and fractions["training_groups"].notna().any()
+    sentences = [
+        "The answer holds for new images like these. With another camera, other objects or another "
+        "share of each class, it may not.",
+        f"The network that is trained from scratch sees {sizes} pixels a side (a backbone its "
+        "`input_size`). What cannot be seen at that size, no method learns.",
+    ]
+    if not grouped:
+        sentences.append(
+            "No image was known to belong to another. If several show one object or one person, "
+            "say so (`groups`): otherwise every score here is too high."
+        )
+    return sentences
+
+
 def noticed(tables: Tables) -> list[str]:
     """Return what was noticed about the user's images, as sentences."""
     if "notes" not in tables:

@@ -52,8 +52,8 @@ def _gains(tables: Tables, metric: Metric, dataset: str) -> str:
     rows = answer.of_dataset(tables["gains"], dataset, method=TRANSFER, reference=BASELINE)
     rows = rows[rows["backbone"].isin(tables["hypotheses"]["backbone"])]
     better, worse = (int((rows["outcome"] == each).sum()) for each in (BETTER, WORSE))
-    text = "Transfer is certainly better than training from scratch in "
-    text += f"{better} of {len(rows)} comparisons"
+    text = f"On {dataset}, transfer (small networks on frozen features) is certainly better than "
+    text += f"training from scratch in {better} of {len(rows)} comparisons"
     return f"{text}, and worse in {worse}" if worse else text
 
 
@@ -61,7 +61,9 @@ def _confusion(tables: Tables, metric: Metric, dataset: str) -> str:
     rows = tables["confusion"].query("dataset == @dataset and rank == 1")
     if len(rows) != 1:
         return ""
-    return f"Most often, {rows['class'].iloc[0]} is taken for {rows['predicted'].iloc[0]}"
+    return (
+        f"On {dataset}, most often {rows['class'].iloc[0]} is taken for {rows['predicted'].iloc[0]}"
+    )
 
 
 def _reliability(tables: Tables, metric: Metric, dataset: str) -> str:

@@ -37,26 +37,32 @@ def next_labels(tables: Tables, metric: Metric, dataset: str) -> str:
     score = words.accuracy(row["score"])
     score += words.interval(row["low"], row["high"], words.accuracy)
     chance = words.probability(row["p_better"])
-    many = f"{words.times(row['times'])} times as many images{_work(row)}"
+    many = f"{words.times(row['times'])} times as many images"
+    if known := work(row):
+        many += f" ({', '.join(known)})"
     if likely.empty:
         return (
             f"More labels alone will probably bring little: with {many}, {noun} {score} is "
             f"expected, and the probability of a gain of more than {margin} is {chance}."
         )
     return (
-        f"Then label until there are {many}: {noun} {score} is expected, and the probability of a gain of more "
-        f"than {margin} is {chance}."
+        f"Then label until there are {many}: {noun} {score} is expected, and the probability of a "
+        f"gain of more than {margin} is {chance}."
     )
 
 
-def _work(row: pd.Series) -> str:
-    """Return " (about 300 more, 5 hours of work)", as far as it is known."""
+def work(row: pd.Series) -> list[str]:
+    """Return "about 300 more" and "5 hours of work", as far as they are known.
+
+    Args:
+        row: a row of table `options` about more labels.
+    """
     known = []
     if pd.notna(row["new_labels"]):
         known.append(f"about {words.count(row['new_labels'])} more")
     if pd.notna(row["labeling_minutes"]):
         known.append(f"{words.duration(row['labeling_minutes'])} of work")
-    return f" ({', '.join(known)})" if known else ""
+    return known
 
 
 def target(tables: Tables, metric: Metric, dataset: str) -> str:
@@ -72,10 +78,11 @@ def target(tables: Tables, metric: Metric, dataset: str) -> str:
     rows = records.ranked(rows).drop_duplicates(METHOD).dropna(subset="target")
     if rows.empty:
         return ""
-    wanted = f"{metric_display.words(metric).noun} {words.accuracy(rows['target'].iloc[0])}"
+    noun = metric_display.words(metric).noun
+    wanted = f"the target, {noun} {words.accuracy(rows['target'].iloc[0])}"
     within = rows[rows["target_relation"] != "more than"]
     if within.empty:
-        return f"No method here is expected to reach {wanted} with {FARTHEST} times the labels."
+        return f"No method here is expected to reach {wanted}, with {FARTHEST} times the labels."
     row = within.loc[within["target_labels"].idxmin()]
     needed = f"{row['target_relation']} {words.count(round(row['target_labels']))}".strip()
     low, high = row["target_low"], row["target_high"]

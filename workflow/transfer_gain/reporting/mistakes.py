@@ -42,10 +42,10 @@ def mistakes(tables: Tables, metric: Metric, dataset: str) -> str:
 
 
 def most_frequent(tables: Tables, dataset: str) -> str:
-    """Say which class is taken for which in most mistakes of the best method, or "".
+    """Say how many images of which class are taken for which in most mistakes, or "".
 
     Args:
-        tables: `confusion`.
+        tables: `confusion` and `classes`.
         dataset: its name.
     """
     rows = tables["confusion"]
@@ -53,9 +53,11 @@ def most_frequent(tables: Tables, dataset: str) -> str:
     if len(rows) != 1 or rows["share_of_mistakes"].iloc[0] <= MOST:
         return ""
     row = rows.iloc[0]
+    classes = tables["classes"].query("dataset == @dataset").set_index("class")
+    scored = words.count(classes.loc[row["class"], "scored"])
     return (
-        f"Most of its mistakes ({_percent(row['share_of_mistakes'])}) take {row['class']} for "
-        f"{row['predicted']}."
+        f"It takes {words.count(round(row['images']))} of {scored} {row['class']} for "
+        f"{row['predicted']}: most of its mistakes."
     )
 
 

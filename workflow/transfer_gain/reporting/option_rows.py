@@ -11,7 +11,7 @@ from transfer_gain.evaluation.training_cost import training_cost
 from transfer_gain.methods import records
 from transfer_gain.metrics import Metric
 from transfer_gain.names import HELD_OUT
-from transfer_gain.reporting import metric_display, words
+from transfer_gain.reporting import forecast_sentences, metric_display, words
 
 COMPUTING = "computing"
 
@@ -62,7 +62,6 @@ def shown(tables: Tables, metric: Metric, dataset: str) -> Shown:
             _number(row["gain"], words.points)
             + words.interval(row["gain_low"], row["gain_high"], words.points)
         ),
-        "more labels": _more_labels,
         COMPUTING: computing,
     }
     texts = {name: [write(row) for _, row in rows.iterrows()] for name, write in columns.items()}
@@ -74,19 +73,12 @@ def shown(tables: Tables, metric: Metric, dataset: str) -> Shown:
 
 def _label(row: pd.Series) -> str:
     if row["option"] == options.MORE_LABELS:
-        return f"{words.times(row['times'])} times the labels"
+        times = f"{words.times(row['times'])} times the labels"
+        return f"{times}: {', '.join(known)}" if (known := forecast_sentences.work(row)) else times
     if row["option"] == options.UNTRIED:
         return f"{records.method(row['method']).label}: {row['status']}"
     name = words.method(row["method"], row["backbone"])
     return f"{name} (recommended)" if row["option"] == options.RECOMMENDED else name
-
-
-def _more_labels(row: pd.Series) -> str:
-    """Return the new labels, and how long they take: "+300, 5 hours"."""
-    known = [_number(row["new_labels"] or np.nan, lambda labels: f"+{words.count(labels)}")]
-    if row["option"] == options.MORE_LABELS:
-        known.append(_number(row["labeling_minutes"], words.duration))
-    return ", ".join(filter(None, known))
 
 
 def _number(value: float, show) -> str:

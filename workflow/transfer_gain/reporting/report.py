@@ -206,7 +206,7 @@ def render(
             name: terms.explained([looked_at.looked_at(rows, name), *sentences])
             for name, (_, *sentences) in answered.items()
         },
-        caveats=terms.explained(answer.caveats(rows, metric)),
+        caveats=terms.explained([*answer.caveats(rows, metric), *answer.limits(rows)]),
         terms=terms.TERMS,
         notice=sharing.notice(),
         scored_on=answer.scored_on(rows),
