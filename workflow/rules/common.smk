@@ -76,6 +76,10 @@ TRANSFER = jobs.transfer_datasets(study)
 FRACTIONS = [format_number(each.fraction) for each in study.fractions]
 SELECTIONS = jobs.selections(study)
 HEADS = jobs.heads(study)
+FIRST_ANSWERS = jobs.first_answers(study)
+# Jobs of a higher priority start first. Those that use all cores come before others: once jobs of
+# one core run, they would wait until no job is left. Checks of the images come before all training.
+ON_ALL_CORES, CHECK, FIRST_ANSWER, RANK = 4, 3, 2, 1
 
 
 wildcard_constraints:
@@ -150,6 +154,18 @@ def cores_for(dataset):
     """
     few = study.datasets[dataset].training_per_class or 1000
     return 1 if few < 100 else 8
+
+
+def at_once(priority):
+    """Return a priority for the jobs that a first answer waits for; 0 for others of the rule."""
+    return lambda wildcards: (
+        priority if jobs.is_part_of(dict(wildcards), FIRST_ANSWERS) else 0
+    )
+
+
+def at_once_on_all_cores(wildcards):
+    """Return the priority of making images or features, of which a first answer needs some."""
+    return at_once(ON_ALL_CORES)({"dataset": wildcards.dataset})
 
 
 def growing(megabytes):

@@ -175,6 +175,7 @@ rule fit_probes:
     log:
         paths.log(paths.probe),
         paths.benchmark(paths.probe),
+    priority: at_once(FIRST_ANSWER)
     conda:
         "../../envs/environment.yaml"
     resources:

@@ -18,12 +18,10 @@ onstart:
             optional_backbones.describe(LEFT_OUT, Path(paths.weights_host)),
             file=sys.stderr,
         )
+    planned = {workflow.dag.jobid(job): job for job in workflow.dag.needrun_jobs()}
     jobs = {
-        workflow.dag.jobid(job): (
-            job.rule.name,
-            images_seen(job.rule.name, job.wildcards),
-        )
-        for job in workflow.dag.needrun_jobs()
+        number: (job.rule.name, images_seen(job.rule.name, job.wildcards))
+        for number, job in planned.items()
     }
     # On a cluster, `nodes` limits the number of parallel jobs; `cores` is what one node has.
     told = workflow.resource_settings
@@ -42,6 +40,11 @@ onstart:
         bar.expect(
             {number: plan.seconds([job]) for number, job in jobs.items()},
             cores,
+            {
+                number: job.output[0]
+                for number, job in planned.items()
+                if job.rule.name == "write_first_answer"
+            },
         )
 
 
@@ -51,7 +54,7 @@ onsuccess:
     # Only a run that made the report has an answer; --touch makes none.
     aimed = any(paths.report in job.output for job in workflow.dag.jobs)
     if aimed and Path(paths.answer).exists():
-        print(messages.wrapped(Path(paths.answer).read_text()), end="")
+        print(messages.wrapped(Path(paths.answer).read_text(), sys.stdout), end="")
 
 
 onerror:
