@@ -186,7 +186,9 @@ def images_seen(rule, wildcards):
     """Return roughly how many images a rule's job sees (see `plan.images_seen`)."""
     names = dict(wildcards)
     folder = user_folder(names["dataset"]) if "dataset" in names else None
-    gathers = rule == "extract_features" and len(shards_of(**names))
+    gathers = rule == "extract_features" and len(
+        shards_of(names["dataset"], names["backbone"])
+    )
     found = len(user_files.contents(folder)) if folder else 0
     megabytes = (
         user_files.megabytes(study.datasets[names["dataset"]].options.get("path"))
@@ -194,6 +196,19 @@ def images_seen(rule, wildcards):
         else 0
     )
     return plan.images_seen(study, rule, names, found, gathers, megabytes)
+
+
+def costs_here():
+    """Return the costs of jobs, learned from the benchmark files of earlier runs."""
+    names = ("dataset", "backbone", "fraction", "method")
+    measured = []
+    for (rule, *values), file in job_lists.benchmarks(study, lambda *_: []):
+        known = {
+            name: value for name, value in zip(names, values, strict=False) if value
+        }
+        if os.path.exists(file):
+            measured.append((rule, images_seen(rule, known), file))
+    return plan.learned(measured)
 
 
 def minutes(rule):

@@ -26,7 +26,8 @@ onstart:
     # On a cluster, `nodes` limits the number of parallel jobs; `cores` is what one node has.
     told = workflow.resource_settings
     cores = told.cores if workflow.local_exec else min(told.nodes or 1, len(jobs))
-    print(plan.describe(jobs.values(), cores), file=sys.stderr, flush=True)
+    costs = costs_here()
+    print(plan.describe(jobs.values(), cores, costs), file=sys.stderr, flush=True)
     # Snakemake limits job starts to 100 per second by default. To do so, it checks all files of all
     # waiting jobs once a second for each started job: hundreds of times near the end. A limit set by
     # the user is kept.
@@ -38,7 +39,7 @@ onstart:
         launcher.start(paths.log(f"{paths.results}/launcher"))
     for bar in progress_bars():
         bar.expect(
-            {number: plan.seconds([job]) for number, job in jobs.items()},
+            {number: plan.seconds([job], costs) for number, job in jobs.items()},
             cores,
             {
                 number: job.output[0]
