@@ -97,7 +97,15 @@ rule refit_head:
         validation_roles=paths.validation_roles,
         selection=paths.selection,
         copies=lambda wildcards: (
-            paths.copies if wildcards.method == TRANSFER_AUGMENTED else []
+            paths.copies.format(
+                dataset=wildcards.dataset,
+                backbone=wildcards.backbone,
+                fraction=jobs.fraction_of_copies(
+                    study, wildcards.backbone, wildcards.fraction
+                ),
+            )
+            if wildcards.method == TRANSFER_AUGMENTED
+            else []
         ),
     output:
         **run_files(paths.refit),

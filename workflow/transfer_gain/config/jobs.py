@@ -93,6 +93,16 @@ def refits(study: "Study", method: str) -> list[Job]:
     ]
 
 
+def fraction_of_copies(study: "Study", backbone: str, fraction: str) -> str:
+    """Return the fraction in whose file a refit finds the augmented copies of its sample.
+
+    An image has the same copies at every fraction, and fraction 1 has all images: if copies of it
+    are extracted, they serve the others.
+    """
+    refitted = study.fraction_names(backbone, study.transfer_augmented.max_fraction)
+    return "1" if "1" in refitted else fraction
+
+
 def on_features(study: "Study", max_fraction: float = 1) -> list[Job]:
     """Return the places, up to a fraction, where a method is fitted to trained features."""
     return [
