@@ -3,6 +3,7 @@
 `--logger progress` finds it by name if this folder's parent is on the Python path.
 """
 
+import contextlib
 import sys
 import threading
 import time
@@ -107,7 +108,12 @@ class LogHandler(LogHandlerBase):
             self._bar.update(self._seconds.get(job, 0))
             self._bar.refresh()
         if job in self._told:
-            text = Path(self._told[job]).read_text(errors="replace").rstrip()
+            self._tell(Path(self._told[job]))
+
+    def _tell(self, path: Path) -> None:
+        """Show a text; there is none if a remote storage has taken it away."""
+        with contextlib.suppress(OSError):
+            text = path.read_text(errors="replace").rstrip()
             self._say(messages.wrapped(printable_lines(text), sys.stderr))
 
     def _state(self) -> str:
