@@ -21,6 +21,7 @@ include: "workflow/rules/ranks.smk"
 include: "workflow/rules/next_labels.smk"
 include: "workflow/rules/heads.smk"
 include: "workflow/rules/scratch.smk"
+include: "workflow/rules/first_answer.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/comparison.smk"
 include: "workflow/rules/model.smk"
@@ -35,9 +36,10 @@ if study.one_shot:
 
 
 rule all:
-    """Every table and figure, the report, and the models of your own images."""
+    """Every table and figure, the report, the models and first answers of your own images."""
     default_target: True
     input:
+        rules.first_answers.input,
         rules.tables.input,
         rules.figures.input,
         rules.report.input,

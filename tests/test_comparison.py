@@ -360,7 +360,7 @@ TIMES = [  # rule, dataset, backbone, fraction, method, protocol, seconds; one c
 ]
 
 
-def costs() -> pd.DataFrame:
+def costs(times: list[tuple] = TIMES) -> pd.DataFrame:
     columns = [*tables.COST, "seconds"]
     methods = [(method, 0.01) for method in (*SCRATCH[:1], *TRANSFERS)]
     methods += [(("vgg16", "transfer-augmented"), 0.01), (SCRATCH[0], 1.0), (TRANSFERS[0], 1.0)]
@@ -375,7 +375,7 @@ def costs() -> pd.DataFrame:
             "replicates": [1, 5],
         }
     )
-    jobs = pd.DataFrame(TIMES, columns=columns)
+    jobs = pd.DataFrame(times, columns=columns)
     return training_cost.training_cost(jobs, accuracy(selected), fractions)
 
 
@@ -397,6 +397,15 @@ def test_accuracy_costs_all_jobs_and_its_share_of_the_extraction(
     row = only(costs(), backbone=backbone, method=method, fraction=fraction)
     assert row["seconds"] == pytest.approx(seconds, nan_ok=True)
     assert row["mean"] == pytest.approx(0.55)
+
+
+def test_a_fraction_costs_its_share_of_the_copies_of_all_images():
+    times = [
+        (*row[:3], "1", *row[4:6], 700.0) if row[0] == "extract_copies" else row for row in TIMES
+    ]
+    row = only(costs(times), backbone="vgg16", method="transfer-augmented", fraction=0.01)
+    # 5 samples of 420 of all 42,000.
+    assert row["seconds"] == pytest.approx(6 + 35 + 30 + 910)
 
 
 def test_copies_are_compared_with_as_many_updates_on_the_images_alone():

@@ -163,6 +163,20 @@ def test_both_files_give_the_same_probabilities_and_the_same_bytes_each_time(cut
 
 
 @pytest.fixture
+def compared(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Note how many pictures pass through ONNX, of which at most 5 are to be compared."""
+    monkeypatch.setattr(making, "COMPARED", 5)
+    opened, noted = files.onnx_probabilities, []
+
+    def noting(path):
+        compute = opened(path)
+        return lambda pictures: noted.append(len(pictures)) or compute(pictures)
+
+    monkeypatch.setattr(files, "onnx_probabilities", noting)
+    return noted
+
+
+@pytest.fixture
 def made(cut, tmp_path: Path) -> Path:
     """Make a model where the best method's backbone is in ONNX and the next one is unknown."""
     data = images()
@@ -219,6 +233,11 @@ def test_the_best_method_that_can_be_a_model_is_taken_and_the_others_are_explain
     assert described.configuration["learning_rate"] is None
     assert described.configuration["class_weights"] == "balanced"
     assert described.image.fit == Fit(40, "rgb", "pad", "#000000")
+
+
+def test_only_some_pictures_pass_through_both_files(compared: list[int], made: Path):
+    assert compared == [5]
+    assert 0 <= description.read(made).onnx_difference < 1e-5
 
 
 def test_images_that_came_for_testing_are_not_trained_on(made: Path):

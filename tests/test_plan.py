@@ -1,9 +1,12 @@
 """Promises of the plan: right counts, and a time that grows with the work."""
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from stubbed_workflow import STUDY, snakemake
 from transfer_gain.config.loading import load
 from transfer_gain.runtime import plan
 
@@ -20,6 +23,52 @@ def test_more_work_takes_longer_and_more_cores_less():
     assert many == pytest.approx(2 * few)
     assert plan.seconds([("train_head", 1e9)]) > plan.seconds([("train_head", 1e6)])
     assert plan.seconds(JOBS, {"train_head": (10, 1)}) == pytest.approx(168 + plan.STARTED)
+
+
+def benchmark(path: Path, cpu_time: float) -> Path:
+    """Write the cost of a job as `job.monitored` does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"s\tcpu_time\tmax_rss\n{2 * cpu_time:.3f}\t{cpu_time:.3f}\t400.0\n")
+    return path
+
+
+def test_costs_are_learned_from_what_jobs_took(tmp_path: Path):
+    """On a machine, or with images, three times slower than the constants say."""
+    seen = [1e6, 3e6]
+    measured = [
+        ("train_head", images, benchmark(tmp_path / f"{images}.tsv", 3 * took))
+        for images in seen
+        for took in [plan.seconds([("train_head", images)])]
+    ]
+    (tmp_path / "empty.tsv").touch()
+    (tmp_path / "damaged.tsv").write_bytes(b"s\tcpu_time\n\xff\t")
+    unusable = [
+        ("train_from_scratch", 1e6, tmp_path / name)
+        for name in ("missing.tsv", "empty.tsv", "damaged.tsv")
+    ]
+    costs = plan.learned([*measured, *unusable, ("no_such_rule", 1, measured[0][2])])
+    assert plan.seconds(JOBS, costs) - plan.STARTED == pytest.approx(
+        3 * (plan.seconds(JOBS) - plan.STARTED)
+    )
+    assert {rule for rule in costs if costs[rule] != plan.COSTS.get(rule)} == {"train_head"}
+    assert " 30 minutes on 2 cores" in plan.describe(JOBS, 2, costs)
+
+
+@pytest.mark.slow
+def test_a_run_announces_what_its_results_folder_has_taught(made: Path, tmp_path: Path):
+    checkout = shutil.copytree(made, tmp_path / "checkout", symlinks=True)
+    head = (
+        "heads/clothes/vgg16-auto/fraction=1/layers=10/activation=elu/learning_rate=0.01/epochs=20"
+    )
+    announced = {}
+    for cpu_time in (None, 7200):
+        if cpu_time:
+            benchmark(checkout / f"made/here/benchmarks/{head}.tsv", cpu_time)
+        target = f"made/here/{head}/runs.parquet"
+        done = snakemake(checkout, "--cores", "1", "--force", target, study=STUDY)
+        assert done.returncode == 0, done.stdout + done.stderr
+        announced[cpu_time] = re.search(r"1 job, (.*) on 1 core", done.stderr)[1]
+    assert announced[None] != announced[7200] == "very roughly 2 hours"
 
 
 @pytest.mark.parametrize(
@@ -70,5 +119,27 @@ def test_cross_fitting_has_a_replicate_for_each_split():
     )
     names = {"dataset": "mine", "backbone": "vgg16", "fraction": "0.1"}
     # 12 splits that train on 200 images, instead of 3 samples of 225.
+    seen = [plan.images_seen(study, "fit_probes", names, 0) for study in (crossed, once)]
+    assert seen == [pytest.approx(12 * 20), pytest.approx(3 * 22.5)]
     copies = [plan.images_seen(study, "extract_copies", names, 0) for study in (crossed, once)]
     assert copies == [pytest.approx(12 * 20 * 5), pytest.approx(3 * 22.5 * 5)]
+
+
+def test_a_copied_image_passes_once_however_many_samples_have_it():
+    study = load({"datasets": {"mine": {"source": "solar-cells", "images": 300}}})
+    names = {"dataset": "mine", "backbone": "vgg16", "fraction": "1"}
+    assert plan.images_seen(study, "extract_copies", names, 0) == pytest.approx(300 * 5)
+
+
+def test_networks_from_scratch_take_longer_on_more_pixels_and_colors():
+    seen = {}
+    for size, channels in ((64, "gray"), (64, "rgb"), (128, "gray")):
+        mine = {"source": "solar-cells", "image_size": size, "channels": channels}
+        study = load({"datasets": {"mine": mine}})
+        names = {"dataset": "mine", "fraction": "1", "method": "baseline"}
+        seen[size, channels] = plan.images_seen(study, "train_from_scratch", names, 0)
+        on_features = {"dataset": "mine", "fraction": "1", "backbone": "vgg16"}
+        head = plan.images_seen(study, "train_head", on_features, 0)
+        assert head == pytest.approx(seen[64, "gray"])
+    assert seen[64, "rgb"] == pytest.approx(2 * seen[64, "gray"])
+    assert seen[128, "gray"] == pytest.approx(2.5 * seen[64, "gray"])

@@ -85,6 +85,15 @@ def test_the_last_line_has_no_time_left(handler, capsys):
     assert " 3 of 3 jobs: 3 is done\n" in capsys.readouterr().err.replace("\r", "")
 
 
+def test_a_text_that_a_job_makes_is_shown_when_it_is_done(handler, capsys, tmp_path):
+    (tmp_path / "first.txt").write_text("First answer: 0.78.\n")
+    handler.expect({1: 1, 2: 1}, 1, {1: tmp_path / "gone.txt", 2: tmp_path / "first.txt"})
+    handler.emit(record(LogEvent.JOB_FINISHED, job_id=1))
+    assert "First answer" not in capsys.readouterr().err
+    handler.emit(record(LogEvent.JOB_FINISHED, job_id=2))
+    assert capsys.readouterr().err.endswith("\nFirst answer: 0.78.\n")
+
+
 @pytest.mark.slow
 def test_on_a_terminal_it_is_a_bar(monkeypatch):
     screen = Screen()

@@ -447,6 +447,16 @@ def test_the_time_of_an_own_folder_is_reckoned_by_its_files(tmp_path):
     assert expected(20) < expected(2000)
 
 
+def test_copies_are_extracted_once_if_a_fraction_has_those_of_all_images(made):
+    for largest, extracted in ((1, {"1"}), (0.1, {"0.1"})):
+        study = STUDY | {"transfer_augmented": {"max_fraction": largest}}
+        planned_jobs = jobs(made, study=study)
+        names = [job.wildcards for job in planned_jobs if job.rule == "extract_copies"]
+        assert {name["fraction"] for name in names} == extracted
+        refitted = {job.wildcards["fraction"] for job in planned_jobs if job.rule == "refit_head"}
+        assert refitted == {1: {"1", "0.1"}, 0.1: {"0.1"}}[largest]
+
+
 SHARED = ("fetch_fashion_mnist", "fetch_vgg16_weights", "make_images", "extract_features")
 
 

@@ -55,6 +55,14 @@ def test_weights_of_the_classes_are_in_the_table_the_answer_and_the_model(study,
     assert "| class_weights | balanced |" in (model / "MODEL_CARD.md").read_text()
 
 
+def test_the_first_answer_had_the_numbers_of_the_full_one(study: Path):
+    said = (study / "results/first_answer/mine.txt").read_text()
+    scores = pd.read_csv(study / "results/tables/accuracy.csv").query("protocol == 'held-out'")
+    for method in ("linear-probe", "baseline"):  # of which this study tries one learning rate
+        (row,) = scores[scores["method"] == method].to_dict("records")
+        assert f"{row['mean']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]" in said
+
+
 def predict(study: Path, *arguments: str):
     """Run the plain command in a fresh process."""
     command = ["-m", "transfer_gain.predict", "results/model/mine", *arguments]

@@ -18,7 +18,7 @@ def test_long_lines_break_at_words_on_a_terminal(monkeypatch: pytest.MonkeyPatch
     screen_of_40_columns(monkeypatch)
     text = "Most accurate on clothes: at 12 images per class transfer from vgg16.\n"
     text += "The report: a/path-that-is-longer/than-the-terminal-is-wide.html\n"
-    lines = messages.wrapped(text).splitlines()
+    lines = messages.wrapped(text, sys.stdout).splitlines()
     assert max(map(len, lines[:-1])) < 40
     assert " ".join(lines).split() == text.split()
     assert lines[-1] == "a/path-that-is-longer/than-the-terminal-is-wide.html"
@@ -26,7 +26,7 @@ def test_long_lines_break_at_words_on_a_terminal(monkeypatch: pytest.MonkeyPatch
 
 def test_elsewhere_lines_are_left_as_they_are(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "stdout", io.StringIO())
-    assert messages.wrapped("word " * 100 + "\n") == "word " * 100 + "\n"
+    assert messages.wrapped("word " * 100 + "\n", sys.stdout) == "word " * 100 + "\n"
 
 
 def test_a_line_covers_the_bar_that_stands_there(monkeypatch: pytest.MonkeyPatch):

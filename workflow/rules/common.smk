@@ -76,6 +76,10 @@ TRANSFER = jobs.transfer_datasets(study)
 FRACTIONS = [format_number(each.fraction) for each in study.fractions]
 SELECTIONS = jobs.selections(study)
 HEADS = jobs.heads(study)
+FIRST_ANSWERS = jobs.first_answers(study)
+# Jobs of a higher priority start first. Those that use all cores come before others: once jobs of
+# one core run, they would wait until no job is left. Checks of the images come before all training.
+ON_ALL_CORES, CHECK, FIRST_ANSWER, RANK = 4, 3, 2, 1
 
 
 wildcard_constraints:
@@ -152,6 +156,18 @@ def cores_for(dataset):
     return 1 if few < 100 else 8
 
 
+def at_once(priority):
+    """Return a priority for the jobs that a first answer waits for; 0 for others of the rule."""
+    return lambda wildcards: (
+        priority if jobs.is_part_of(dict(wildcards), FIRST_ANSWERS) else 0
+    )
+
+
+def at_once_on_all_cores(wildcards):
+    """Return the priority of making images or features, of which a first answer needs some."""
+    return at_once(ON_ALL_CORES)({"dataset": wildcards.dataset})
+
+
 def growing(megabytes):
     """Return a job's memory, which grows with each attempt."""
     return lambda wildcards, attempt: attempt * megabytes
@@ -172,7 +188,9 @@ def images_seen(rule, wildcards):
     folder = user_folder(names["dataset"]) if "dataset" in names else None
     unlabelled = UNLABELLED if rule == "extract_unlabelled" else {}
     folder = user_files.folder(unlabelled.get(names.get("dataset"))) or folder
-    gathers = rule == "extract_features" and len(shards_of(**names))
+    gathers = rule == "extract_features" and len(
+        shards_of(names["dataset"], names["backbone"])
+    )
     found = len(user_files.contents(folder)) if folder else 0
     megabytes = (
         user_files.megabytes(study.datasets[names["dataset"]].options.get("path"))
@@ -180,6 +198,19 @@ def images_seen(rule, wildcards):
         else 0
     )
     return plan.images_seen(study, rule, names, found, gathers, megabytes)
+
+
+def costs_here():
+    """Return the costs of jobs, learned from the benchmark files of earlier runs."""
+    names = ("dataset", "backbone", "fraction", "method")
+    measured = []
+    for (rule, *values), file in job_lists.benchmarks(study, lambda *_: []):
+        known = {
+            name: value for name, value in zip(names, values, strict=False) if value
+        }
+        if os.path.exists(file):
+            measured.append((rule, images_seen(rule, known), file))
+    return plan.learned(measured)
 
 
 def minutes(rule):

@@ -59,6 +59,7 @@ rule make_images:
     log:
         paths.log(paths.images),
         paths.benchmark(paths.images),
+    priority: at_once_on_all_cores
     conda:
         "../../envs/environment.yaml"
     # Drawing a face or decoding a photograph takes milliseconds; other images are only read.
@@ -118,7 +119,7 @@ rule draw_samples:
         paths.log(paths.samples),
         paths.benchmark(paths.samples),
     # Reports a class that is too small for a fraction before any training on its dataset.
-    priority: 1
+    priority: CHECK
     conda:
         "../../envs/environment.yaml"
     params:
@@ -138,6 +139,7 @@ rule assign_validation_roles:
     log:
         paths.log(paths.validation_roles),
         paths.benchmark(paths.validation_roles),
+    priority: at_once(CHECK)
     conda:
         "../../envs/environment.yaml"
     params:

@@ -97,7 +97,15 @@ rule refit_head:
         validation_roles=paths.validation_roles,
         selection=paths.selection,
         copies=lambda wildcards: (
-            paths.copies if wildcards.method == TRANSFER_AUGMENTED else []
+            paths.copies.format(
+                dataset=wildcards.dataset,
+                backbone=wildcards.backbone,
+                fraction=jobs.fraction_of_copies(
+                    study, wildcards.backbone, wildcards.fraction
+                ),
+            )
+            if wildcards.method == TRANSFER_AUGMENTED
+            else []
         ),
     output:
         **run_files(paths.refit),
@@ -175,6 +183,7 @@ rule fit_probes:
     log:
         paths.log(paths.probe),
         paths.benchmark(paths.probe),
+    priority: at_once(FIRST_ANSWER)
     conda:
         "../../envs/environment.yaml"
     resources:

@@ -18,17 +18,16 @@ onstart:
             optional_backbones.describe(LEFT_OUT, Path(paths.weights_host)),
             file=sys.stderr,
         )
+    planned = {workflow.dag.jobid(job): job for job in workflow.dag.needrun_jobs()}
     jobs = {
-        workflow.dag.jobid(job): (
-            job.rule.name,
-            images_seen(job.rule.name, job.wildcards),
-        )
-        for job in workflow.dag.needrun_jobs()
+        number: (job.rule.name, images_seen(job.rule.name, job.wildcards))
+        for number, job in planned.items()
     }
     # On a cluster, `nodes` limits the number of parallel jobs; `cores` is what one node has.
     told = workflow.resource_settings
     cores = told.cores if workflow.local_exec else min(told.nodes or 1, len(jobs))
-    print(plan.describe(jobs.values(), cores), file=sys.stderr, flush=True)
+    costs = costs_here()
+    print(plan.describe(jobs.values(), cores, costs), file=sys.stderr, flush=True)
     # Snakemake limits job starts to 100 per second by default. To do so, it checks all files of all
     # waiting jobs once a second for each started job: hundreds of times near the end. A limit set by
     # the user is kept.
@@ -40,8 +39,13 @@ onstart:
         launcher.start(paths.log(f"{paths.results}/launcher"))
     for bar in progress_bars():
         bar.expect(
-            {number: plan.seconds([job]) for number, job in jobs.items()},
+            {number: plan.seconds([job], costs) for number, job in jobs.items()},
             cores,
+            {
+                number: job.output[0]
+                for number, job in planned.items()
+                if job.rule.name == "write_first_answer"
+            },
         )
 
 
@@ -51,7 +55,7 @@ onsuccess:
     # Only a run that made the report has an answer; --touch makes none.
     aimed = any(paths.report in job.output for job in workflow.dag.jobs)
     if aimed and Path(paths.answer).exists():
-        print(messages.wrapped(Path(paths.answer).read_text()), end="")
+        print(messages.wrapped(Path(paths.answer).read_text(), sys.stdout), end="")
 
 
 onerror:

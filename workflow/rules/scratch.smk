@@ -14,6 +14,7 @@ rule train_from_scratch:
         paths.benchmark(paths.scratch),
     wildcard_constraints:
         method="|".join(records.trained_by("train_from_scratch")),
+    priority: at_once(FIRST_ANSWER)
     conda:
         "../../envs/environment.yaml"
     resources:

@@ -49,7 +49,7 @@ rule tabulate_fractions:
         paths.log(paths.table("fractions")),
         paths.benchmark(paths.table("fractions")),
     # Refuses fractions of the same images before any training.
-    priority: 1
+    priority: CHECK
     conda:
         "../../envs/environment.yaml"
     params:

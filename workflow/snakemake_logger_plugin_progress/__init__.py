@@ -3,18 +3,20 @@
 `--logger progress` finds it by name if this folder's parent is on the Python path.
 """
 
+import contextlib
 import sys
 import threading
 import time
 from collections.abc import Mapping
 from logging import WARNING, LogRecord
 from pathlib import Path
+from types import MappingProxyType
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 from tqdm import tqdm
 
-from transfer_gain.printable import printable
+from transfer_gain.printable import printable, printable_lines
 from transfer_gain.runtime import messages, plan
 
 LAST_LINES = 15  # of a failed job's log
@@ -37,14 +39,20 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         self.expect({}, 1)
 
-    def expect(self, seconds: Mapping[int, float], cores: int) -> None:
+    def expect(
+        self,
+        seconds: Mapping[int, float],
+        cores: int,
+        told: Mapping[int, Path | str] = MappingProxyType({}),
+    ) -> None:
         """Begin to count.
 
         Args:
             seconds: rough time of each job on one core, by its number.
             cores: number of cores that the run may use.
+            told: files of text that are shown as soon as they are made, by the number of their job.
         """
-        self._seconds, self._cores = dict(seconds), cores
+        self._seconds, self._cores, self._told = dict(seconds), cores, dict(told)
         self._names: dict[int, str] = {}
         self._finished: list[int] = []
         self._ended = threading.Event()
@@ -99,6 +107,14 @@ class LogHandler(LogHandlerBase):
             self._bar.set_description_str(text, refresh=False)
             self._bar.update(self._seconds.get(job, 0))
             self._bar.refresh()
+        if job in self._told:
+            self._tell(Path(self._told[job]))
+
+    def _tell(self, path: Path) -> None:
+        """Show a text; there is none if a remote storage has taken it away."""
+        with contextlib.suppress(OSError):
+            text = path.read_text(errors="replace").rstrip()
+            self._say(messages.wrapped(printable_lines(text), sys.stderr))
 
     def _state(self) -> str:
         """Return how many jobs are done and, until all are, the time left."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from transfer_gain.names import FINE_TUNING, FROM_SCRATCH, PROTOCOLS
+from transfer_gain.names import BASELINE, FINE_TUNING, FROM_SCRATCH, PROTOCOLS
 
 if TYPE_CHECKING:
     from transfer_gain.config.study import Study
@@ -99,6 +99,16 @@ def refits(study: "Study", method: str) -> list[Job]:
     ]
 
 
+def fraction_of_copies(study: "Study", backbone: str, fraction: str) -> str:
+    """Return the fraction in whose file a refit finds the augmented copies of its sample.
+
+    An image has the same copies at every fraction, and fraction 1 has all images: if copies of it
+    are extracted, they serve the others.
+    """
+    refitted = study.fraction_names(backbone, study.transfer_augmented.max_fraction)
+    return "1" if "1" in refitted else fraction
+
+
 def on_features(study: "Study", max_fraction: float = 1) -> list[Job]:
     """Return the places, up to a fraction, where a method is fitted to trained features."""
     return [
@@ -106,6 +116,38 @@ def on_features(study: "Study", max_fraction: float = 1) -> list[Job]:
         for dataset, backbone in product(transfer_datasets(study), trained_backbones(study))
         for fraction in study.fraction_names(backbone, max_fraction)
     ]
+
+
+def first_answers(study: "Study") -> list[Job]:
+    """Return what is trained for a first answer, per dataset of few images.
+
+    It compares the linear probe on the first trained backbone with training from scratch at a
+    single learning rate, the middle one, at the largest fraction of the probe. The full study needs
+    both jobs. There is none without a probe.
+    """
+    answers = []
+    for dataset in models(study):
+        probes = [
+            job
+            for job in on_features(study, study.linear_probe.max_fraction)
+            if job["dataset"] == dataset
+        ]
+        if not probes:
+            continue
+        largest = max((job["fraction"] for job in probes), key=float)
+        probe = next(job for job in probes if job["fraction"] == largest)
+        rates = sorted(study.learning_rates(BASELINE, largest), key=float)
+        network = {"method": BASELINE, "learning_rate": rates[len(rates) // 2]}
+        answers.append({**probe, **network, "epochs": study.heads.epochs})
+    return answers
+
+
+def is_part_of(wildcards: Mapping[str, str], answers: Iterable[Job]) -> bool:
+    """Tell whether one of some first answers agrees with wildcards in all names of both."""
+    return any(
+        all(str(answer.get(name, value)) == value for name, value in wildcards.items())
+        for answer in answers
+    )
 
 
 def images_of(study: "Study", dataset: str, backbone: str) -> str:

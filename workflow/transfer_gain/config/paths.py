@@ -195,6 +195,11 @@ class Paths:
         return f"{self.results}/report.html"
 
     @property
+    def first_answer(self) -> str:
+        """Return the path of a dataset's first answer, a sentence written while others train."""
+        return f"{self.results}/first_answer/{{dataset}}.txt"
+
+    @property
     def answer(self) -> str:
         """Return the path of the answer: the first sentences of the report, as text."""
         return f"{self.results}/answer.txt"

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from transfer_gain.methods import records
-from transfer_gain.names import FROM_SCRATCH
+from transfer_gain.names import FROM_SCRATCH, TRANSFER_AUGMENTED
 
 
 def training_cost(
@@ -13,7 +13,8 @@ def training_cost(
 
     The cost is the time of all jobs of the method, over configurations and replicates. A refit
     includes the grid that selected its configuration. Methods on features include a share of the
-    extraction: the images that the fraction needs, out of all that passed through the backbone.
+    extraction: the images that the fraction needs, out of all that passed through the backbone. The
+    same holds for augmented copies, if those of fraction 1 serve all fractions.
 
     Args:
         cost: table `cost`.
@@ -37,6 +38,8 @@ def training_cost(
     extraction = cost[cost["rule"].isin(["extract_features", "extract_shard"])]
     extraction = extraction.groupby(["dataset", "backbone"])["seconds"]
     extraction = extraction.agg(lambda seconds: seconds.sum(skipna=False))
+    copies = cost[cost["rule"] == "extract_copies"]
+    copies = copies.set_index(["dataset", "backbone", "fraction"])["seconds"]
     images = fractions.set_index(["dataset", "fraction"])
     scored = images["validation_samples"]
     if "test_samples" in images:
@@ -54,6 +57,15 @@ def training_cost(
                 / passed[row.dataset, largest[row.dataset, row.backbone]]
             )
             seconds += extraction[row.dataset, row.backbone] * min(share, 1)
+        shared = (row.dataset, row.backbone, 1.0)
+        if (
+            row.method == TRANSFER_AUGMENTED
+            and shared in copies
+            and (row.dataset, row.backbone, row.fraction) not in copies
+        ):
+            samples = images.loc[(row.dataset, row.fraction), ["training_samples", "replicates"]]
+            share = samples.prod() / images.loc[(row.dataset, 1.0), "training_samples"]
+            seconds += copies[shared] * min(share, 1)
         if refit_of := records.method(row.method).refit_of:
             seconds += own[row.dataset, row.backbone, refit_of, row.fraction]
         names = {name: getattr(row, name) for name in ("dataset", "backbone", "method", "fraction")}

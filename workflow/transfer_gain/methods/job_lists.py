@@ -73,7 +73,10 @@ def benchmarks(
         for dataset, backbone in product(jobs.transfer_datasets(study), study.backbones)
         for shard in shards_of(dataset, backbone)
     ]
-    copies = jobs.refits(study, TRANSFER_AUGMENTED)
+    copies = [
+        job | {"fraction": jobs.fraction_of_copies(study, job["backbone"], job["fraction"])}
+        for job in jobs.refits(study, TRANSFER_AUGMENTED)
+    ]
     listed: list[tuple[str, str, str, list[jobs.Job]]] = [
         ("make_images", paths.images, "", [{"dataset": name} for name in study.datasets]),
         ("make_larger_images", paths.larger_images, "", jobs.larger_images(study)),

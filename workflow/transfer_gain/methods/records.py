@@ -87,7 +87,7 @@ METHODS = (
         jobs=jobs.heads,
         folder=lambda paths: paths.head,
         rule="train_head",
-        cost=(2, 25),
+        cost=(1, 25),
         description="""\
 The best head: hidden layers
 {% for layers in config.heads.layers %}({{ layers | join(", ") }}){{ ", " if not loop.last }}{%
@@ -107,7 +107,7 @@ backbone.weights }}, layer {{ backbone.layer }}, {{ backbone.input_size }} pixel
         jobs=lambda study: jobs.from_scratch(study, BASELINE),
         folder=lambda paths: paths.scratch,
         rule="train_from_scratch",
-        cost=(2, 400),
+        cost=(1, 150),
         description="""\
 A shallow network trained from scratch: one convolution ({{ config.baseline.filters }} filters of
 {{ config.baseline.kernel }} × {{ config.baseline.kernel }}, stride {{ config.baseline.stride }}),
@@ -125,7 +125,7 @@ max-pooling ({{ config.baseline.pooling }}), hidden layers ({{ config.baseline.u
         jobs=lambda study: jobs.from_scratch(study, AUGMENTATION),
         folder=lambda paths: paths.scratch,
         rule="train_from_scratch",
-        cost=(2, 400),
+        cost=(1, 150),
         description="""\
 The same network; every batch is changed at random: rotated up to {{ config.augmentation.rotation |
 cell }}°, shifted by up to {{ config.augmentation.shift | cell }} of the side, zoomed by up to {{
@@ -145,7 +145,7 @@ the configuration).{% endfor %}""",
         jobs=lambda study: jobs.from_scratch(study, BASELINE_2018),
         folder=lambda paths: paths.scratch,
         rule="train_from_scratch",
-        cost=(2, 400),
+        cost=(1, 150),
         description="The weakest network that the text of the 2018 paper allows.",
     ),
     Method(
@@ -176,7 +176,7 @@ config.augmentation.flip }} (fractions up to {{ config.resnet_scratch.max_fracti
         jobs=lambda study: jobs.refits(study, TRANSFER_EXTENDED),
         folder=lambda paths: paths.refit,
         rule="refit_head",
-        cost=(2, 25),
+        cost=(1, 25),
         refit_of=TRANSFER,
         is_reference=True,
         description="""\
@@ -193,7 +193,7 @@ up to {{ config.transfer_augmented.max_fraction | cell }}).""",
         jobs=lambda study: jobs.refits(study, TRANSFER_AUGMENTED),
         folder=lambda paths: paths.refit,
         rule="refit_head",
-        cost=(2, 25),
+        cost=(1, 25),
         refit_of=TRANSFER,
         description="""\
 The selected head, trained on {{ config.transfer_augmented.copies }} augmented copies of each image
@@ -230,7 +230,7 @@ config.fine_tuning.max_fraction | cell }}).""",
         folder=lambda paths: paths.probe,
         writes=("runs",),
         rule="fit_probes",
-        cost=(1, 200),
+        cost=(1, 3000),
         description="""\
 Logistic regression on the same features (fractions up to {{ config.linear_probe.max_fraction | cell
 }}).""",

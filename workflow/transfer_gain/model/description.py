@@ -78,7 +78,8 @@ class Description(_Part):
         instead_of: why better methods are no models, a sentence each.
         unlike_distance: an image is unlike the training images if its distance from the nearest
             one is larger (see `unlike`).
-        onnx_difference: the largest difference between the probabilities of both files.
+        onnx_difference: the largest difference between the probabilities of both files, for some
+            of the training images.
         digests: SHA-256 of the code, of the data by path, and of the files beside this one.
     """
 

@@ -52,7 +52,7 @@ or `make predict MODEL="{{ folder }}" IMAGES=path/to/images`. In the CSV,
 (images, {{ image.size }}, {{ image.size }}, 3), RGB from 0 to 255, and give the probability of each
 class in the order above. What the network does with pixels is part of both files. Turning (EXIF)
 and {{ fit }} to {{ image.size }} pixels are not: the command does them. The probabilities of the
-two files differ by at most {{ "%.1g" | format(difference) }} on the training images.
+two files differ by at most {{ "%.1g" | format(difference) }} on some of the training images.
 
 ## Limits
 

@@ -2,11 +2,11 @@
 
 import shutil
 import signal
-import sys
 import textwrap
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import TextIO
 
 _interrupted = False
 
@@ -35,9 +35,9 @@ def interrupted() -> bool:
     return _interrupted
 
 
-def wrapped(text: str) -> str:
-    """Wrap a text between words if standard output is a terminal."""
-    if not sys.stdout.isatty():
+def wrapped(text: str, stream: TextIO) -> str:
+    """Wrap the lines of a text between words if it is for a terminal."""
+    if not stream.isatty():
         return text
     columns = shutil.get_terminal_size().columns - 1
     # A path must stay in one piece, to be copied.

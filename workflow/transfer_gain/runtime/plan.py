@@ -1,49 +1,87 @@
 """The plan of a run in words: how many jobs it has, and roughly how long they take."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transfer_gain.methods.records import METHODS
 
 if TYPE_CHECKING:
+    from transfer_gain.config.datasets import Dataset
     from transfer_gain.config.study import Study
     from transfer_gain.config.training import FineTuning, Heads
 
 # By rule: fixed seconds per job on one core, and microseconds per image that the job trains on or
 # passes through the backbone. These are orders of magnitude, measured on one machine with small
-# networks and a launcher that had imported TensorFlow.
+# networks and a launcher that had imported TensorFlow. `learned` replaces them by this machine's.
 STARTED = 1
+Costs = Mapping[str, tuple[float, float]]
 # Decoding takes about 20 ms a megabyte (a JPEG of 12 megapixels 40 ms), which is that of so many
 # of the images that `make_images` is reckoned by.
 IMAGES_PER_MEGABYTE = 10
-COSTS = {
+COSTS: Costs = {
     "fetch_fashion_mnist": (20, 0),
     "fetch_vgg16_weights": (60, 0),
     "fetch_solar_cells": (30, 0),
     "make_images": (2, 2000),
     "make_larger_images": (2, 4000),
-    "extract_features": (3, 40000),
-    "extract_shard": (3, 40000),
-    "extract_copies": (3, 40000),
-    "extract_unlabelled": (10, 45000),
-    "replay_labels": (60, 0),
-    "train_selected_head": (2, 100),
-    "train_model": (30, 45000),
-    "train_siamese": (250, 0),
-    "train_embedding": (14, 0),
-    "evaluate_distances": (4, 0),
+    "extract_features": (2, 15000),
+    "extract_shard": (2, 15000),
+    "extract_copies": (2, 15000),
+    "extract_unlabelled": (6, 16000),
+    "replay_labels": (30, 0),
+    "train_selected_head": (1, 150),
+    "train_model": (30, 15000),
+    "train_siamese": (110, 0),
+    "train_embedding": (5, 0),
+    "evaluate_distances": (2, 0),
 } | {method.rule: method.cost for method in METHODS if method.rule}
 
 
-def describe(jobs: Iterable[tuple[str, float]], cores: int) -> str:
+def learned(measured: Iterable[tuple[str, float, Path | str]]) -> Costs:
+    """Return costs as this machine has shown them; those of `COSTS` for rules that it never ran.
+
+    A rule's costs are scaled by the time that its jobs took in relation to the time planned. They
+    are off for a run with other settings than before, such as a new number of updates.
+
+    Args:
+        measured: rule, images seen and benchmark file of each job. Files that are missing, or that
+            are not benchmarks, are passed over.
+    """
+    took: dict[str, float] = defaultdict(float)
+    planned: dict[str, float] = defaultdict(float)
+    for rule, images, path in measured:
+        used = _core_seconds(path)
+        if used is not None and rule in COSTS:
+            took[rule] += used
+            planned[rule] += seconds([(rule, images)])
+    ratios = {rule: took[rule] / planned[rule] for rule in took}
+    scaled = {
+        rule: (COSTS[rule][0] * ratio, COSTS[rule][1] * ratio) for rule, ratio in ratios.items()
+    }
+    return {**COSTS, **scaled}
+
+
+def _core_seconds(path: Path | str) -> float | None:
+    """Return the time (s) on one core from a benchmark file of `job`; None if there is none."""
+    try:
+        names, values = (line.split("\t") for line in Path(path).read_text().splitlines())
+        return float(dict(zip(names, values, strict=True))["cpu_time"])
+    except (OSError, KeyError, ValueError):
+        return None
+
+
+def describe(jobs: Iterable[tuple[str, float]], cores: int, costs: Costs = COSTS) -> str:
     """Say how many jobs a run has and how long it takes.
 
     Args:
         jobs: rule of each job, and how many images it sees, counting repeats.
         cores: number of cores that the run may use.
+        costs: see `seconds`.
     """
     jobs = list(jobs)
-    expected = seconds(jobs) / cores
+    expected = seconds(jobs, costs) / cores
     about = f"{'very roughly ' * (expected >= 60)}{duration(expected)}"
     return (
         f"{len(jobs)} job{'s' * (len(jobs) != 1)}, {about} on {cores} core{'s' * (cores > 1)}: "
@@ -51,7 +89,7 @@ def describe(jobs: Iterable[tuple[str, float]], cores: int) -> str:
     )
 
 
-def seconds(jobs: Iterable[tuple[str, float]], costs: Mapping = COSTS) -> float:
+def seconds(jobs: Iterable[tuple[str, float]], costs: Costs = COSTS) -> float:
     """Return how many seconds jobs take on one core.
 
     Args:
@@ -118,14 +156,20 @@ def images_seen(
         return images / 1000 if shards else images  # gathering only copies
     fraction = wildcards["fraction"]
     if rule == "extract_copies":
-        copies = sampled(fraction) * study.transfer_augmented.copies
-        return copies * _work(study, wildcards)
+        # An image has the same copies in all samples.
+        images = min(sampled(fraction), training + validation)
+        return images * study.transfer_augmented.copies * _work(study, wildcards)
+    if rule == "fit_probes":
+        return sampled(fraction)
     length: Heads | FineTuning = study.heads
     times = 1
     if rule == "fine_tune":
         length, times = study.fine_tuning, len(study.fine_tuning.learning_rates)
     updates = length.min_updates * study.heads.batch_size
-    return times * max(length.epochs * sampled(fraction), replicates(fraction) * updates)
+    seen = times * max(length.epochs * sampled(fraction), replicates(fraction) * updates)
+    return (
+        seen * _pixels(dataset) if "method" in wildcards and "backbone" not in wildcards else seen
+    )
 
 
 def _work(study: "Study", wildcards: Mapping[str, str]) -> float:
@@ -133,6 +177,12 @@ def _work(study: "Study", wildcards: Mapping[str, str]) -> float:
     if "backbone" not in wildcards:
         return 1
     return (study.backbones[wildcards["backbone"]].input_size / 64) ** 2
+
+
+def _pixels(dataset: "Dataset") -> float:
+    """Return how much longer than one of 64 gray pixels a side an image takes from scratch."""
+    values = dataset.image_size**2 * (3 if dataset.channels == "rgb" else 1)
+    return (1 + values / 64**2) / 2
 
 
 def head_megabytes(fraction: str) -> int:
