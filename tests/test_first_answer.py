@@ -187,11 +187,12 @@ def test_its_numbers_are_those_of_the_full_answer_for_the_same_runs(
     splits = np.arange(IMAGES) // 10
     ids = [f"image {image:02}" for image in range(IMAGES)]
     roles = pd.DataFrame({"split": splits, "image_id": ids, "role": "test"})
-    said = first_answer.first_answer(runs, roles, paths, "mine", metric)
+    index = roles[["image_id"]].drop_duplicates()
+    said = first_answer.first_answer(runs, roles, index, paths, "mine", metric)
 
     labels = pd.DataFrame({"dataset": ["mine"], "fraction": [1.0], "training_per_class": [10]})
     selected = selection.select_runs(runs, labels, metric)
-    predicted = {"mine": predictions.gather(selected, roles, "mine", paths)}
+    predicted = {"mine": predictions.gather(selected, roles, index, "mine", paths)}
     scores = comparison.scores(selected, predicted, metric, studies.published("accuracy", {}), [])
     scores = scores.query("protocol == 'held-out'")
     for _, row in scores.iterrows():

@@ -26,6 +26,7 @@ rule write_first_answer:
                 dataset=wildcards.dataset,
             )
         ],
+        images=paths.images,
         validation_roles=paths.validation_roles,
     output:
         paths.first_answer,

@@ -12,6 +12,7 @@ with job.monitored(*snakemake.log):
     text = first_answer.first_answer(
         store.read_rows(files.runs),
         store.read_rows(files.validation_roles),
+        store.read_index(files.images),
         files.predictions,
         snakemake.wildcards.dataset,
         metrics.metric(snakemake.params.metric),

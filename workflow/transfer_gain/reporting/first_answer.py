@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from transfer_gain.evaluation import evidence, predictions, selection, statistics
-from transfer_gain.evaluation.comparison import improvement
 from transfer_gain.evaluation.evidence import Evidence
 from transfer_gain.metrics import Metric
 from transfer_gain.names import FROM_SCRATCH, HELD_OUT
@@ -17,6 +16,7 @@ from transfer_gain.reporting import metric_display, words
 def first_answer(
     runs: pd.DataFrame,
     roles: pd.DataFrame,
+    index: pd.DataFrame,
     paths: Iterable[Path | str],
     dataset: str,
     metric: Metric,
@@ -28,6 +28,7 @@ def first_answer(
     Args:
         runs: rows of a method on a backbone and of one that trains from scratch, at one fraction.
         roles: the dataset's validation roles (split, image_id, role).
+        index: the dataset's rows (image_id and, if there are groups, group).
         paths: files of the predictions of these runs.
         dataset: its name.
         metric: the metric that selects and is compared.
@@ -39,7 +40,7 @@ def first_answer(
     labels = runs[["dataset", "fraction"]].drop_duplicates().assign(training_per_class=0)
     selected = selection.select_runs(runs, labels, metric)
     selected = selected[selected["protocol"] == HELD_OUT]
-    predicted = predictions.gather(selected, roles, dataset, paths)
+    predicted = predictions.gather(selected, roles, index, dataset, paths)
     ((_, known),) = evidence.by_place(selected, {dataset: predicted}, metric)
     scored = predicted.drop_duplicates("image_id")["label"]
     return _sentences(known, metric.chance(np.bincount(scored)), dataset, metric)
@@ -55,7 +56,7 @@ def _sentences(
         for name in sorted(known, key=lambda name: name[0] == FROM_SCRATCH)
     )
     best, other = by_score
-    gain = improvement(known[best], known[other], metric)
+    gain = evidence.gain(known[best], known[other], metric)
     found = evidence.contrast([gain], [1])
     if np.isfinite(found.low):
         *_, better = statistics.probabilities(found, gain.margin)
