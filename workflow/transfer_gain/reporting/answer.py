@@ -33,14 +33,15 @@ def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
 
     Args:
         tables: the metric's table, `options`, `gains`, `hypotheses`, `label_value`, `forecast`,
-            `classes`, `confusion` and `per_class`.
+            `classes`, `confusion` and `per_class`; also `planned_costs`, if they are known (see
+            `runtime.planned_cost`).
         metric: the metric that is compared.
     """
     datasets = tables[metric.name]["dataset"].unique()
     return {
         dataset: [
             " ".join(advice.opening(tables, metric, dataset)),
-            best_methods(tables, metric, dataset),
+            f"{best_methods(tables, metric, dataset)} {cheapest(tables, metric, dataset)}".strip(),
             gain(tables, metric, dataset),
             label_value(tables, metric, dataset),
             forecast_sentences.sentence(tables, metric, dataset),
@@ -91,6 +92,27 @@ def best_methods(tables: Tables, metric: Metric, dataset: str) -> str:
                 )
         found.append(text)
     return f"{metric_display.words(metric).best} on {dataset}: {'; '.join(found)}."
+
+
+def cheapest(tables: Tables, metric: Metric, dataset: str) -> str:
+    """Name the cheapest of the methods that may be the best at the largest fraction.
+
+    Nothing is said of a single method, of methods that are not tested against the best, or if it
+    is not known what one of them costs.
+    """
+    rows = records.ranked(of_dataset(tables[metric.name], dataset))
+    rows = rows[rows["fraction"] == rows["fraction"].max()]
+    near = rows[rows["may_be_best"] & (rows["behind_p_holm"].notna() | (rows["behind_best"] == 0))]
+    if "planned_costs" not in tables or (near["replicates"] == 1).any():
+        return ""
+    near = near.merge(tables["planned_costs"], on=["dataset", "backbone", "method"])
+    if len(near) < 2 or near["seconds"].isna().any():
+        return ""
+    first = near.sort_values("seconds", kind="stable").iloc[0]
+    return (
+        f"Of those that may be the best at {words.count(first['labels'])}, "
+        f"{words.method(first['method'], first['backbone'])} is the cheapest."
+    )
 
 
 def gain(tables: Tables, metric: Metric, dataset: str) -> str:

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from transfer_gain.methods.records import METHODS
+from transfer_gain.runtime import network_work
 
 if TYPE_CHECKING:
+    from transfer_gain.config.backbones import Backbone
     from transfer_gain.config.study import Study
     from transfer_gain.config.training import FineTuning, Heads
 
@@ -121,6 +123,8 @@ def images_seen(
         copies = sampled(fraction) * study.transfer_augmented.copies
         return copies * _work(study, wildcards)
     length: Heads | FineTuning = study.heads
+    if rule == "fit_probes":  # until they converge: a minimum of updates has no effect
+        return length.epochs * sampled(fraction)
     times = 1
     if rule == "fine_tune":
         length, times = study.fine_tuning, len(study.fine_tuning.learning_rates)
@@ -129,10 +133,18 @@ def images_seen(
 
 
 def _work(study: "Study", wildcards: Mapping[str, str]) -> float:
-    """Return how much longer than one of 64 pixels an image takes to pass through a backbone."""
+    """Return how many times as long as 64 pixels through VGG16 an image takes in a backbone."""
     if "backbone" not in wildcards:
         return 1
-    return (study.backbones[wildcards["backbone"]].input_size / 64) ** 2
+    backbone = study.backbones[wildcards["backbone"]]
+    if is_known(backbone):
+        return network_work.relative(backbone.architecture, backbone.input_size)
+    return (backbone.input_size / 64) ** 2
+
+
+def is_known(backbone: "Backbone") -> bool:
+    """Return whether it is known how long an image takes in a backbone; of files it is not."""
+    return backbone.architecture in network_work.MULTIPLICATIONS
 
 
 def head_megabytes(fraction: str) -> int:
