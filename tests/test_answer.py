@@ -348,13 +348,22 @@ def test_what_is_worse_or_was_not_tested_is_not_the_cheapest(gained):
     assert answer.cheapest(made, ACCURACY, "clothes") == ""
 
 
+def test_what_may_be_a_guess_is_not_the_cheapest():
+    made = two_methods({0.01: [0.03, -0.03, 0.04, -0.04, 0.0]})
+    made["planned_costs"] = costing({SCRATCH: 1, TRANSFER: 30})
+    assert answer.cheapest(made, ACCURACY, "clothes")
+    is_ours = made["accuracy"]["method"] == "baseline"
+    made["accuracy"].loc[is_ours, "ci_low"] = 0.1
+    assert answer.cheapest(made, ACCURACY, "clothes") == ""
+
+
 def test_a_control_is_not_the_cheapest():
     rows = [
         runs(method, 0.01, [0.6 + noise, 0.6, 0.61], protocol="held-out")
         for method, noise in ((TRANSFER, 0.02), (("vgg16-random", "transfer"), 0.0))
     ]
     made = {"accuracy": TABLES["accuracy"][0](pd.concat(rows, ignore_index=True))}
-    made["planned_costs"] = costing({TRANSFER: 30})
+    made |= of_images(["clothes"]) | {"planned_costs": costing({TRANSFER: 30})}
     assert made["accuracy"]["may_be_best"].astype(bool).all()
     assert answer.cheapest(made, ACCURACY, "clothes") == ""
 
