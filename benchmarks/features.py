@@ -203,13 +203,17 @@ def with_better_batch(images: np.ndarray, compute: Callable[[np.ndarray], np.nda
     return better_batch(images, in_batches)
 
 
-def better_batch(images: np.ndarray, compute: Callable[[np.ndarray, int], np.ndarray]) -> Run:
-    """Return a function with the faster batch size of 32 and 128, after a warm-up."""
+def better_batch(
+    images: np.ndarray,
+    compute: Callable[[np.ndarray, int], np.ndarray],
+    batches: Sequence[int] = (32, 128),
+) -> Run:
+    """Return a function with the fastest of some batch sizes, after a warm-up."""
     seconds = {}
-    for batch in (32, 128):
-        compute(images[0][:128], batch)
+    for batch in batches:
+        compute(images[0][: max(batches)], batch)
         begun = time.perf_counter()
-        compute(images[0][:128], batch)
+        compute(images[0][: max(batches)], batch)
         seconds[batch] = time.perf_counter() - begun
     batch = min(seconds, key=seconds.get)
     return lambda number: compute(images[number], batch)

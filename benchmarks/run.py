@@ -20,6 +20,7 @@ README = Path(__file__).with_name("README.md")
 # Title of each benchmark, and its arguments for --quick.
 BENCHMARKS = {
     "features": ("VGG16's features", "--images 256 --rounds 2"),
+    "feature_networks": ("Averaged features at 224 pixels", "--images 64 --rounds 2"),
     "heads": ("The sweep of heads", "--per-class 60 --fractions 1 --rates 0.001 --rounds 1"),
     "store": ("Features on disk", "--per-class 60 --encoded 420 --rounds 2"),
     "snakemake_overhead": ("What the workflow adds to Snakemake", "--rates 2 --rounds 2"),

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import studies
-from transfer_gain.config.loading import complete
+from transfer_gain.config.loading import complete, load
 from transfer_gain.evaluation import comparison
 from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting import advice, report
@@ -22,6 +22,7 @@ from transfer_gain.reporting.figures.grid import plot_grid
 from transfer_gain.reporting.figures.label_value import plot_label_value
 from transfer_gain.reporting.figures.learning_curves import plot_learning_curves
 from transfer_gain.reporting.figures.style import save
+from transfer_gain.runtime.planned_cost import planned_costs
 
 CLASSES = {"clothes": ["t-shirt", "kurta & été"], "avatars": ["anger", "<joy>"]}
 CONFIG = complete({})
@@ -30,6 +31,7 @@ FACTS = {
     "raw": ["tables/runs.csv"],
     "classes": CLASSES,
     "provenance": {"Precision": "float32", "Code": "0" * 40},
+    "planned_costs": pd.DataFrame(planned_costs(load({}), {})),
 }
 
 

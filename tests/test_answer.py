@@ -313,6 +313,61 @@ def test_a_method_that_is_behind_by_the_same_each_time_is_not_said_to_be_near():
     assert "perhaps also" not in best
 
 
+def costing(seconds: dict[tuple[str, str], float | None]) -> pd.DataFrame:
+    """Planned costs of methods on clothes, by backbone and method."""
+    return pd.DataFrame(
+        [
+            {"dataset": "clothes", "backbone": backbone, "method": method, "seconds": each}
+            for (backbone, method), each in seconds.items()
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        ((9, 30), "at 60, training from scratch is the cheapest."),
+        ((90, 30), "at 60, transfer from vgg16 is the cheapest."),
+        ((9, None), ""),
+    ],
+)
+def test_the_cheapest_of_those_that_may_be_the_best_is_named(seconds, said):
+    made = two_methods({0.01: [0.03, -0.03, 0.04, -0.04, 0.0]})
+    assert answer.cheapest(made, ACCURACY, "clothes") == ""  # of which nothing is known
+    made["planned_costs"] = costing(dict(zip((SCRATCH, TRANSFER), seconds, strict=True)))
+    found = answer.cheapest(made, ACCURACY, "clothes")
+    assert found == (said and f"Of those that may be the best {said}")
+    _, best, *_ = answer.answer(made, ACCURACY)["clothes"]
+    assert best.endswith(f". {found}" if found else "perhaps also transfer from vgg16.")
+
+
+@pytest.mark.parametrize("gained", [[0.2, 0.21, 0.19], [0.25, 0.25, 0.25], [0.3]])
+def test_what_is_worse_or_was_not_tested_is_not_the_cheapest(gained):
+    made = two_methods({0.01: gained})
+    made["planned_costs"] = costing({SCRATCH: 1, TRANSFER: 30})
+    assert answer.cheapest(made, ACCURACY, "clothes") == ""
+
+
+def test_what_may_be_a_guess_is_not_the_cheapest():
+    made = two_methods({0.01: [0.03, -0.03, 0.04, -0.04, 0.0]})
+    made["planned_costs"] = costing({SCRATCH: 1, TRANSFER: 30})
+    assert answer.cheapest(made, ACCURACY, "clothes")
+    is_ours = made["accuracy"]["method"] == "baseline"
+    made["accuracy"].loc[is_ours, "ci_low"] = 0.1
+    assert answer.cheapest(made, ACCURACY, "clothes") == ""
+
+
+def test_a_control_is_not_the_cheapest():
+    rows = [
+        runs(method, 0.01, [0.6 + noise, 0.6, 0.61], protocol="held-out")
+        for method, noise in ((TRANSFER, 0.02), (("vgg16-random", "transfer"), 0.0))
+    ]
+    made = {"accuracy": TABLES["accuracy"][0](pd.concat(rows, ignore_index=True))}
+    made |= of_images(["clothes"]) | {"planned_costs": costing({TRANSFER: 30})}
+    assert made["accuracy"]["may_be_best"].astype(bool).all()
+    assert answer.cheapest(made, ACCURACY, "clothes") == ""
+
+
 def test_a_weaker_published_baseline_is_told():
     made = two_methods({0.01: [0.2, 0.21, 0.19]})
     is_ours = made["accuracy"]["method"] == "baseline"

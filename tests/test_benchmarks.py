@@ -13,6 +13,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import class_weights
 import forecast
+import networks
 import next_labels
 import photographs
 import run
@@ -89,6 +90,38 @@ def test_the_gain_by_weights_of_classes_is_on_its_page():
     changed = run.with_section(page, "class weights", "again")
     assert "linear probe, `l2` 1 |" in page
     assert "linear probe, `l2` 1 |" not in changed
+
+
+def test_the_best_network_and_the_cheapest_that_is_not_worse_are_named():
+    rows = pd.DataFrame(
+        {
+            "shown": ["best", "near", "cheap and worse"],
+            "side": [224, 64, 32],
+            "channels": ["rgb", "gray", "rgb"],
+            "mean": [0.9, 0.88, 0.5],
+            "may_be_best": [True, True, False],
+            "seconds": [60.0, 9.0, 1.0],
+        },
+        index=["a", "b", "c"],
+    )
+    best = "On avatars, the best is best at 224 pixels in color; "
+    expected = "the cheapest that is not significantly worse is near at 64 pixels in gray."
+    assert networks.conclusion("avatars", rows) == best + expected
+    alone = networks.conclusion("avatars", rows.assign(may_be_best=[True, False, False]))
+    assert alone == best + "none that may be as good is cheaper."
+
+
+def test_networks_see_the_same_pictures_in_gray_and_in_color():
+    (_, gray), (_, color) = networks.studies("avatars", networks.NETWORKS)
+    assert [*gray.backbones] == ["vgg16-64-gray"]
+    assert {"vgg16-64", "vgg16-128", "vgg16-224"} <= {*color.backbones}
+    of = [each.datasets["avatars"].settings() for each in (gray, color)]
+    assert [settings.pop("channels") for settings in of] == ["gray", "rgb"]
+    assert of[0] == of[1]
+    assert color.backbones["vgg16-224"].pooling == "avg"
+    text = networks.PAGE.read_text()
+    assert "again" in run.with_section(text, "networks", "again")
+    assert "| VGG16 | 224 | color |" in text
 
 
 def test_made_up_photographs_are_whole_and_no_two_are_alike(monkeypatch: pytest.MonkeyPatch):

@@ -237,6 +237,26 @@ def test_float32_is_not_tf32(tensorflow):
     assert not tensorflow.config.experimental.tensor_float_32_execution_enabled()
 
 
+@pytest.mark.parametrize(
+    ("details", "precision"),
+    [
+        ({"compute_capability": (7, 5)}, "float32"),
+        ({"compute_capability": (8, 0)}, "bfloat16"),
+        ({"compute_capability": (10, 0)}, "bfloat16"),
+        ({}, "float32"),
+    ],
+)
+def test_the_precision_is_the_one_that_the_gpu_is_faster_in(
+    tensorflow, monkeypatch: pytest.MonkeyPatch, details, precision
+):
+    from transfer_gain.training import devices
+
+    monkeypatch.setattr(tensorflow.config, "get_visible_devices", lambda kind: ["a GPU"])
+    about = tensorflow.config.experimental
+    monkeypatch.setattr(about, "get_device_details", lambda device: details)
+    assert devices.fastest_precision() == precision
+
+
 def test_a_build_for_processors_is_told(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(gpus, "has_driver", lambda: True)
     assert gpus.why_none(cuda=False, environment={}).startswith(

@@ -138,6 +138,24 @@ def test_what_is_compared_has_the_accuracy_that_its_protocol_reports():
     assert (selected["configurations"] == 18).all()  # as many as the plain head
 
 
+def test_learning_rates_of_a_refit_s_own_count_as_configurations():
+    grid = make_runs(2).assign(dataset="toy", backbone="vgg16", method="transfer", fraction=0.1)
+    grid = grid.assign(run="grid", train_loss=0.1, levelled_off=True, updates=1000)
+    head = grid.query("replicate in [0, 1]").groupby("replicate").head(1)
+    tuned = pd.concat(
+        head.assign(method="fine-tuning", protocol=protocol, run=run, learning_rate=rate)
+        for protocol in names.PROTOCOLS
+        for rate, run in ((1e-4, "search"), (1e-5, "refit"), (1e-6, "search"))
+    )
+    augmented = head.assign(method="transfer-augmented", protocol="held-out", run="refit")
+    labels = pd.DataFrame({"dataset": ["toy"], "fraction": [0.1], "training_per_class": [600]})
+    runs = pd.concat([grid, tuned, augmented], ignore_index=True)
+    selected = selection.select_runs(runs, labels, ACCURACY)
+    counts = selected.groupby("method")["configurations"].unique().map(list).to_dict()
+    assert counts == {"transfer": [18], "fine-tuning": [20], "transfer-augmented": [18]}
+    assert selected.query("method == 'fine-tuning'")["learning_rate"].unique() == [1e-5]
+
+
 def test_the_protocols_are_the_configs():
     assert tuple(selection.PROTOCOLS) == names.PROTOCOLS
 

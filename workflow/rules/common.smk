@@ -46,6 +46,7 @@ from transfer_gain.runtime import (
     user_files,
 )
 from transfer_gain.runtime.code_dependencies import PACKAGE
+from transfer_gain.runtime.planned_cost import planned_costs
 
 job_environment.prepare(submitted=workflow.remote_exec)
 

@@ -90,6 +90,14 @@ rule write_report:
         sharing=SHARING,
         datasets=list(study.datasets),
         models={name: paths.model.format(dataset=name) for name in MODELS},
+        planned_costs=lambda wildcards: planned_costs(
+            study,
+            {
+                name: len(user_files.contents(folder))
+                for name in TRANSFER
+                if (folder := user_folder(name))
+            },
+        ),
         tables=lambda wildcards: [
             origins.origin_of(f"{paths.table(name)}.csv", workflow.rules, paths.report)
             for name in REPORTED

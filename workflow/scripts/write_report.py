@@ -4,6 +4,8 @@ with job.monitored(*snakemake.log):
     import json
     from pathlib import Path
 
+    import pandas as pd
+
     from transfer_gain import metrics
     from transfer_gain.data import store
     from transfer_gain.data.whole_files import written_whole
@@ -40,7 +42,9 @@ with job.monitored(*snakemake.log):
             sharing.inputs(json.loads(Path(files.inputs).read_text()), config),
             rows["cost"]["seconds"],
         ),
+        "planned_costs": pd.DataFrame(params.planned_costs),
     }
+    rows["planned_costs"] = facts["planned_costs"]
     made, models = snakemake.output, params.models
     for path, text in (
         (made.html, report.render(figures, tables, runs, metric, facts, sharing)),

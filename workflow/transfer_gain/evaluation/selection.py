@@ -72,8 +72,9 @@ def select_runs(runs: pd.DataFrame, labels: pd.DataFrame, metric: Metric) -> pd.
 
     Args:
         runs: rows of all methods. Configurations are selected from the grid. Refits (run "refit")
-            train a configuration that was selected before, from as many as the plain head. Long
-            runs are left out.
+            train a configuration that was selected before, from as many as the plain head. If they
+            also select a learning rate, each of those not selected ("search") is one configuration
+            more. Long runs are left out.
         labels: columns dataset, fraction, training_per_class.
         metric: the metric that selects and is reported.
 
@@ -83,7 +84,10 @@ def select_runs(runs: pd.DataFrame, labels: pd.DataFrame, metric: Metric) -> pd.
         after the metric), train_loss, levelled_off, updates.
     """
     rows = []
-    grid, refits = (runs[runs["run"] == run] for run in ("grid", "refit"))
+    grid, refits, search = (runs[runs["run"] == run] for run in ("grid", "refit", "search"))
+    of_run = [*GROUP, "protocol", "replicate"]
+    refits = refits.merge(search.value_counts(of_run).reset_index(name="searched"), "left", of_run)
+    further = refits.pop("searched").fillna(0).astype("int64")
     for (dataset, backbone, method, fraction), own in grid.groupby(GROUP, sort=False):
         for protocol, chosen in select_heads(own, metric).groupby("protocol", sort=False):
             names = {"protocol": protocol, "configurations": chosen["configurations"].iloc[0]}
@@ -97,7 +101,9 @@ def select_runs(runs: pd.DataFrame, labels: pd.DataFrame, metric: Metric) -> pd.
                 fraction,
                 protocol,
             ]
-            rows.append(refits[same.all(axis=1) & refits["method"].isin(others)].assign(**names))
+            own_refits = refits[same.all(axis=1) & refits["method"].isin(others)]
+            counts = further[own_refits.index] + names["configurations"]
+            rows.append(own_refits.assign(configurations=counts))
     selected = pd.concat(rows, ignore_index=True).merge(labels, on=["dataset", "fraction"])
     selected[metric.name] = [
         row[f"{PROTOCOLS[row['protocol']][1]}_{metric.name}"] for _, row in selected.iterrows()

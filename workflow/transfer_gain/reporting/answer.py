@@ -33,14 +33,15 @@ def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
 
     Args:
         tables: the metric's table, `options`, `gains`, `hypotheses`, `label_value`, `forecast`,
-            `classes`, `confusion` and `per_class`.
+            `classes`, `confusion` and `per_class`; also `planned_costs`, if they are known (see
+            `runtime.planned_cost`).
         metric: the metric that is compared.
     """
     datasets = tables[metric.name]["dataset"].unique()
     return {
         dataset: [
             " ".join(advice.opening(tables, metric, dataset)),
-            best_methods(tables, metric, dataset),
+            f"{best_methods(tables, metric, dataset)} {cheapest(tables, metric, dataset)}".strip(),
             gain(tables, metric, dataset),
             label_value(tables, metric, dataset),
             forecast_sentences.sentence(tables, metric, dataset),
@@ -91,6 +92,28 @@ def best_methods(tables: Tables, metric: Metric, dataset: str) -> str:
                 )
         found.append(text)
     return f"{metric_display.words(metric).best} on {dataset}: {'; '.join(found)}."
+
+
+def cheapest(tables: Tables, metric: Metric, dataset: str) -> str:
+    """Name the cheapest of the methods that may be the best at the largest fraction.
+
+    Methods that may be no better than a guess are left out. Nothing is said of a single method, of
+    methods that are not tested against the best, or if it is not known what one of them costs.
+    """
+    rows = records.ranked(of_dataset(tables[metric.name], dataset))
+    rows = rows[rows["fraction"] == rows["fraction"].max()]
+    near = rows[rows["may_be_best"] & (rows["behind_p_holm"].notna() | (rows["behind_best"] == 0))]
+    if "planned_costs" not in tables or (near["replicates"] == 1).any():
+        return ""
+    near = near[~_may_be_chance(near, _chances(tables, metric), metric)]
+    near = near.merge(tables["planned_costs"], on=["dataset", "backbone", "method"])
+    if len(near) < 2 or near["seconds"].isna().any():
+        return ""
+    first = near.sort_values("seconds", kind="stable").iloc[0]
+    return (
+        f"Of those that may be the best at {words.count(first['labels'])}, "
+        f"{words.method(first['method'], first['backbone'])} is the cheapest."
+    )
 
 
 def gain(tables: Tables, metric: Metric, dataset: str) -> str:
@@ -222,13 +245,11 @@ def at_chance(tables: Tables, metric: Metric) -> list[str]:
         tables: the metric's table, `hypotheses` and `classes`.
         metric: the metric that is compared.
     """
-    scored = tables["classes"].groupby("dataset", sort=False)["scored"]
-    chance = {dataset: metric.chance(counts.to_numpy()) for dataset, counts in scored}
+    chance = _chances(tables, metric)
     rows = records.ranked(tables[metric.name])
     trained = rows["backbone"].isin([FROM_SCRATCH, *tables["hypotheses"]["backbone"]])
     rows = rows[trained & (rows["protocol"] == PROTOCOL)]
-    worst = rows["ci_low" if metric.higher_is_better else "ci_high"].fillna(rows["mean"])
-    rows = rows[metric.sign * worst <= metric.sign * rows["dataset"].map(chance)]
+    rows = rows[_may_be_chance(rows, chance, metric)]
     sentences = []
     for dataset, own in rows.groupby("dataset", sort=False):
         named = _methods_and_sizes(own)
@@ -241,6 +262,18 @@ def at_chance(tables: Tables, metric: Metric) -> list[str]:
             )
         sentences.append(f"{text}.")
     return sentences
+
+
+def _chances(tables: Tables, metric: Metric) -> dict[str, float]:
+    """Return the score of the best guess that does not look at the images, by dataset."""
+    scored = tables["classes"].groupby("dataset", sort=False)["scored"]
+    return {dataset: metric.chance(counts.to_numpy()) for dataset, counts in scored}
+
+
+def _may_be_chance(rows: pd.DataFrame, chance: Mapping[str, float], metric: Metric) -> pd.Series:
+    """Return which rows are not significantly better than a guess."""
+    worst = rows["ci_low" if metric.higher_is_better else "ci_high"].fillna(rows["mean"])
+    return metric.sign * worst <= metric.sign * rows["dataset"].map(chance)
 
 
 def _methods_and_sizes(rows: pd.DataFrame) -> list[str]:

@@ -163,14 +163,16 @@ def render(
         runs: rows of table `runs`.
         metric: the metric that is compared.
         facts: `config` (every default filled in), `raw` (paths of the tables that are linked),
-            `classes` (names by dataset) and `provenance` (descriptions by name).
+            `classes` (names by dataset), `provenance` (descriptions by name) and `planned_costs`
+            (see `runtime.planned_cost`).
         sharing: whom the report is for.
 
     Returns:
         A self-contained page. Everything before the section "provenance" is identical for the same
         study, code and precision.
     """
-    rows = {table.name: table.content for table in tables} | {"runs": runs}
+    rows = {table.name: table.content for table in tables}
+    rows |= {"runs": runs, "planned_costs": facts["planned_costs"]}
     tables = [
         table._replace(content=cost_by_rule(table.content)) if table.kind == "cost" else table
         for table in tables

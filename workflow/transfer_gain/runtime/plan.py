@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transfer_gain.methods.records import METHODS
+from transfer_gain.runtime import network_work
 
 if TYPE_CHECKING:
+    from transfer_gain.config.backbones import Backbone
     from transfer_gain.config.datasets import Dataset
     from transfer_gain.config.study import Study
     from transfer_gain.config.training import FineTuning, Heads
@@ -173,10 +175,18 @@ def images_seen(
 
 
 def _work(study: "Study", wildcards: Mapping[str, str]) -> float:
-    """Return how much longer than one of 64 pixels an image takes to pass through a backbone."""
+    """Return how many times as long as 64 pixels through VGG16 an image takes in a backbone."""
     if "backbone" not in wildcards:
         return 1
-    return (study.backbones[wildcards["backbone"]].input_size / 64) ** 2
+    backbone = study.backbones[wildcards["backbone"]]
+    if is_known(backbone):
+        return network_work.relative(backbone.architecture, backbone.input_size)
+    return (backbone.input_size / 64) ** 2
+
+
+def is_known(backbone: "Backbone") -> bool:
+    """Return whether it is known how long an image takes in a backbone; of files it is not."""
+    return backbone.architecture in network_work.MULTIPLICATIONS
 
 
 def _pixels(dataset: "Dataset") -> float:
