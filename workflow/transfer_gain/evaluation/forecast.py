@@ -29,7 +29,7 @@ EXPECTED = "expected"
 FEW_FRACTIONS = "cannot say: fewer than three fractions"
 NOT_ALL_LABELS = "cannot say: not trained with all labels"
 ONE_RUN = "cannot say: runs do not differ, or there is only one"
-CHANCE = "cannot say: not certainly better than always giving the same answer"
+CHANCE = "cannot say: not significantly better than always giving the same answer"
 BACKTEST = "cannot say: the smaller fractions do not predict the largest"
 _STEPS = np.geomspace(1, FARTHEST, 13)  # times the labels, where a target is looked for
 

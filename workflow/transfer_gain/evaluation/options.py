@@ -21,7 +21,7 @@ COLUMNS = [
     *["margin", "p_better", "p_equal", "p_worse", "outcome", "status"],
 ]
 # Values of `option`.
-RECOMMENDED, METHOD_INSTEAD, MORE_LABELS, UNTRIED = "recommended", "method", "labels", "untried"
+BEST, METHOD_INSTEAD, MORE_LABELS, UNTRIED = "best", "method", "labels", "untried"
 MEASURED, NOT_TRIED = "measured", "not tried in this study"
 
 
@@ -55,7 +55,8 @@ def options(
         labels at hand; an improvement is above zero. Its interval holds for all other methods
         together (Bonferroni), and `outcome` is what it shows (`statistics.outcome`). `p_better`,
         `p_equal` and `p_worse` are the probabilities that the gain is above, within and below the
-        margin, see `comparison.gains`. Of more labels, they are those of the forecast. `new_labels`
+        margin, see `comparison.gains`. Of more labels, gains and `p_better` are those of the
+        forecast, each by itself; the other two are empty. `new_labels`
         are labeled images beyond those at hand; `times` is how many times as many there are then.
     """
     selected = selected[selected["protocol"] == HELD_OUT]
@@ -65,7 +66,7 @@ def options(
         dataset = place["dataset"]
         best, *others = recommendation.ranked(scores, dataset, metric, controls)
         own = known[best.backbone, best.method]
-        rows.append(_row(dataset, RECOMMENDED, best) | {"margin": own.margin, "status": MEASURED})
+        rows.append(_row(dataset, BEST, best) | {"margin": own.margin, "status": MEASURED})
         rows += [
             _row(dataset, METHOD_INSTEAD, other)
             | _gain(evidence.gain(known[other.backbone, other.method], own, metric), len(others))

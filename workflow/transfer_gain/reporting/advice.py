@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from transfer_gain.evaluation import options
+from transfer_gain.evaluation.evidence import METHOD
 from transfer_gain.evaluation.statistics import BETTER, EQUAL, WORSE
 from transfer_gain.metrics import Metric
-from transfer_gain.names import FROM_SCRATCH
+from transfer_gain.names import FROM_SCRATCH, HELD_OUT
 from transfer_gain.reporting import forecast_sentences, metric_display, mistakes, words
 
 Tables = Mapping[str, pd.DataFrame]
@@ -28,11 +29,12 @@ class Standing(NamedTuple):
         rival: row of the best method of the other family (transfer against training from scratch);
             None if there is none.
         chance: score of the best guess that does not look at the images.
-        best_beats_chance: whether the recommended method is better than that, certainly.
+        best_beats_chance: whether the recommended method is better than that: its whole interval,
+            or its score if there is no interval.
         rival_beats_chance: whether the rival is.
         p_better: probability that the recommended method is better than the rival by more than the
-            margin; NaN if each was trained once.
-        outcome: what is known of their difference, in the words of `statistics.outcome`.
+            margin; NaN if their difference has no interval.
+        methods_tried: methods among which the best was picked.
     """
 
     best: pd.Series
@@ -41,7 +43,7 @@ class Standing(NamedTuple):
     best_beats_chance: bool
     rival_beats_chance: bool
     p_better: float
-    outcome: str
+    methods_tried: int
 
     def methods(self) -> list[tuple[str, str]]:
         """Return backbone and method of the recommended method and of its rival."""
@@ -58,8 +60,9 @@ def standing(tables: Tables, metric: Metric, dataset: str) -> Standing:
         dataset: its name.
     """
     rows = tables["options"].query("dataset == @dataset")
-    (best,) = (row for _, row in rows[rows["option"] == options.RECOMMENDED].iterrows())
+    (best,) = (row for _, row in rows[rows["option"] == options.BEST].iterrows())
     others = rows[rows["option"] == options.METHOD_INSTEAD]
+    tried = 1 + len(others)
     is_scratch = others["backbone"] == FROM_SCRATCH
     others = others[is_scratch != (best["backbone"] == FROM_SCRATCH)]
     rival = None if others.empty else others.iloc[0]
@@ -72,20 +75,47 @@ def standing(tables: Tables, metric: Metric, dataset: str) -> Standing:
         best_beats_chance=_beats(best, chance, metric),
         rival_beats_chance=rival is not None and _beats(rival, chance, metric),
         p_better=np.nan if rival is None else rival["p_worse"],
-        outcome="" if rival is None else _REVERSED.get(rival["outcome"], rival["outcome"]),
+        methods_tried=tried,
     )
+
+
+def outcome(tables: Tables, dataset: str, found: Standing) -> str:
+    """Return what is known of the difference to the rival, in the words of `statistics.outcome`.
+
+    It is that of table `gains`, where both are in a row of it, so that the answer says the same of
+    them wherever it speaks of them; else that of table `options`. "" without a rival.
+
+    Args:
+        tables: `gains`.
+        dataset: name of the dataset.
+        found: how its methods stand.
+    """
+    if found.rival is None:
+        return ""
+    rows = tables["gains"]
+    rows = rows[(rows["dataset"] == dataset) & (rows["protocol"] == HELD_OUT)]
+    for method, other in ((found.best, found.rival), (found.rival, found.best)):
+        if other["backbone"] != FROM_SCRATCH:
+            continue
+        same = (rows[METHOD] == [method["backbone"], method["method"]]).all(axis=1)
+        same &= rows["reference"] == other["method"]
+        if same.any():
+            row = rows[same].sort_values("fraction").iloc[-1]
+            said = row["outcome"]
+            return said if method is found.best else _REVERSED.get(said, said)
+    return _REVERSED.get(found.rival["outcome"], found.rival["outcome"])
 
 
 def opening(tables: Tables, metric: Metric, dataset: str) -> list[str]:
     """Return what the answer opens with, as sentences: the advice, and what follows it.
 
     Args:
-        tables: `options`, `classes`, `forecast` and `confusion`.
+        tables: `options`, `gains`, `classes`, `forecast` and `confusion`.
         metric: the metric that is compared.
         dataset: its name.
     """
     found = standing(tables, metric, dataset)
-    said = [_advice(found, metric, dataset)]
+    said = [_advice(found, outcome(tables, dataset, found), metric, dataset)]
     if found.best_beats_chance:
         said.append(forecast_sentences.next_labels(tables, metric, dataset))
     said.append(forecast_sentences.target(tables, metric, dataset))
@@ -93,7 +123,7 @@ def opening(tables: Tables, metric: Metric, dataset: str) -> list[str]:
     return [sentence for sentence in said if sentence]
 
 
-def _advice(found: Standing, metric: Metric, dataset: str) -> str:
+def _advice(found: Standing, known: str, metric: Metric, dataset: str) -> str:
     """Say which method to use, and with what odds; or that none is of use yet."""
     best, rival, guess = found.best, found.rival, words.accuracy(found.chance)
     if not found.best_beats_chance:
@@ -104,26 +134,28 @@ def _advice(found: Standing, metric: Metric, dataset: str) -> str:
         )
     text = f"On {dataset}, use {_named(best)}: {metric_display.words(metric).noun} {_score(best)} "
     text += "on new images like these"
+    if found.methods_tried > 1:
+        text += f" (the best of {found.methods_tried}, so rather a little less)"
     if rival is None:
         return f"{text}."
     text += f"; {_named(rival)} reaches {words.accuracy(rival['score'])}"
     if not found.rival_beats_chance:
-        text += f", not clearly more than a guess ({guess})"
-    return f"{text}. {_odds(found)}"
+        text += f", not clearly better than a guess ({guess})"
+    return f"{text}. {_odds(found, known)}"
 
 
-def _odds(found: Standing) -> str:
+def _odds(found: Standing, known: str) -> str:
     """Say how sure it is that the best method is better than its rival of the other family."""
     if pd.isna(found.p_better):
-        return "Each was trained once, so the difference may be luck."
+        return "Their difference has no interval, so it may be luck."
     margin = words.margin(found.best["margin"])
-    if found.outcome == EQUAL:
+    if known == EQUAL:
         return f"Both are practically equal: the difference is within {margin}."
     probability = (
         f"the probability that it is better by more than {margin} is "
         f"{words.probability(found.p_better)}"
     )
-    if found.outcome == BETTER:
+    if known == BETTER:
         return words.sentence(probability)
     return f"This is not settled: {probability}."
 

@@ -37,8 +37,7 @@ def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
             `runtime.planned_cost`).
         metric: the metric that is compared.
     """
-    datasets = tables[metric.name]["dataset"].unique()
-    return {
+    paragraphs = {
         dataset: [
             " ".join(advice.opening(tables, metric, dataset)),
             f"{best_methods(tables, metric, dataset)} {cheapest(tables, metric, dataset)}".strip(),
@@ -48,8 +47,9 @@ def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
             mistakes.mistakes(tables, metric, dataset),
             *next_label_sentences.sentences(tables, dataset),
         ]
-        for dataset in datasets
+        for dataset in tables[metric.name]["dataset"].unique()
     }
+    return {dataset: [text for text in own if text] for dataset, own in paragraphs.items()}
 
 
 def write(tables: Tables, metric: Metric, where: str, models: Iterable[str] = ()) -> str:
@@ -57,7 +57,7 @@ def write(tables: Tables, metric: Metric, where: str, models: Iterable[str] = ()
     lines = []
     for dataset, sentences in answer(tables, metric).items():
         lines += [sentences[0], looked_at.looked_at(tables, dataset), *sentences[1:]]
-    lines += caveats(tables, metric)
+    lines += [*caveats(tables, metric), *limits(tables)]
     lines += [f"The model: {model}/" for model in models]
     return "\n".join([*lines, f"The report: {where}"]) + "\n"
 
@@ -120,9 +120,12 @@ def gain(tables: Tables, metric: Metric, dataset: str) -> str:
     """Say what transfer gains over training from scratch at each fraction, and how certainly.
 
     Transfer is the best of its family, see `best_transfer`. The intervals hold together, so that
-    what is said of all fractions is right in 95 % of studies.
+    what is said of all fractions is right in 95 % of studies. "" if there is no transfer.
     """
-    method, backbone = best_transfer(tables, metric, dataset)
+    transfer = best_transfer(tables, metric, dataset)
+    if transfer is None:
+        return ""
+    method, backbone = transfer
     labels = _labels(tables, metric, dataset)
     rows = of_dataset(
         tables["gains"], dataset, backbone=backbone, method=method, reference=BASELINE
@@ -151,9 +154,12 @@ def _outcome(gain: pd.Series) -> str:
 def label_value(tables: Tables, metric: Metric, dataset: str) -> str:
     """Say how many labels of training from scratch one label with transfer replaces.
 
-    Transfer is the best of its family, see `best_transfer`.
+    Transfer is the best of its family, see `best_transfer`; "" if there is none.
     """
-    method, backbone = best_transfer(tables, metric, dataset)
+    transfer = best_transfer(tables, metric, dataset)
+    if transfer is None:
+        return ""
+    method, backbone = transfer
     rows = of_dataset(tables["label_value"], dataset, backbone=backbone, method=method)
     found: list[str] = []
     for _, row in rows.sort_values("labels").iterrows():
@@ -174,15 +180,24 @@ def label_value(tables: Tables, metric: Metric, dataset: str) -> str:
     )
 
 
-def best_transfer(tables: Tables, metric: Metric, dataset: str) -> tuple[str, str]:
+def best_transfer(tables: Tables, metric: Metric, dataset: str) -> tuple[str, str] | None:
     """Return the method and the backbone that stand for transfer: the best at the most labels.
 
-    It is the recommended method or its rival, as the opening names them.
+    It is the recommended method or its rival, as the opening names them. If neither is transfer,
+    because no backbone is trained on with all labels, it is the best at the most that one is.
+    Backbones with random weights are controls and have no row in `hypotheses`; None if there are
+    no others.
     """
     found = advice.standing(tables, metric, dataset)
-    row = found.best
-    if row["backbone"] == FROM_SCRATCH and found.rival is not None:
-        row = found.rival
+    for row in (found.best, found.rival):
+        if row is not None and row["backbone"] != FROM_SCRATCH:
+            return row["method"], row["backbone"]
+    rows = records.ranked(of_dataset(tables[metric.name], dataset))
+    rows = rows[rows["backbone"].isin(tables["hypotheses"]["backbone"])]
+    if rows.empty:
+        return None
+    rows = rows[rows["fraction"] == rows["fraction"].max()]
+    row = rows.loc[(metric.sign * rows["mean"]).idxmax()]
     return row["method"], row["backbone"]
 
 
@@ -196,7 +211,7 @@ def caveats(tables: Tables, metric: Metric) -> list[str]:
     rows = tables[metric.name]
     best = {name: best_transfer(tables, metric, name) for name in rows["dataset"].unique()}
     names = zip(rows["dataset"], rows["method"], rows["backbone"], strict=True)
-    is_best = np.array([best[dataset] == (*own,) for dataset, *own in names])
+    is_best = np.array([best[dataset] == tuple(own) for dataset, *own in names])
     both_sides = rows[(rows["method"] == BASELINE) | is_best]
     return [
         *noticed(tables),
@@ -212,19 +227,20 @@ def limits(tables: Tables) -> list[str]:
     Args:
         tables: `classes` and `fractions`.
     """
-    classes, fractions = tables["classes"], tables["fractions"]
-    sizes = words.listed([f"{size}" for size in sorted(classes["size"].unique())])
-    grouped = "training_groups" in fractions and fractions["training_groups"].notna().any()
+    datasets = list(tables["classes"]["dataset"].unique())
+    counted = tables["fractions"]
+    groups = "training_groups"
+    known = counted.loc[counted[groups].notna(), "dataset"] if groups in counted else ()
+    alone = [name for name in datasets if name not in set(known)]
     sentences = [
-        "The answer holds for new images like these. With another camera, other objects or another "
-        "share of each class, it may not.",
-        f"The network that is trained from scratch sees {sizes} pixels a side (a backbone its "
-        "`input_size`). What cannot be seen at that size, no method learns.",
+        "The answer is about new images like these: with another camera, other objects or another "
+        "share of each class, it may not hold. What cannot be seen at the size that a network "
+        "gets, it cannot learn."
     ]
-    if not grouped:
+    if alone:
         sentences.append(
-            "No image was known to belong to another. If several show one object or one person, "
-            "say so (`groups`): otherwise every score here is too high."
+            f"No image of {words.listed(alone)} is known to belong to another. If several show one "
+            "object or one person, say so (`groups`): without it, scores may be too high."
         )
     return sentences
 

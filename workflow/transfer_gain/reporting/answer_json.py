@@ -42,7 +42,7 @@ def write(
         "format": FORMAT,
         "metric": metric.name,
         "datasets": datasets,
-        "caveats": answer.caveats(tables, metric),
+        "caveats": [*answer.caveats(tables, metric), *answer.limits(tables)],
         "report": where,
     }
     return json.dumps(_plain(whole), indent=2, ensure_ascii=False) + "\n"
@@ -58,7 +58,7 @@ def _numbers(tables: Tables, metric: Metric, dataset: str) -> dict[str, Any]:
         "chance": found.chance,
         "margin": found.best["margin"],
         "p_better_than_rival": found.p_better,
-        "outcome": found.outcome,
+        "outcome": advice.outcome(tables, dataset, found),
         "options": rows.to_dict("records"),
     }
 

@@ -44,7 +44,7 @@ def _learning_curves(tables: Tables, metric: Metric, dataset: str) -> str:
     labels = words.count(rows["labels"].iloc[0])
     noun = metric_display.words(metric).noun
     if near < 2:
-        return f"One method has the best {noun} at {labels} images per class"
+        return f"One method has the significantly best {noun} at {labels} images per class"
     return f"{near} methods may have the best {noun} at {labels} images per class"
 
 
@@ -52,7 +52,9 @@ def _gains(tables: Tables, metric: Metric, dataset: str) -> str:
     rows = answer.of_dataset(tables["gains"], dataset, method=TRANSFER, reference=BASELINE)
     rows = rows[rows["backbone"].isin(tables["hypotheses"]["backbone"])]
     better, worse = (int((rows["outcome"] == each).sum()) for each in (BETTER, WORSE))
-    text = f"On {dataset}, transfer (small networks on frozen features) is certainly better than "
+    text = (
+        f"On {dataset}, transfer (small networks on frozen features) is significantly better than "
+    )
     text += f"training from scratch in {better} of {len(rows)} comparisons"
     return f"{text}, and worse in {worse}" if worse else text
 

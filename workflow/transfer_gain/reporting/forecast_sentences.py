@@ -7,12 +7,12 @@ import pandas as pd
 from transfer_gain.evaluation import options
 from transfer_gain.evaluation.evidence import METHOD
 from transfer_gain.evaluation.forecast import EXPECTED, FARTHEST
-from transfer_gain.methods import records
 from transfer_gain.metrics import Metric
 from transfer_gain.names import HELD_OUT
 from transfer_gain.reporting import metric_display, words
 
-LIKELY = 0.5  # probability of a gain that makes more labels worth a recommendation
+# Probabilities of a gain that make more labels worth a recommendation, or not.
+LIKELY, UNLIKELY = 0.5, 0.2
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -41,9 +41,11 @@ def next_labels(tables: Tables, metric: Metric, dataset: str) -> str:
     if known := work(row):
         many += f" ({', '.join(known)})"
     if likely.empty:
+        little = row["p_better"] < UNLIKELY
+        begun = "More labels alone will bring little" if little else "More labels may bring little"
         return (
-            f"More labels alone will probably bring little: with {many}, {noun} {score} is "
-            f"expected, and the probability of a gain of more than {margin} is {chance}."
+            f"{begun}: with {many}, {noun} {score} is expected, and the probability of a gain of "
+            f"more than {margin} is {chance}."
         )
     return (
         f"Then label until there are {many}: {noun} {score} is expected, and the probability of a "
@@ -69,13 +71,16 @@ def target(tables: Tables, metric: Metric, dataset: str) -> str:
     """Say how many labels the target needs, with the method that needs the fewest, or "".
 
     Args:
-        tables: `forecast`.
+        tables: `forecast` and `options`, of which only the methods count that can be used.
         metric: the metric that is compared.
         dataset: its name.
     """
+    rows = tables["options"]
+    usable = rows["option"].isin([options.BEST, options.METHOD_INSTEAD])
+    usable = rows.loc[(rows["dataset"] == dataset) & usable, METHOD]
     rows = tables["forecast"]
     rows = rows[(rows["dataset"] == dataset) & (rows["protocol"] == HELD_OUT)]
-    rows = records.ranked(rows).drop_duplicates(METHOD).dropna(subset="target")
+    rows = rows.merge(usable, on=METHOD).drop_duplicates(METHOD).dropna(subset="target")
     if rows.empty:
         return ""
     noun = metric_display.words(metric).noun
@@ -89,7 +94,11 @@ def target(tables: Tables, metric: Metric, dataset: str) -> str:
     high = high if high == float("inf") else round(high)
     ends = words.interval(round(low), high, words.count)
     method = words.method(row["method"], row["backbone"])
-    return f"To reach {wanted}, {method} needs {needed}{ends} labels per class."
+    text = f"To reach {wanted}, {method} needs {needed}{ends} training images per class"
+    total = row["target_labels"] * row["total_labels"] / row["labels"]
+    return (
+        f"{text} (about {words.count(round(total))} labeled images)." if total > 0 else f"{text}."
+    )
 
 
 def sentence(tables: Tables, metric: Metric, dataset: str) -> str:

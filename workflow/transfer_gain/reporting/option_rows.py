@@ -33,7 +33,7 @@ class Shown(NamedTuple):
 def shown(tables: Tables, metric: Metric, dataset: str) -> Shown:
     """Return the options of a dataset as texts; columns without any are left out.
 
-    The first row is the recommended method, which the others are compared with. Computing is the
+    The first row is the best method, which the others are compared with. Computing is the
     time that this study took for all runs of a method with all labels.
 
     Args:
@@ -45,7 +45,7 @@ def shown(tables: Tables, metric: Metric, dataset: str) -> Shown:
     rows = tables["options"].query("dataset == @dataset")
 
     def computing(row: pd.Series) -> str:
-        measured = row["option"] in (options.RECOMMENDED, options.METHOD_INSTEAD)
+        measured = row["option"] in (options.BEST, options.METHOD_INSTEAD)
         taken = seconds.get((row["backbone"], row["method"]), np.nan) if measured else np.nan
         return _number(taken, _computing)
 
@@ -78,7 +78,7 @@ def _label(row: pd.Series) -> str:
     if row["option"] == options.UNTRIED:
         return f"{records.method(row['method']).label}: {row['status']}"
     name = words.method(row["method"], row["backbone"])
-    return f"{name} (recommended)" if row["option"] == options.RECOMMENDED else name
+    return f"{name} (best)" if row["option"] == options.BEST else name
 
 
 def _number(value: float, show) -> str:

@@ -168,8 +168,8 @@ def render(
         sharing: whom the report is for.
 
     Returns:
-        A self-contained page. Everything before the section "provenance" is identical for the same
-        study, code and precision.
+        A self-contained page. Everything before the section "provenance", but the times of
+        computing beside the options, is identical for the same study, code and precision.
     """
     rows = {table.name: table.content for table in tables}
     rows |= {"runs": runs, "planned_costs": facts["planned_costs"]}

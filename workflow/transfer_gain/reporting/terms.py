@@ -36,7 +36,8 @@ TERMS = (
         "probability",
         r"the probability",
         "Given these images and no opinion beforehand, how likely it is that the difference on new "
-        "images is larger than the margin. 0.5 is a toss-up.",
+        "images is larger than the margin. 0.5 is a toss-up. The best of several methods was "
+        "picked, so its probability is somewhat too high.",
     ),
     Term(
         "undecided",
@@ -102,7 +103,7 @@ TERMS = (
         "expected",
         r"is expected",
         "The learning curve, continued: how the score grew from few labels to all of them is taken "
-        "to go on. The interval is as wide as such forecasts were found to err.",
+        "to go on. The interval is at least as wide as such forecasts were found to err.",
     ),
 )
 _ANY = re.compile("|".join(f"(?P<T{number}>{term.pattern})" for number, term in enumerate(TERMS)))

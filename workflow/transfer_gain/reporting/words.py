@@ -52,7 +52,8 @@ def duration(minutes: float) -> str:
     """Return a time that a person works: "40 minutes", "5 hours"."""
     if minutes < 90:
         return f"{minutes:.0f} minutes"
-    return f"{minutes / 60:.0f} hours"
+    hours = minutes / 60
+    return f"{hours:.0f} hours" if hours >= 10 else f"{hours:.1f} hours".replace(".0", "")
 
 
 def p_value(value: float) -> str:

@@ -51,7 +51,8 @@ def plot_decision(
             xlabel="training images per class (dashed: forecast)",
             ylabel=metric_display.words(metric).noun,
         )
-        tick_labels(axes.xaxis, pd.concat([scores["labels"], forecast["labels"].tail(1)]))
+        farthest = forecast.loc[forecast["score"].notna(), "labels"].tail(1)
+        tick_labels(axes.xaxis, pd.concat([scores["labels"], farthest]))
         axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1), ncols=2, frameon=False)
     return figure
 
