@@ -21,6 +21,7 @@ def tables_of(selected: pd.DataFrame, scored=(100,) * 7, **wishes) -> dict[str, 
     tables |= {"forecast": forecast(selected, target=wishes.get("target"))}
     tables |= {"options": options(selected, **wishes)}
     tables |= of_mistakes(selected, tables["accuracy"])
+    tables |= {"fractions": pd.DataFrame({"dataset": selected["dataset"].unique()})}
     return tables | of_images(selected["dataset"].unique(), scored)
 
 

@@ -25,6 +25,7 @@ TRANSFER, SCRATCH = ("vgg16", "transfer"), ("none", "baseline")
 def tables(selected: pd.DataFrame) -> dict[str, pd.DataFrame]:
     made = {name: make(selected) for name, (make, _) in TABLES.items()}
     made |= of_mistakes(selected, made["accuracy"])
+    made |= {"fractions": pd.DataFrame({"dataset": selected["dataset"].unique()})}
     return made | of_images(selected["dataset"].unique())
 
 
@@ -212,7 +213,7 @@ def test_the_terminal_s_lines_are_the_sentences_and_the_place():
         for dataset, (first, *others) in answer.answer(made, ACCURACY).items()
         for sentence in (first, looked_at(made, dataset), *others)
     ]
-    assert sentences == each + answer.caveats(made, ACCURACY)
+    assert sentences == each + answer.caveats(made, ACCURACY) + answer.limits(made)
     assert where == "The report: results/report.html"
 
 
@@ -382,3 +383,13 @@ def test_what_ran_once_is_not_told_apart_from_anything():
     _, best, *_ = answer.answer(two_methods({0.01: [0.3]}), ACCURACY)["clothes"]
     assert "one run only, so differences are not tested)" in best
     assert "perhaps also" not in best
+
+
+def test_it_is_said_what_no_table_can_show():
+    made = tables(study())
+    about, alone = answer.limits(made)
+    assert "new images like these" in about
+    assert "No image of clothes and avatars is known to belong to another" in alone
+    groups = pd.DataFrame({"dataset": ["clothes", "avatars"], "training_groups": [12, np.nan]})
+    _, alone = answer.limits(made | {"fractions": groups})
+    assert "No image of avatars is known" in alone
