@@ -9,7 +9,7 @@ import pytest
 from transfer_gain.evaluation import comparison, evidence, statistics
 from transfer_gain.evaluation.evidence import Evidence
 from transfer_gain.evaluation.label_value import label_value
-from transfer_gain.metrics import ACCURACY, BALANCED_ACCURACY, LOSS
+from transfer_gain.metrics import ACCURACY, BALANCED_ACCURACY, LOSS, Predictions
 from transfer_gain.names import HELD_OUT
 
 BASELINE, PROBE = ("none", "baseline"), ("vgg16", "linear-probe")
@@ -24,6 +24,12 @@ def of_answers(
 ) -> Evidence:
     """Evidence of answers (replicates, images)."""
     return Evidence(pd.Series(right.mean(axis=1)), right, labels, overlap, len(labels), groups)
+
+
+def answers(labels: np.ndarray, named: np.ndarray) -> Predictions:
+    """Predictions of one run that names these classes."""
+    count = len(labels)
+    return Predictions(labels, named[None], np.zeros((1, count)), np.zeros((1, count, 1)))
 
 
 def agreeing(labels, metric=ACCURACY, overlap=None, groups=None, level=0.95):
@@ -112,6 +118,31 @@ def test_many_classes_without_a_difference_add_no_more_than_one():
     found = evidence.contrast([evidence.gain(own, reference, ACCURACY)], [1])
     added = found.error**2 - evidence.contrast([own - reference], [1]).error ** 2
     assert added == pytest.approx(27 / 28 / 30**2)
+
+
+@pytest.mark.parametrize("overlap", [None, 0.25])
+def test_a_perfect_method_is_told_from_one_that_always_gives_the_same_answer(overlap):
+    """All differences are the same within a class, none in one and of one image in the other."""
+    labels = np.repeat([0, 1], [72, 24])
+    perfect, constant = (
+        np.tile(BALANCED_ACCURACY.values(answers(labels, named))[0], (6, 1)).astype(float)
+        for named in (labels, np.zeros(96, np.int64))
+    )
+    if overlap is not None:
+        scored = np.tile(np.arange(96) % 6, (6, 1)) == np.arange(6)[:, None]
+        perfect, constant = (np.where(scored, each, np.nan) for each in (perfect, constant))
+    own, reference = (
+        Evidence(pd.Series(np.nanmean(each, axis=1)), each, labels, overlap, 96)
+        for each in (perfect, constant)
+    )
+    assert np.isnan(evidence.contrast([own - reference], [1]).low)  # nothing is known of images
+    found = evidence.contrast([evidence.gain(own, reference, BALANCED_ACCURACY)], [1])
+    assert 0.4 < found.low < found.estimate < found.high < 0.6
+    assert found.p_greater < 0.001
+    assert found.estimate == pytest.approx(0.5)
+    # Half an image in each direction, of 24 that are worth 1/48 each.
+    added = 96 / 97 / 48**2
+    assert found.error**2 == pytest.approx(added if overlap is None else 2 * added)
 
 
 def test_a_rare_class_in_which_few_images_differ_does_not_narrow_the_interval():

@@ -412,6 +412,38 @@ def test_an_interval_of_recalls_covers_the_truth_in_few_images(counts, recall):
     assert np.mean(covered) > 0.93
 
 
+def recalls_of(right: np.ndarray, labels: np.ndarray) -> Evidence:
+    """Evidence of the balanced accuracy of five equal runs of two classes, (images,)."""
+    classes = np.where(right, labels, 1 - labels)[None]
+    made = Predictions(labels, classes, classes * 0.0, classes[..., None] * 0.0)
+    return evidence_of(np.tile(BALANCED_ACCURACY.values(made), (5, 1)), labels)
+
+
+def test_a_class_that_is_never_found_does_not_narrow_the_interval():
+    """Ten of ten wrong: a recall of 0.28 is compatible with that."""
+    labels = np.repeat([0, 1], [90, 10])
+    right = (np.arange(100) >= 4) & (labels == 0)
+    mean, low, high = evidence.mean_interval(recalls_of(right, labels), BALANCED_ACCURACY)
+    assert low < mean < 0.5 < high
+    # A class that is always found is as uncertain as one that never is.
+    never = evidence.mean_interval(recalls_of(np.zeros(100, bool), labels), BALANCED_ACCURACY)
+    always = evidence.mean_interval(recalls_of(np.ones(100, bool), labels), BALANCED_ACCURACY)
+    assert never == pytest.approx([1 - always[0], 1 - always[2], 1 - always[1]])
+
+
+@pytest.mark.parametrize("counts", [(95, 5), (90, 10), (75, 25)])
+@pytest.mark.parametrize("recall", [0.02, 0.05])
+def test_an_interval_covers_the_truth_of_a_class_that_is_hardly_ever_found(counts, recall):
+    rng = np.random.default_rng(2018)
+    labels = np.repeat([0, 1], counts)
+    covered = []
+    for _ in range(300):
+        right = rng.random(100) < np.where(labels == 1, recall, 0.95)
+        _, low, high = evidence.mean_interval(recalls_of(right, labels), BALANCED_ACCURACY)
+        covered.append(low <= (0.95 + recall) / 2 <= high)
+    assert np.mean(covered) > 0.93
+
+
 # --- from predictions to evidence
 
 

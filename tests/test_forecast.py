@@ -67,6 +67,14 @@ def test_an_interval_is_wider_farther_away_and_where_the_backtest_errs():
     assert wide.backtest_error > 0.05
 
 
+def test_families_that_all_err_much_still_have_weights():
+    points = points_of(CURVES["power law"], np.array([10.0, 10.1, 10.2]), noise=1e-3)
+    points.scores[:, -1] = 0.999
+    made = learning_curve.forecast(points, [2], 1e-3)
+    assert sum(made.weights.values()) == pytest.approx(1)
+    assert np.isfinite(made.backtest_error) and not made.holds
+
+
 def test_intervals_hold_the_truth_of_known_curves():
     held = []
     for seed, curve in enumerate(list(CURVES.values()) * 40):
@@ -123,6 +131,11 @@ def bent_curve(labels):
     return min(0.35 + 0.3 * np.log10(labels / 6), 0.65) + 1e-3 * np.log10(labels)
 
 
+def perfect_curve(labels):
+    """A curve that reaches the best score with all labels."""
+    return 1.0 if labels == 600 else slow_curve(labels)
+
+
 @pytest.mark.parametrize(
     ("rows", "reason"),
     [
@@ -130,6 +143,8 @@ def bent_curve(labels):
         (of_curve(slow_curve, RUNS, spread=0), future.ONE_RUN),
         (of_curve(slow_curve, {0.001: 1, 0.01: 5, 0.1: 5}), future.ONE_RUN),
         (of_curve(bent_curve, RUNS, spread=0.002), future.BACKTEST),
+        (of_curve(perfect_curve, RUNS, spread=0), future.BEST),
+        (of_curve(perfect_curve, {**RUNS, 0.1: 1}, spread=0), future.BEST),
         (
             pd.concat(
                 [
@@ -178,17 +193,21 @@ def test_images_count_in_the_interval_and_classes_in_the_labels():
     assert (known["high"] - known["low"] > unknown["high"] - unknown["low"]).all()
 
 
-def cross_fitted(effects: np.ndarray, runs: int = 12) -> tuple[pd.DataFrame, pd.DataFrame]:
+def cross_fitted(
+    effects: np.ndarray, runs: int = 12, curve=slow_curve
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A study of 1,200 images in twelve splits, and what it predicts.
 
     Args:
         effects: how many images more than expected each split names right, (fractions, runs).
+        runs: number of splits.
+        curve: expected score by labels.
     """
     selected, predictions = [], []
     folds = np.arange(1200).reshape(6, 200)
     for number, fraction in enumerate(RUNS):
         for split in range(runs):
-            right = round(200 * slow_curve(LABELS[fraction])) + int(effects[number, split])
+            right = round(200 * curve(LABELS[fraction])) + int(effects[number, split])
             labels = np.arange(200) % 2
             guesses = np.where(np.arange(200) < right, labels, 1 - labels)
             run = {"backbone": "none", "method": "baseline", "fraction": fraction}
@@ -215,6 +234,29 @@ def test_the_fractions_of_a_split_are_resampled_together():
     assert together["score"].to_numpy() == pytest.approx(alone["score"].to_numpy(), abs=0.01)
     widths = [table["high"].iloc[-1] - table["low"].iloc[-1] for table in (together, alone)]
     assert widths[0] < widths[1]
+
+
+def test_a_perfect_score_cannot_be_forecast_to_grow():
+    effects = np.random.default_rng(0).integers(-6, 6, (3, 12))
+    effects[-1] = 0
+    selected, predictions = cross_fitted(effects, curve=perfect_curve)
+    table = future.forecast(selected, {"clothes": predictions}, ACCURACY, 1)
+    assert set(table["status"]) == {future.BEST}
+
+
+def test_splits_that_happen_to_score_the_same_are_forecast_from_their_images():
+    effects = np.random.default_rng(0).integers(-6, 6, (3, 12))
+    spread, equal = effects.copy(), effects.copy()
+    equal[-1] = 0
+    spread[-1] = [0, 1] * 6
+    found = []
+    for each in (equal, spread):
+        selected, predictions = cross_fitted(each)
+        table = future.forecast(selected, {"clothes": predictions}, ACCURACY, 1)
+        assert set(table["status"]) == {future.EXPECTED}
+        assert "nan" not in table["family"].iloc[0]
+        found.append(table["high"].iloc[-1] - table["low"].iloc[-1])
+    assert found[0] == pytest.approx(found[1], rel=0.4)
 
 
 def test_a_metric_of_losses_is_not_forecast():

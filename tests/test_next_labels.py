@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from containers import make_folder, noise, png
 from transfer_gain.data import store
 from transfer_gain.data.fitting import Fit
+from transfer_gain.evaluation import evidence
 from transfer_gain.labelling import next_labels, probes, replay
 from transfer_gain.labelling.replay import Images
 from transfer_gain.labelling.strategies import BY_NAME, RANDOM, STRATEGIES, Pool, margins
 from transfer_gain.methods import linear_probe
-from transfer_gain.metrics import ACCURACY, LOSS
+from transfer_gain.metrics import ACCURACY, BALANCED_ACCURACY, LOSS
 from transfer_gain.reporting import next_label_sentences
 
 PENALTY = (0.001,)
@@ -106,6 +107,40 @@ def test_the_penalty_is_the_one_that_predicts_what_is_left_out():
     assert probes.penalty(clear, single, (0.001, 10), np.random.default_rng(0)) == 10
 
 
+def rare_class(seed: int = 0, images: int = 80) -> Images:
+    """Two classes that overlap; one image in eight is of the second."""
+    rng = np.random.default_rng(seed)
+    labels = (np.arange(images) % 8 == 7).astype(int)
+    return Images(
+        1.5 * labels[:, None] + rng.normal(size=(images, 3)), labels, np.arange(images), 2
+    )
+
+
+def test_a_probe_weights_classes_as_the_study_does():
+    features, labels, _, classes = rare_class()
+    plain = probes.fit(features, labels, classes, 0.1)
+    weighted = probes.fit(features, labels, classes, 0.1, "balanced")
+    expected, scale = linear_probe.solve(features, labels, 0.1, "balanced")
+    found = weighted.probabilities(features)
+    assert found == pytest.approx(expected.predict_proba(features / scale))
+    assert (found[:, 1] > plain.probabilities(features)[:, 1]).mean() > 0.9
+    again = weighted.refitted(features[::-1], labels[::-1])
+    assert again.probabilities(features) == pytest.approx(found, abs=1e-3)
+
+
+def test_a_penalty_is_chosen_with_the_weights_of_the_classes():
+    chosen = [
+        [
+            probes.penalty(
+                *rare_class(seed)[:2], (0.001, 0.3), np.random.default_rng(0), class_weights
+            )
+            for seed in range(8)
+        ]
+        for class_weights in ("none", "balanced")
+    ]
+    assert chosen[0] != chosen[1]
+
+
 # --- The replay ---
 
 
@@ -179,6 +214,39 @@ def test_images_of_a_group_are_never_on_both_sides():
 def test_the_same_images_are_replayed_in_the_same_way():
     first, second = (replay.replay(pure_noise(3, 40), ACCURACY, (0.1,), (1, "a")) for _ in range(2))
     pd.testing.assert_frame_equal(first, second)
+
+
+def test_the_replay_weights_classes_as_the_study_does():
+    own = [
+        replay.replay(
+            rare_class(), BALANCED_ACCURACY, (0.1,), (1, "a"), [RANDOM], class_weights=weights
+        )
+        for weights in ("none", "balanced")
+    ]
+    plain, weighted = (rows.set_index("batch").loc[replay.ALL, "score"] for rows in own)
+    assert weighted > plain + 0.05
+
+
+def test_intervals_of_the_replay_are_those_of_groups():
+    """Copies of an image tell no more than the image."""
+    rng = np.random.default_rng(3)
+    groups = np.repeat(np.arange(20), 6)
+    labels = np.arange(20)[groups] % 2
+    features = (labels[:, None] + 1.5 * rng.normal(size=(20, 5))[groups]).astype(float)
+    rows = replay.replay(Images(features, labels, groups, 2), ACCURACY, (0.1,), (0, "a"), [RANDOM])
+    row = rows.set_index("batch").loc[replay.ALL]
+    low, high = evidence.wilson(row["score"], 20)
+    assert row["score_high"] - row["score_low"] > high - low
+
+
+def test_strategies_that_agree_on_every_image_have_an_interval():
+    labels = np.arange(48) % 2
+    clear = Images(np.eye(2)[labels], labels, np.arange(48), 2)
+    own = judged(clear).drop(index=RANDOM.name)
+    assert (own["difference"] == 0).all()
+    assert (own["low"] < 0).all() and (own["high"] == -own["low"]).all()
+    assert (own["p_value"] == 1).all()
+    assert not own["helps"].any()
 
 
 @pytest.mark.parametrize("labels", [[0] * 20, [0] * 19 + [1], [0, 1]])

@@ -84,6 +84,11 @@ def test_another_unlabelled_image_is_noticed_and_nothing_is_trained_for_it(study
     }
 
 
+def test_weights_of_the_classes_reach_the_probe_that_chooses(study: Path):
+    planned = {job.rule for job in jobs_to_run(study, study=STUDY | {"class_weights": "balanced"})}
+    assert {"replay_labels", "tabulate_next_labels"} <= planned
+
+
 def test_in_public_no_unlabelled_image_is_named(study: Path):
     public = STUDY | {"share": "public"}
     done = snakemake(study, "--cores", "2", study=public, timeout=1800)

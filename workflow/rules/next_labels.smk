@@ -95,6 +95,7 @@ rule replay_labels:
     params:
         **code_of("replay_labels"),
         **CHOICE,
+        **study.class_weighting,
         features=lambda wildcards: jobs.features_by_backbone(study, wildcards.dataset),
         penalties=study.linear_probe.l2,
         seed=study.seed,
@@ -129,6 +130,7 @@ rule tabulate_next_labels:
     params:
         **code_of("tabulate_next_labels"),
         **CHOICE,
+        **study.class_weighting,
         scores={
             dataset: fill(paths.ranked, RANKED, dataset=dataset)
             for dataset in UNLABELLED

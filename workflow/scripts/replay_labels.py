@@ -16,4 +16,5 @@ with job.monitored(*snakemake.log):
         metric=metric,
         penalties=params.penalties,
         seed=params.seed,
+        class_weights=params.get("class_weights", "none"),
     )

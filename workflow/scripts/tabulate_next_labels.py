@@ -24,6 +24,7 @@ with job.monitored(*snakemake.log):
                 backbone=backbone,
                 penalties=params.penalties,
                 seed=params.seed,
+                class_weights=params.get("class_weights", "none"),
             )
         )
     table = pd.concat(parts, ignore_index=True)

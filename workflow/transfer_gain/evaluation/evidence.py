@@ -208,17 +208,22 @@ def mean_interval(
     is_share = metric.bounds == (0, 1) and metric.higher_is_better
     if is_share and evidence.values is not None and len(evidence.scores) > 1:
         freedom = found.freedom if np.isfinite(found.freedom) else np.inf
-        images = _effective_images(evidence, found)
+        images = _effective_images(evidence, found, _worth(evidence, metric))
         low, high = wilson(np.clip(found.estimate, 0, 1), images, level, freedom)
     low, high = np.clip([low, high], *metric.bounds)
     return found.estimate, low, high
 
 
-def _effective_images(evidence: Evidence, found: Contrast) -> float:
+def _effective_images(evidence: Evidence, found: Contrast, worth: np.ndarray | None) -> float:
     """Return for how many images a share has the variance that was found.
 
-    Images of a class that are all right show no variance, but not that the next one is right: half
-    an image of them counts as wrong, or half a group.
+    Images of a class that are all right, or all wrong, show no variance, but not that the next one
+    is so as well: half an image of them counts as the opposite, or half a group.
+
+    Args:
+        evidence: of one method.
+        found: its mean.
+        worth: see `_worth`; if None, wrong images stay wrong.
     """
     of_image = np.nanmean(evidence.values, axis=0)  # type: ignore[arg-type]
     images, share, variance = len(of_image), found.estimate, np.nan_to_num(found.error) ** 2
@@ -228,8 +233,11 @@ def _effective_images(evidence: Evidence, found: Contrast) -> float:
         if np.ptp(own) <= statistics.RESOLUTION:
             units = image_sampling.units(evidence.groups, members)
             half, part = 0.5 / units, len(own) / images
-            share -= own[0] * half * part
-            added = own[0] ** 2 * half * (1 - half) * part**2 / units
+            change = -own[0]
+            if worth is not None and abs(own[0]) <= statistics.RESOLUTION:
+                change = worth[members][0]
+            share += change * half * part
+            added = change**2 * half * (1 - half) * part**2 / units
             variance += added if evidence.overlap is None else 2 * added
     if 0 < share < 1 and variance > 0:
         return share * (1 - share) / variance

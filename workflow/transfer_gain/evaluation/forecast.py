@@ -28,6 +28,7 @@ EXPECTED = "expected"
 # Why nothing can be said.
 FEW_FRACTIONS = "cannot say: fewer than three fractions"
 NOT_ALL_LABELS = "cannot say: not trained with all labels"
+BEST = "cannot say: no score can be higher"
 ONE_RUN = "cannot say: runs do not differ, or there is only one"
 CHANCE = "cannot say: not significantly better than always giving the same answer"
 BACKTEST = "cannot say: the smaller fractions do not predict the largest"
@@ -152,6 +153,8 @@ def _said(
         return {"status": FEW_FRACTIONS}
     if max(known) < most:
         return {"status": NOT_ALL_LABELS}
+    if known[most].mean >= metric.bounds[1] - statistics.RESOLUTION:
+        return {"status": BEST}
     points = _points(known, seed_names)
     if points is None:
         return {"status": ONE_RUN}
@@ -213,9 +216,13 @@ def _of_one_run(
     runs = smaller.scores.to_numpy()
     stretched = statistics.resampled_means(runs, DRAWS, rng) - runs.mean()
     means = own.mean + stretched * np.sqrt(len(runs) / count)
-    if own.values is not None and weights is not None:
-        of_image = own.values.mean(axis=0)
-        means += weights @ of_image - of_image.mean()
+    if own.values is not None and own.labels is not None and weights is not None:
+        # Images that also train count twice, see `new_images.cross_fitted`.
+        times = 1 if own.overlap is None else 2
+        of_images = image_sampling.resampled_deviations(
+            np.nanmean(own.values, axis=0), own.labels, own.groups, weights
+        )
+        means += np.sqrt(times) * of_images
     return means
 
 

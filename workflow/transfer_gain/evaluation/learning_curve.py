@@ -204,7 +204,8 @@ def forecast(points: Points, times: Sequence[float], clip: float) -> Forecast:
     # (families, 1 + draws)
     errors = np.stack([of(family, fewer, points.labels[-1:])[:, 0] for family in tested]) - last
     spread = errors[:, 1:].var(axis=1) + (MODEL_ERROR * step) ** 2
-    likelihoods = np.exp(-(errors[:, 0] ** 2) / spread / 2) / np.sqrt(spread)
+    logs = -(errors[:, 0] ** 2) / spread / 2 - np.log(spread) / 2
+    likelihoods = np.exp(logs - logs.max())  # of families that all err much, they underflow
     found = likelihoods / likelihoods.sum()
     error = found @ errors
     expected = (MODEL_ERROR * step) ** 2 + error[1:].var()

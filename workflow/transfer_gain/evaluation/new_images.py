@@ -118,7 +118,12 @@ def _student(
     """
     variance = variance or sum(term for term, _ in terms)
     if variance <= statistics.RESOLUTION**2:
-        return statistics.untested(estimate)
+        if not unseen:
+            return statistics.untested(estimate)
+        # All classes are without any difference, though not all have the same value.
+        return statistics.student(
+            estimate, sum(term for term, _ in unseen), satterthwaite(unseen), level
+        )
     freedom = satterthwaite(terms, variance)
     if unseen:
         variance += sum(term for term, _ in unseen)

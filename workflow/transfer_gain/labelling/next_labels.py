@@ -8,6 +8,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from transfer_gain.data import store
+from transfer_gain.data.class_weights import NONE
 from transfer_gain.labelling import probes, replay
 from transfer_gain.labelling.replay import Images
 from transfer_gain.labelling.strategies import BY_NAME, Pool, margins
@@ -27,6 +28,7 @@ def next_labels(
     classes: Sequence[str],
     penalties: Sequence[float],
     seed_names: tuple[int, str],
+    class_weights: str = NONE,
 ) -> pd.DataFrame:
     """Return up to `LISTED` images to label, the first one first.
 
@@ -38,6 +40,7 @@ def next_labels(
         classes: names by label.
         penalties: of the linear probe, to choose from.
         seed_names: study seed and dataset.
+        class_weights: see `loop.train`.
 
     Returns:
         Columns strategy, rank, path, class (the most probable one), its probability, margin (see
@@ -45,8 +48,9 @@ def next_labels(
     """
     rng = generator(*seed_names, "next labels", "chosen")
     with threadpool_limits(1):  # the last bits of a sum depend on the number of threads
-        l2 = probes.penalty(images.features, images.labels, penalties, rng)
-        probe = probes.fit(images.features, images.labels, images.classes, l2)
+        known = images.features, images.labels
+        l2 = probes.penalty(*known, penalties, rng, class_weights)
+        probe = probes.fit(*known, images.classes, l2, class_weights)
         probabilities = probe.probabilities(features)
         pool = Pool(probes.unit(images.features), probes.unit(features), probabilities)
         chosen = BY_NAME[strategy].choose(pool, LISTED, rng)
@@ -73,6 +77,7 @@ def next_labels_files(
     backbone: str,
     penalties: Sequence[float],
     seed: int,
+    class_weights: str = NONE,
 ) -> pd.DataFrame:
     """Return the images of a dataset to label next, reading files.
 
@@ -84,6 +89,7 @@ def next_labels_files(
         backbone: its name.
         penalties: of the linear probe, to choose from.
         seed: the study's seed.
+        class_weights: see `loop.train`.
 
     Returns:
         `COLUMNS`; no rows if there are no images to choose from.
@@ -103,5 +109,6 @@ def next_labels_files(
         store.read_metadata(labelled)["classes"],
         penalties,
         (seed, dataset),
+        class_weights,
     )
     return store.with_names(found, {"dataset": dataset, "backbone": backbone})[COLUMNS]

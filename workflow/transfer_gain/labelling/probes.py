@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
+from transfer_gain.data.class_weights import BALANCED, NONE, balanced
 from transfer_gain.methods import linear_probe
 
 # Parts of the labeled images, each predicted once by the others, to choose a penalty.
@@ -20,6 +21,12 @@ class Probe(NamedTuple):
     fitted: LogisticRegression
     scale: np.float32
     classes: int
+    l2: float
+    class_weights: str
+
+    def refitted(self, features: np.ndarray, labels: np.ndarray) -> "Probe":
+        """Return a probe that is fitted to other images in the same way."""
+        return fit(features, labels, self.classes, self.l2, self.class_weights)
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """Return the probability of each class, float64 (images, classes)."""
@@ -28,7 +35,9 @@ class Probe(NamedTuple):
         return found
 
 
-def fit(features: np.ndarray, labels: np.ndarray, classes: int, l2: float) -> Probe:
+def fit(
+    features: np.ndarray, labels: np.ndarray, classes: int, l2: float, class_weights: str = NONE
+) -> Probe:
     """Fit a probe, see `linear_probe.solve`.
 
     Args:
@@ -36,8 +45,10 @@ def fit(features: np.ndarray, labels: np.ndarray, classes: int, l2: float) -> Pr
         labels: int (images,), two classes or more among them.
         classes: number of classes.
         l2: weight of the penalty, > 0.
+        class_weights: see `loop.train`.
     """
-    return Probe(*linear_probe.solve(features, labels, l2), classes)
+    fitted, scale = linear_probe.solve(features, labels, l2, class_weights)
+    return Probe(fitted, scale, classes, l2, class_weights)
 
 
 def penalty(
@@ -45,16 +56,19 @@ def penalty(
     labels: np.ndarray,
     penalties: Sequence[float],
     rng: np.random.Generator,
+    class_weights: str = NONE,
 ) -> float:
     """Return the penalty with the least cross-entropy on images that a probe was not fitted to.
 
-    If a class has a single image, nothing can be left out: the strongest penalty is taken.
+    Images count in it as in fitting. If a class has a single image, nothing can be left out: the
+    strongest penalty is taken.
 
     Args:
         features: (images, values).
         labels: int (images,), two classes or more among them.
         penalties: values to choose from, > 0.
         rng: divides the images.
+        class_weights: see `loop.train`.
     """
     ordered = sorted(penalties, reverse=True)
     _, labels, counts = np.unique(labels, return_inverse=True, return_counts=True)
@@ -63,14 +77,15 @@ def penalty(
         return ordered[0]
     divide = StratifiedKFold(folds, shuffle=True, random_state=int(rng.integers(2**31)))
     parts = list(divide.split(features, labels))
+    weights = balanced(counts) if class_weights == BALANCED else np.ones(len(counts))
     losses = []
     for l2 in ordered:
         loss = 0.0
         for fitted, left_out in parts:
-            probe = fit(features[fitted], labels[fitted], len(counts), l2)
+            probe = fit(features[fitted], labels[fitted], len(counts), l2, class_weights)
             found = probe.probabilities(features[left_out])
             true = found[np.arange(len(left_out)), labels[left_out]]
-            loss -= np.log(np.maximum(true, LEAST)).sum()
+            loss -= (weights[labels[left_out]] * np.log(np.maximum(true, LEAST))).sum()
         losses.append(loss)
     return ordered[int(np.argmin(losses))]
 

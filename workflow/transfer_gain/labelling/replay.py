@@ -14,6 +14,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from transfer_gain.data import splits, store
+from transfer_gain.data.class_weights import NONE
 from transfer_gain.evaluation import evidence
 from transfer_gain.evaluation.evidence import Evidence
 from transfer_gain.labelling import probes
@@ -86,6 +87,7 @@ def replay(
     penalties: Sequence[float],
     seed_names: tuple[int, str],
     strategies: Sequence[Strategy] = STRATEGIES,
+    class_weights: str = NONE,
 ) -> pd.DataFrame:
     """Try each strategy in every split and compare it with choosing at random.
 
@@ -100,6 +102,7 @@ def replay(
         penalties: of the linear probe, to choose from.
         seed_names: study seed and dataset.
         strategies: the first is what the others are compared with.
+        class_weights: see `loop.train`.
 
     Returns:
         `COLUMNS`, one row per strategy and batch ("0" for the start, "1", …, and `ALL`); `labels`
@@ -108,7 +111,7 @@ def replay(
     """
     reference = strategies[0]
     with threadpool_limits(1):  # the last bits of a sum depend on the number of threads
-        found = _of_splits(images, metric, penalties, seed_names, strategies)
+        found = _of_splits(images, metric, penalties, seed_names, strategies, class_weights)
     if found is None:
         return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
     values, labels_at = found
@@ -116,9 +119,10 @@ def replay(
     rows = []
     for strategy in strategies:
         for batch in [*range(BATCHES + 1), ALL]:
-            own, other = (_at(values[each.name], batch) for each in (strategy, reference))
-            scored = _evidence(own, images)
-            score, score_low, score_high = evidence.mean_interval(scored, metric)
+            own, other = (
+                _evidence(_at(values[each.name], batch), images) for each in (strategy, reference)
+            )
+            score, score_low, score_high = evidence.mean_interval(own, metric)
             row = {
                 "strategy": strategy.name,
                 "batch": str(batch),
@@ -126,13 +130,11 @@ def replay(
                 "score": score,
                 "score_low": score_low,
                 "score_high": score_high,
-                "splits": len(own),
+                "splits": len(own.scores),
                 "images": len(images.labels),
             }
             if strategy is not reference and batch != 0:
-                gain = evidence.contrast(
-                    [_evidence(metric.sign * (own - other), images)], [1], level
-                )
+                gain = evidence.contrast([evidence.gain(own, other, metric)], [1], level)
                 p_value = 2 * (len(strategies) - 1) * min(gain.p_less, gain.p_greater)
                 row |= {"difference": gain.estimate, "low": gain.low, "high": gain.high}
                 row |= {"p_value": min(p_value, 1.0) if np.isfinite(p_value) else np.nan}
@@ -159,6 +161,7 @@ def _of_splits(
     penalties: Sequence[float],
     seed_names: tuple[int, str],
     strategies: Sequence[Strategy],
+    class_weights: str,
 ) -> tuple[dict[str, np.ndarray], np.ndarray] | None:
     """Return the values of the metric, and the mean labels after each batch; None without splits.
 
@@ -177,14 +180,15 @@ def _of_splits(
         if np.count_nonzero(shares) < 2:
             return None
         start = _shares(images.labels[training], round(START * len(training)), rng, training)
-        l2 = probes.penalty(images.features[start], images.labels[start], penalties, rng)
+        features, labels = images.features[start], images.labels[start]
+        l2 = probes.penalty(features, labels, penalties, rng, class_weights)
         step = max(1, round(BATCH * len(training)))
         sizes = [min(len(start) + n * step, len(training)) for n in range(BATCHES + 1)]
-        probe = probes.fit(images.features[start], images.labels[start], images.classes, l2)
+        probe = probes.fit(features, labels, images.classes, l2, class_weights)
         for strategy in strategies:
             times = RANDOM_CHOICES if strategy is strategies[0] else 1
             tries = [
-                _course(images, held_out, start, probe, sizes, l2, metric, strategy, rng)
+                _course(images, held_out, start, probe, sizes, metric, strategy, rng)
                 for _ in range(times)
             ]
             found[strategy.name].append(np.mean(tries, axis=0))
@@ -200,7 +204,6 @@ def _course(
     start: np.ndarray,
     probe: Probe,
     sizes: Sequence[int],
-    l2: float,
     metric: Metric,
     strategy: Strategy,
     rng: np.random.Generator,
@@ -212,7 +215,7 @@ def _course(
     Returns:
         The values of the metric, (sizes, images), NaN for what is not held out.
     """
-    features, labels, _, classes = images
+    features, labels = images.features, images.labels
     of_length_1 = probes.unit(features)
     labelled = start
     scores = np.full((len(sizes), len(labels)), np.nan)
@@ -221,7 +224,7 @@ def _course(
         rest = np.setdiff1d(np.flatnonzero(~held_out), labelled)
         pool = Pool(of_length_1[labelled], of_length_1[rest], probe.probabilities(features[rest]))
         labelled = np.append(labelled, rest[strategy.choose(pool, size - len(labelled), rng)])
-        probe = probes.fit(features[labelled], labels[labelled], classes, l2)
+        probe = probe.refitted(features[labelled], labels[labelled])
         scores[batch, held_out] = _values(probe, features[held_out], labels[held_out], metric)
     return scores
 
@@ -285,6 +288,7 @@ def _evidence(values: np.ndarray, images: Images) -> Evidence:
         images.labels,
         overlap=1 / max(folds - 1, 1),
         images=len(images.labels),
+        groups=images.groups,
     )
 
 
@@ -297,6 +301,7 @@ def replay_files(
     metric: Metric,
     penalties: Sequence[float],
     seed: int,
+    class_weights: str = NONE,
 ) -> None:
     """Replay a dataset's labels, reading and writing files.
 
@@ -308,12 +313,13 @@ def replay_files(
         metric: the metric that is compared.
         penalties: of the linear probe, to choose from.
         seed: the study's seed.
+        class_weights: see `loop.train`.
 
     Raises:
         StoreError: an input is corrupt.
     """
     images = read(features, generator(seed, dataset, "next labels", "images"))
-    rows = replay(images, metric, penalties, (seed, dataset))
+    rows = replay(images, metric, penalties, (seed, dataset), class_weights=class_weights)
     store.write_rows(
         store.with_names(rows, {"dataset": dataset, "backbone": backbone}).astype(
             {"dataset": "str", "backbone": "str"}
