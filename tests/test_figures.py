@@ -87,3 +87,13 @@ def test_a_sheet_of_many_classes_is_cut():
     figure = plot_samples(index, np.zeros((200, 8, 8, 1), np.uint8), classes, "mine")
     assert figure.get_figheight() < 50
     assert "… and 150 more classes" in [text.get_text() for text in figure.texts]
+
+
+def test_a_sheet_of_many_classes_leaves_room_for_the_rest_of_a_report(tmp_path: Path):
+    """Noise in color is the worst case: it cannot be compressed."""
+    classes = [f"class {number}" for number in range(200)]
+    labels = np.repeat(range(200), 10)
+    index = pd.DataFrame({"image_id": map(str, labels), "split": "training", "label": labels})
+    noise = np.random.default_rng(0).integers(0, 256, (2000, 64, 64, 3), dtype=np.uint8)
+    save(plot_samples(index, noise, classes, "mine"), tmp_path / "sheet.svg")
+    assert (tmp_path / "sheet.svg").stat().st_size < 4_500_000

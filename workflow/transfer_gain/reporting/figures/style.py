@@ -23,6 +23,7 @@ _POINT = "point: "  # how the id of a point begins whose text the pointer shows
 
 BAND = "line: mean over replicates; band: 95 % interval (Student's t)"
 BAND_AND_BARS = "line: mean over replicates; band and bars: 95 % interval"
+UNREDUCED = 128  # pixels a side
 LONGEST_LABEL = 24  # characters of a class's name in a figure
 # DejaVu Sans has Latin, Greek, Cyrillic, Arabic and Hebrew, but no Indic or East Asian scripts.
 _OTHER_SCRIPTS = (
@@ -113,5 +114,10 @@ def percent(fraction: float) -> str:
 
 
 def show_image(axes: Axes, image: np.ndarray) -> None:
-    """Draw an image, uint8 (height, width, 1 or 3), without scaling its brightness."""
-    axes.imshow(image[:, :, 0] if image.shape[2] == 1 else image, cmap="gray", vmin=0, vmax=255)
+    """Draw an image, uint8 (height, width, 1 or 3), without scaling its brightness.
+
+    A vector file holds a small one pixel by pixel; a large one is reduced to what can be seen.
+    """
+    interpolation = "none" if max(image.shape) <= UNREDUCED else None
+    shown = image[:, :, 0] if image.shape[2] == 1 else image
+    axes.imshow(shown, cmap="gray", vmin=0, vmax=255, interpolation=interpolation)
