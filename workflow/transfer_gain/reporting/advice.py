@@ -172,5 +172,4 @@ def _named(row: pd.Series) -> str:
 
 
 def _score(row: pd.Series) -> str:
-    interval = words.interval(row["low"], row["high"], words.accuracy)
-    return f"{words.accuracy(row['score'])}{interval}"
+    return words.score(row["score"], row["low"], row["high"])

@@ -74,8 +74,7 @@ def best_methods(tables: Tables, metric: Metric, dataset: str) -> str:
     for _, at_size in rows.groupby("fraction"):
         at_size = at_size.sort_values("mean", ascending=not metric.higher_is_better, kind="stable")
         best, others = at_size.iloc[0], at_size.iloc[1:]
-        score = words.accuracy(best["mean"])
-        score += words.interval(best["ci_low"], best["ci_high"], words.accuracy)
+        score = words.score(best["mean"], best["ci_low"], best["ci_high"])
         method = words.method(best["method"], best["backbone"])
         text = f"{_at(best['labels'], not found)}, {method} ({score}"
         once = best["replicates"] == 1

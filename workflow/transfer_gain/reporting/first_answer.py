@@ -80,5 +80,4 @@ def _named(name: tuple[str, str]) -> str:
 
 
 def _score(own: Evidence, metric: Metric) -> str:
-    mean, low, high = evidence.mean_interval(own, metric)
-    return words.accuracy(mean) + words.interval(low, high, words.accuracy)
+    return words.score(*evidence.mean_interval(own, metric))

@@ -34,8 +34,7 @@ def next_labels(tables: Tables, metric: Metric, dataset: str) -> str:
     likely = rows[rows["p_better"] >= LIKELY]
     row = rows.iloc[-1] if likely.empty else likely.iloc[0]
     noun, margin = metric_display.words(metric).noun, words.margin(row["margin"])
-    score = words.accuracy(row["score"])
-    score += words.interval(row["low"], row["high"], words.accuracy)
+    score = words.score(row["score"], row["low"], row["high"])
     chance = words.probability(row["p_better"])
     many = f"{words.times(row['times'])} times as many images"
     if known := work(row):
@@ -117,10 +116,7 @@ def sentence(tables: Tables, metric: Metric, dataset: str) -> str:
     if first["status"] != EXPECTED:
         return f"What {method} would reach with more labels cannot be told: {_reason(first)}."
     times = words.listed([words.times(value) for value in rows["times"]])
-    scores = [
-        words.accuracy(row["score"]) + words.interval(row["low"], row["high"], words.accuracy)
-        for _, row in rows.iterrows()
-    ]
+    scores = [words.score(row["score"], row["low"], row["high"]) for _, row in rows.iterrows()]
     return f"With {times} times the labels, {method} is expected to reach {words.listed(scores)}."
 
 

@@ -51,9 +51,8 @@ def shown(tables: Tables, metric: Metric, dataset: str) -> Shown:
 
     columns: dict[str, Callable[[pd.Series], str]] = {
         "option": _label,
-        metric_display.words(metric).noun: lambda row: (
-            _number(row["score"], words.accuracy)
-            + words.interval(row["low"], row["high"], words.accuracy)
+        metric_display.words(metric).noun: lambda row: _number(
+            row["score"], lambda score: words.score(score, row["low"], row["high"])
         ),
         f"chance of +{words.margin(rows['margin'].iloc[0])}": lambda row: _number(
             row["p_better"], words.probability

@@ -20,6 +20,11 @@ def accuracy(value: float) -> str:
     return f"{value:.3f}"
 
 
+def score(value: float, low: float, high: float) -> str:
+    """Return a score with its interval, if there is one: "0.853 [0.841, 0.865]"."""
+    return accuracy(value) + interval(low, high, accuracy)
+
+
 def points(value: float) -> str:
     """Return a difference of accuracies in percentage points, signed: 0.182 as "+18.2"."""
     text = f"{100 * value:+.1f}".replace("-", MINUS)

@@ -63,9 +63,9 @@ def _plot_known(axes: Axes, rows: pd.DataFrame, style: dict, name: str) -> None:
     axes.fill_between(labels, low, high, color=style["color"], alpha=0.13, linewidth=0)
     axes.plot(labels, rows["mean"], **style, label=name)
     for row in rows.itertuples():
-        interval = words.interval(row.ci_low, row.ci_high, words.accuracy)
-        text = f"{name}, {words.count(row.labels)} images per class: {words.accuracy(row.mean)}"
-        hover(axes, row.labels, row.mean, f"{text}{interval}")
+        text = f"{name}, {words.count(row.labels)} images per class: "
+        score = words.score(row.mean, row.ci_low, row.ci_high)
+        hover(axes, row.labels, row.mean, f"{text}{score}")
 
 
 def _plot_expected(axes: Axes, last: pd.Series, rows: pd.DataFrame, style: dict, name: str) -> None:
@@ -77,6 +77,6 @@ def _plot_expected(axes: Axes, last: pd.Series, rows: pd.DataFrame, style: dict,
     axes.fill_between(labels, low, high, color=style["color"], alpha=0.07, linewidth=0)
     axes.plot(labels, [last["mean"], *rows["score"]], color=style["color"], linestyle="--")
     for row in rows.itertuples():
-        interval = words.interval(row.low, row.high, words.accuracy)
-        text = f"{name}, {words.count(row.labels)} images per class: "
-        hover(axes, row.labels, row.score, f"{text}expected {words.accuracy(row.score)}{interval}")
+        text = f"{name}, {words.count(row.labels)} images per class: expected "
+        score = words.score(row.score, row.low, row.high)
+        hover(axes, row.labels, row.score, f"{text}{score}")

@@ -51,9 +51,9 @@ def plot_learning_curves(
             axes.plot(labels, rows["mean"], **style, label=name)
             plot_published(axes, labels, rows["published"], style)
             for at, row in zip(labels, rows.itertuples(), strict=True):
-                interval = words.interval(row.ci_low, row.ci_high, words.accuracy)
                 about = f"{name}, {words.count(row.labels)} images per class"
-                hover(axes, at, row.mean, f"{about}: {words.accuracy(row.mean)}{interval}")
+                score = words.score(row.mean, row.ci_low, row.ci_high)
+                hover(axes, at, row.mean, f"{about}: {score}")
             _plot_forecast(axes, rows.iloc[-1], shown, style, dodge)
         axes.axhline(chance, color="0.4", linestyle=":", label=f"chance ({chance:.3f})")
         axes.set(
