@@ -12,6 +12,7 @@
 #   make test INSTALL=1     the same; install Chromium, for tests of the report, if it is missing (as
 #                           root on Debian; make test-slurm installs Slurm). CI does so unasked
 #   make test-slurm     run a study on a single-machine Slurm cluster (as root on Debian)
+#   make test-storage   run the smoke study through an S3 server on this machine, without a shared disk
 #   make test-faults    kill a run 50 times and damage every file in every way (KILLS=200 SEED=1)
 #   make test-coverage  simulate studies and write how often intervals hold, in docs/validity.md
 #   make bench          compare speed with other tools, in benchmarks/README.md (ONLY=..., QUICK=1)
@@ -41,7 +42,7 @@ install = $(if $(filter 1,$(INSTALL)),true,false) && test "$$(id -u)" = 0 && com
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: study demo own ask predict ask-predict check test style unit test-slurm test-faults
-.PHONY: test-coverage browser bench env
+.PHONY: test-coverage test-storage browser bench env
 
 study: env
 	@$(SNAKEMAKE)
@@ -96,7 +97,7 @@ ask-predict:
 check: env
 	@$(MAKE) --no-print-directory -j 2 style unit
 
-test: env browser style
+test: env browser store-packages style
 	$(RUN) pytest
 
 style: env
@@ -115,6 +116,22 @@ test-slurm: env
 	  { $(call install,slurmctld slurmd slurm-client munge); } || \
 	  echo "Slurm is not available: tests are skipped (as root on Debian: INSTALL=1)" >&2
 	$(RUN) pytest -rs -m slurm tests/test_slurm.py
+
+test-storage: env store-packages
+	$(RUN) pytest -rs -m "storage or not storage" tests/test_storage.py
+
+# A store takes packages on top of the project's, and older ones (envs/README.md).
+STORE := .venv-store
+STORE_PINS := envs/requirements-store.txt tests/requirements.txt
+.PHONY: store-packages
+store-packages: $(STORE)/installed
+
+$(STORE)/installed: $(STORE_PINS) $(ENV)/$(notdir $(PINS)).installed
+	$(ENV)/bin/python -m venv --clear $(STORE)
+	$(ENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	  > "$$($(STORE)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
+	$(STORE)/bin/$(PIP) $(STORE_PINS:%=-r %)
+	touch $@
 
 KILLS ?= 50
 SEED ?= 2018

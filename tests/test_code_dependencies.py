@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from transfer_gain.evaluation.published import PUBLISHED
 from transfer_gain.runtime.code_dependencies import PACKAGE, digests_behind, files_behind
 
 MODULES = {
@@ -177,3 +178,10 @@ def test_package_files_are_empty():
     assert not any(
         file.read_text() for file in PACKAGE.rglob("__init__.py") if file.parent != PACKAGE
     )
+
+
+def test_a_file_of_data_is_a_dependency_like_code():
+    script = PACKAGE.parent / "scripts" / "tabulate_best_heads.py"
+    (line,) = digests_behind(script, PUBLISHED).items() - digests_behind(script).items()
+    assert line[0] == "code_published_2018_yaml"
+    assert line[1].startswith("published_2018.yaml ")

@@ -8,7 +8,11 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 ENVS = ROOT / "envs"
-LOCKED = [*sorted(ENVS.glob("*.txt")), ROOT / "benchmarks" / "requirements.txt"]
+LOCKED = [
+    *sorted(ENVS.glob("*.txt")),
+    ROOT / "tests" / "requirements.txt",
+    ROOT / "benchmarks" / "requirements.txt",
+]
 NO_WHEEL = "connection-pool"
 
 
@@ -34,7 +38,7 @@ def test_every_package_that_is_used_is_pinned():
 
 
 def test_every_pin_has_a_version_and_hashes():
-    assert len(LOCKED) == 4
+    assert len(LOCKED) == 6
     for path in LOCKED:
         for pin, hashes in blocks(path).items():
             assert re.fullmatch(r"[a-z0-9-]+(\[[a-z-]+\])?==[0-9][^ ]*( ; .*)?", pin), path
@@ -58,6 +62,15 @@ def test_the_benchmarks_have_the_versions_of_the_project():
     assert {pin for pin in theirs if pin[0] in of_both} <= ours
     wanted = (ROOT / "benchmarks" / "requirements.in").read_text()
     assert set(re.findall(r"^([a-z]+)==(.*)", wanted, re.MULTILINE)) <= theirs
+
+
+def test_a_store_has_the_versions_of_the_project_but_for_one():
+    ours = blocks(ENVS / "requirements.txt")
+    names = {pin.split("==")[0] for pin in ours}
+    for path in (ENVS / "requirements-store.txt", ROOT / "tests" / "requirements.txt"):
+        theirs = blocks(path)
+        others = {pin.split("==")[0] for pin in theirs.keys() - ours.keys()}
+        assert others & names == {"python-dateutil"}, path
 
 
 def test_make_installs_wheels_of_known_hashes_and_one_package_with_pinned_tools():

@@ -5,7 +5,7 @@ import re
 import sys
 from pathlib import Path
 
-from snakemake.io import IOFile
+from snakemake.io import IOFile, flag
 
 # The folder of this checkout, also if another workflow uses it as a module or through a link.
 WORKFLOW = Path(workflow.current_basedir).resolve().parent
@@ -17,6 +17,7 @@ from transfer_gain.config.errors import ConfigError
 from transfer_gain.config.jobs import fill
 from transfer_gain.config.loading import check_duplicate_keys, complete, load
 from transfer_gain.config.paths import format_number
+from transfer_gain.evaluation.published import PUBLISHED
 from transfer_gain.methods import job_lists, records
 from transfer_gain.names import (
     AUGMENTATION,
@@ -43,6 +44,7 @@ from transfer_gain.runtime import (
     origins,
     plan,
     shared_cache,
+    stores,
     user_files,
 )
 from transfer_gain.runtime.code_dependencies import PACKAGE
@@ -62,11 +64,25 @@ try:
 except ConfigError as error:
     sys.exit(f"the config is refused: {error}")
 
+STORE = stores.Store(
+    workflow.storage_registry.default_storage_provider,
+    workflow.storage_settings.default_storage_prefix or "",
+    workflow.async_run,
+)
+if STORE and not workflow.remote_exec:
+    # Snakemake sends config files with the code. So jobs know what planning has found out.
+    workflow.configfiles.extend(
+        filter(
+            os.path.exists,
+            [
+                study.paths.weights_host,
+                *expand(study.paths.class_sizes, dataset=study.datasets),
+            ],
+        )
+    )
+
 # Who may enter a cache in cloud storage is set there.
-if (
-    workflow.workflow_settings.cache is not None
-    and not workflow.storage_settings.default_storage_provider
-):
+if workflow.workflow_settings.cache is not None and not STORE:
     try:
         shared_cache.prepare()
     except shared_cache.CacheError as error:
@@ -95,6 +111,14 @@ wildcard_constraints:
     method="|".join(records.BY_NAME),
     architecture=r"[A-Za-z0-9]+",
     size=r"[0-9]+",
+
+
+def stored(files):
+    """Return the paths of files of the study as jobs know them: with a store, those of copies.
+
+    For inputs and outputs Snakemake does the same; parameters are left alone.
+    """
+    return STORE.paths(files)
 
 
 def code_of(script, *modules):
@@ -135,7 +159,17 @@ def source_files(dataset):
     if study.datasets[dataset].source in fetched:
         return fetched[study.datasets[dataset].source]
     path = study.datasets[dataset].options.get("path")
-    return [ancient(path)] if path and not user_folder(dataset) else []
+    return own_files(path) if path else []
+
+
+def own_files(path):
+    """Return a user's archive as an input, or nothing for a folder.
+
+    With a store, either is an input that keeps its job where the user is.
+    """
+    if STORE:
+        return [local(ancient(path))]
+    return [] if user_files.folder(path) else [ancient(path)]
 
 
 def weights_file(backbone):
@@ -144,7 +178,7 @@ def weights_file(backbone):
     if weights == RANDOM_WEIGHTS:
         return []
     if weights != IMAGENET:
-        return weights
+        return paths.own_weights(backbone, weights) if STORE else weights
     return paths.weights_of(study.backbones[backbone].architecture)
 
 
@@ -260,11 +294,17 @@ def shards_of(dataset, backbone):
     """
     names = {"dataset": dataset, "backbone": backbone}
     features = paths.features.format(**names)
-    if Path(features).exists():
+    if STORE:
+        features = flag(features, "storage_object", STORE.object(features))
+    if STORE or Path(features).exists():
         made_of = workflow.persistence.input(IOFile(features))
         if made_of is not None:
             folder = Path(paths.shard.format(**names, scatteritem="")).parent
-            parts = [file for file in made_of if Path(file).parent == folder]
+            parts = [
+                str(folder / Path(file).name)
+                for file in made_of
+                if Path(file).parent.parts[-len(folder.parts) :] == folder.parts
+            ]
             # Snakemake records them in alphabetical order, in which 10 comes before 2.
             return sorted(parts, key=lambda file: int(Path(file).name.split("-of-")[0]))
     shards = gather.features(paths.shard, **names)

@@ -56,7 +56,6 @@ rule tabulate_comparison:
     input:
         selected=f"{paths.table('selected')}.parquet",
         predictions=expand(paths.predictions, dataset=TRANSFER),
-        published=PUBLISHED,
     output:
         **table_files("{table}"),
     log:
@@ -67,7 +66,7 @@ rule tabulate_comparison:
     conda:
         "../../envs/environment.yaml"
     params:
-        **code_of("tabulate_comparison"),
+        **code_of("tabulate_comparison", PUBLISHED),
         datasets=TRANSFER,
         metric=study.metric,
         seed=study.seed,

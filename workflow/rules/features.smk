@@ -92,6 +92,28 @@ rule extract_copies:
         "../scripts/extract_features.py"
 
 
+if STORE:
+
+    rule store_weights:
+        """A user's file of weights, from where the user is."""
+        input:
+            lambda wildcards: local(study.backbones[wildcards.backbone].weights),
+        output:
+            paths.own_weights("{backbone}", "own.{suffix}"),
+        log:
+            paths.log(paths.own_weights("{backbone}", "own.{suffix}")),
+            paths.benchmark(paths.own_weights("{backbone}", "own.{suffix}")),
+        wildcard_constraints:
+            suffix="[a-z0-9]+",
+        localrule: True
+        conda:
+            "../../envs/environment.yaml"
+        params:
+            **code_of("store_weights"),
+        script:
+            "../scripts/store_weights.py"
+
+
 rule fetch_weights:
     output:
         paths.weights,

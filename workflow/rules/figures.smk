@@ -48,7 +48,6 @@ rule plot_learning_rates:
         selections=lambda wildcards: fill(paths.selection, SELECTIONS, **wildcards),
         images=paths.images,
         validation_roles=paths.validation_roles,
-        published=PUBLISHED,
     output:
         **figure_files("learning_rates_{dataset}_{backbone}", "learning_rates"),
     log:
@@ -57,7 +56,7 @@ rule plot_learning_rates:
     conda:
         "../../envs/environment.yaml"
     params:
-        **code_of("plot_learning_rates"),
+        **code_of("plot_learning_rates", PUBLISHED),
         **METRIC_SHOWN,
         fractions=lambda wildcards: [
             float(fraction) for fraction in study.fraction_names(wildcards.backbone)

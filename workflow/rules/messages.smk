@@ -53,9 +53,9 @@ onsuccess:
     for bar in progress_bars():
         bar.end()
     # Only a run that made the report has an answer; --touch makes none.
-    aimed = any(paths.report in job.output for job in workflow.dag.jobs)
-    if aimed and Path(paths.answer).exists():
-        print(messages.wrapped(Path(paths.answer).read_text(), sys.stdout), end="")
+    aimed = any(stored(paths.report) in job.output for job in workflow.dag.jobs)
+    if aimed and (answer := STORE.text(paths.answer)):
+        print(messages.wrapped(answer, sys.stdout), end="")
 
 
 onerror:

@@ -56,11 +56,13 @@ rule train_model:
         metric=study.metric,
         seed=study.seed,
         settings=lambda wildcards: study.datasets[wildcards.dataset].settings(),
-        images=lambda wildcards: jobs.images_by_backbone(study, wildcards.dataset),
+        images=lambda wildcards: stored(
+            jobs.images_by_backbone(study, wildcards.dataset)
+        ),
         backbones={
             name: {
                 "cut": study.backbones[name].cut,
-                "weights": weights_file(name),
+                "weights": stored(weights_file(name)),
                 "fine_tuning": study.fine_tuning_of(name),
             }
             for name in jobs.trained_backbones(study)

@@ -26,11 +26,7 @@ rule extract_unlabelled:
     """The unlabelled images of a dataset that are worth a label, and their features."""
     input:
         # As in source_files: a folder is no input, its content is a parameter.
-        files=lambda wildcards: (
-            []
-            if user_files.folder(UNLABELLED[wildcards.dataset])
-            else [ancient(UNLABELLED[wildcards.dataset])]
-        ),
+        files=lambda wildcards: own_files(UNLABELLED[wildcards.dataset]),
         scores=lambda wildcards: fill(paths.ranked, RANKED, **wildcards),
         labelled=lambda wildcards: sorted(
             {
@@ -64,9 +60,9 @@ rule extract_unlabelled:
         },
         networks=lambda wildcards: {
             name: {
-                "labelled": jobs.images_of(study, wildcards.dataset, name),
+                "labelled": stored(jobs.images_of(study, wildcards.dataset, name)),
                 "cut": study.backbones[name].cut,
-                "weights": weights_file(name),
+                "weights": stored(weights_file(name)),
             }
             for name in CHOICE["backbones"]
         },
@@ -96,7 +92,9 @@ rule replay_labels:
         **code_of("replay_labels"),
         **CHOICE,
         **study.class_weighting,
-        features=lambda wildcards: jobs.features_by_backbone(study, wildcards.dataset),
+        features=lambda wildcards: stored(
+            jobs.features_by_backbone(study, wildcards.dataset)
+        ),
         penalties=study.linear_probe.l2,
         seed=study.seed,
     script:
@@ -132,12 +130,12 @@ rule tabulate_next_labels:
         **CHOICE,
         **study.class_weighting,
         scores={
-            dataset: fill(paths.ranked, RANKED, dataset=dataset)
+            dataset: stored(fill(paths.ranked, RANKED, dataset=dataset))
             for dataset in UNLABELLED
         },
         datasets=list(UNLABELLED),
         features={
-            dataset: jobs.features_by_backbone(study, dataset)
+            dataset: stored(jobs.features_by_backbone(study, dataset))
             for dataset in UNLABELLED
         },
         penalties=study.linear_probe.l2,

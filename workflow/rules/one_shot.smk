@@ -207,7 +207,6 @@ rule tabulate_one_shot:
     input:
         history=[f"{run}/history.parquet" for run in ONE_SHOT_RUNS],
         few_shot=[f"{run}/few_shot.parquet" for run in ONE_SHOT_RUNS],
-        published=PUBLISHED,
     output:
         **table_files("{table}"),
     log:
@@ -218,7 +217,7 @@ rule tabulate_one_shot:
     conda:
         "../../envs/environment.yaml"
     params:
-        **code_of("tabulate_one_shot"),
+        **code_of("tabulate_one_shot", PUBLISHED),
     script:
         "../scripts/tabulate_one_shot.py"
 
@@ -227,7 +226,6 @@ rule plot_one_shot:
     """One-shot accuracy against epoch, with controls and the 2018 paper's values."""
     input:
         one_shot=f"{paths.table('one_shot')}.parquet",
-        published=PUBLISHED,
     output:
         **figure_files("one_shot_{approach}", "one_shot"),
     log:
@@ -236,7 +234,7 @@ rule plot_one_shot:
     conda:
         "../../envs/environment.yaml"
     params:
-        **code_of("plot_one_shot"),
+        **code_of("plot_one_shot", PUBLISHED),
     script:
         "../scripts/plot_one_shot.py"
 

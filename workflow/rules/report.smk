@@ -6,8 +6,12 @@ REPORTED = [name for name in TABLES if name not in RAW]
 # Inputs of the study: the images of each dataset and the weights of each backbone.
 INPUTS = sorted(
     {file for dataset in study.datasets for file in source_files(dataset)}
-    | {path for path in UNLABELLED.values() if not user_files.folder(path)}
+    | {file for path in UNLABELLED.values() for file in own_files(path)}
     | {file for backbone in study.backbones if (file := weights_file(backbone))}
+)
+# The templates of the report and of its captions are code.
+TEMPLATES = sorted(
+    [*PACKAGE.glob("reporting/templates/*"), *WORKFLOW.glob("report/*.rst")]
 )
 # Whose images the results show, and whether they may be seen by everyone.
 SHARING = {
@@ -41,6 +45,7 @@ rule digest_inputs:
         "../../envs/environment.yaml"
     params:
         **code_of("digest_inputs"),
+        files=[*map(str, INPUTS)],
         # Folders are no input files (see source_files): a digest tells of a change.
         # Not evaluated before the job is wanted: digesting reads the files.
         folders=lambda wildcards: [
@@ -65,15 +70,6 @@ rule write_report:
         inputs=paths.inputs,
         figures=[f"{paths.figure(name)}.svg" for name in FIGURES],
         images=expand(paths.images, dataset=study.datasets),
-        templates=sorted(map(os.path.relpath, PACKAGE.glob("reporting/templates/*"))),
-        captions=lambda wildcards: [
-            os.path.relpath(
-                WORKFLOW
-                / "report"
-                / f"{origins.kind_of(f'{paths.figure(name)}.svg', workflow.rules)}.rst"
-            )
-            for name in FIGURES
-        ],
     output:
         html=report(paths.report, caption="../report/report.rst", category="The answer"),
         answer=paths.answer,
@@ -85,7 +81,8 @@ rule write_report:
     conda:
         "../../envs/environment.yaml"
     params:
-        **code_of("write_report"),
+        **code_of("write_report", *TEMPLATES),
+        report=lambda wildcards: paths.report,
         metric=study.metric,
         sharing=SHARING,
         datasets=list(study.datasets),
@@ -99,12 +96,14 @@ rule write_report:
             },
         ),
         tables=lambda wildcards: [
-            origins.origin_of(f"{paths.table(name)}.csv", workflow.rules, paths.report)
+            origins.origin_of(
+                f"{paths.table(name)}.csv", workflow.rules, paths.report, stored
+            )
             for name in REPORTED
         ],
         figures=lambda wildcards: [
             origins.origin_of(
-                f"{paths.figure(name)}.svg", workflow.rules, paths.report
+                f"{paths.figure(name)}.svg", workflow.rules, paths.report, stored
             )
             for name in FIGURES
         ],
@@ -131,7 +130,6 @@ rule describe_run:
         runs=f"{paths.table('runs')}.parquet",
         cost=f"{paths.table('cost')}.parquet",
         inputs=paths.inputs,
-        citation=local(os.path.relpath(WORKFLOW.parent / "CITATION.cff")),
     output:
         config=paths.config,
         crate=paths.crate,
@@ -142,7 +140,7 @@ rule describe_run:
     conda:
         "../../envs/environment.yaml"
     params:
-        **code_of("describe_run"),
+        **code_of("describe_run", WORKFLOW.parent / "CITATION.cff"),
         config=complete(config),
         sharing=SHARING,
         datasets=list(study.datasets),

@@ -1,6 +1,5 @@
 # Tables of the report. Each aggregates the files that the config implies, never a glob.
 
-PUBLISHED = local(os.path.relpath(WORKFLOW / "published_2018.yaml"))
 # Values of the 2018 paper are shown next to ours only if images and network are the same.
 SOURCES = {
     name: dataset.source
@@ -42,7 +41,6 @@ rule tabulate_fractions:
         images=expand(paths.images, dataset=study.datasets),
         validation_roles=expand(paths.validation_roles, dataset=TRANSFER),
         samples=expand(paths.samples, dataset=TRANSFER, fraction=FRACTIONS),
-        published=PUBLISHED,
     output:
         **table_files("fractions"),
     log:
@@ -53,7 +51,7 @@ rule tabulate_fractions:
     conda:
         "../../envs/environment.yaml"
     params:
-        **code_of("tabulate_fractions"),
+        **code_of("tabulate_fractions", PUBLISHED),
         metric=study.metric,
         datasets=list(study.datasets),
         divided=TRANSFER,
@@ -126,7 +124,6 @@ rule tabulate_best_heads:
     input:
         runs=fill(f"{paths.head}/runs.parquet", HEADS),
         selections=[paths.selection.format(**names) for names in SELECTIONS],
-        published=PUBLISHED,
     output:
         **table_files("best_heads"),
     log:
@@ -135,7 +132,7 @@ rule tabulate_best_heads:
     conda:
         "../../envs/environment.yaml"
     params:
-        **code_of("tabulate_best_heads"),
+        **code_of("tabulate_best_heads", PUBLISHED),
         metric=study.metric,
         sources=SOURCES_OF_SCORES,
         published_backbones=PUBLISHED_BACKBONES,
@@ -151,6 +148,12 @@ rule tabulate_cost:
             f"{paths.table('{name}')}.parquet",
             name=["runs", "history", *(["one_shot"] if study.one_shot else [])],
         ),
+        # Elsewhere a missing cost is no reason to run its job again, so that it is no input.
+        benchmarks=lambda wildcards: (
+            [file for _, file in job_lists.benchmarks(study, shards_of)]
+            if STORE
+            else []
+        ),
     output:
         **table_files("cost"),
     log:
@@ -164,7 +167,7 @@ rule tabulate_cost:
             row for row, _ in job_lists.benchmarks(study, shards_of)
         ],
         benchmarks=lambda wildcards: [
-            file for _, file in job_lists.benchmarks(study, shards_of)
+            stored(file) for _, file in job_lists.benchmarks(study, shards_of)
         ],
     script:
         "../scripts/tabulate_cost.py"

@@ -20,11 +20,12 @@ with job.monitored(*snakemake.log):
         temporary.write_text(yaml.safe_dump(sharing.config(config), sort_keys=False))
     folder = Path(written.crate).parent
     shown = [path for path in files.made if Path(path).stem not in sharing.unlisted()]
+    checkout = Path(crate.__file__).parents[3]
     described, *made = (os.path.relpath(path, folder) for path in (written.config, *shown))
     facts = {
         "datasets": snakemake.params.datasets,
-        "citation": yaml.safe_load(Path(files.citation).read_text()),
-        "code": provenance.describe_code(Path(files.citation).parent),
+        "citation": yaml.safe_load((checkout / "CITATION.cff").read_text()),
+        "code": provenance.describe_code(checkout),
         "versions": provenance.versions(),
         "machine": provenance.machine(),
         "precision": ", ".join(sorted(set(store.read_rows(files.runs)["precision"]))),

@@ -6,6 +6,7 @@ with job.monitored(*snakemake.log):
     from transfer_gain import metrics
     from transfer_gain.data import store
     from transfer_gain.evaluation import tables
+    from transfer_gain.evaluation.published import PUBLISHED
     from transfer_gain.reporting.figures.learning_rates import best_at_smallest, plot_learning_rates
     from transfer_gain.reporting.figures.style import save
 
@@ -15,9 +16,7 @@ with job.monitored(*snakemake.log):
             snakemake.input.selections, snakemake.params.fractions, strict=True
         )
     )
-    published = tables.read_published(
-        snakemake.input.published, "best_heads", snakemake.params.sources
-    )
+    published = tables.read_published(PUBLISHED, "best_heads", snakemake.params.sources)
     metric = metrics.metric(snakemake.params.metric)
     figure = plot_learning_rates(
         store.read_rows(snakemake.input.runs),

@@ -6,13 +6,14 @@ with job.monitored(*snakemake.log):
     from transfer_gain import metrics
     from transfer_gain.data import store
     from transfer_gain.evaluation import tables
+    from transfer_gain.evaluation.published import PUBLISHED
 
     selections = pd.concat(
         store.with_names(store.read_rows(path), names)
         for path, names in zip(snakemake.input.selections, snakemake.params.names, strict=True)
     )
     published = tables.read_published_transfer(
-        snakemake.input.published,
+        PUBLISHED,
         snakemake.params.sources,
         snakemake.params.published_backbones,
     )

@@ -6,6 +6,7 @@ with job.monitored(*snakemake.log):
     from transfer_gain import metrics
     from transfer_gain.data import store
     from transfer_gain.evaluation import tables
+    from transfer_gain.evaluation.published import PUBLISHED
 
     samples = dict(zip(snakemake.params.samples, snakemake.input.samples, strict=True))
     metric = metrics.metric(snakemake.params.metric)
@@ -23,8 +24,6 @@ with job.monitored(*snakemake.log):
         ] or [tables.fractions(index, None, dataset, 1.0, metric)]
     counts = pd.concat(rows)
     tables.check_distinct(counts)
-    published = tables.read_published(
-        snakemake.input.published, "fractions", snakemake.params.sources
-    )
+    published = tables.read_published(PUBLISHED, "fractions", snakemake.params.sources)
     table = tables.beside(counts, published, ["dataset", "fraction"])
     store.write_table(table, snakemake.output.csv, snakemake.output.parquet)

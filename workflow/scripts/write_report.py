@@ -20,13 +20,14 @@ with job.monitored(*snakemake.log):
         report.ReportItem(**made, content=sharing.table(made["name"], store.read_rows(path)))
         for made, path in zip(params.tables, files.tables, strict=True)
     ]
+    captions = Path(report.__file__).parents[2] / "report"
     figures = [
         report.ReportItem(
             **made,
             content=Path(path).read_text(),
-            caption=report.caption(template, made["wildcards"], metric),
+            caption=report.caption(captions / f"{made['kind']}.rst", made["wildcards"], metric),
         )
-        for made, path, template in zip(params.figures, files.figures, files.captions, strict=True)
+        for made, path in zip(params.figures, files.figures, strict=True)
     ]
     rows = {table.name: table.content for table in tables}
     runs = store.read_rows(files.runs)
@@ -48,8 +49,8 @@ with job.monitored(*snakemake.log):
     made, models = snakemake.output, params.models
     for path, text in (
         (made.html, report.render(figures, tables, runs, metric, facts, sharing)),
-        (made.answer, answer.write(rows, metric, made.html, models.values())),
-        (made.answer_json, answer_json.write(rows, metric, made.html, models)),
+        (made.answer, answer.write(rows, metric, params.report, models.values())),
+        (made.answer_json, answer_json.write(rows, metric, params.report, models)),
     ):
         with written_whole(path) as temporary:
             temporary.write_text(text)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 
 
 def format_number(value: float) -> str:
@@ -43,6 +44,10 @@ class Paths:
         if architecture == "VGG16":
             return self.vgg16_weights
         return self.weights.format(architecture=architecture)
+
+    def own_weights(self, backbone: str, file: str) -> str:
+        """Return the path of a user's file of weights in a store."""
+        return f"{self.results}/weights/{backbone}{Path(file).suffix}"
 
     @property
     def images(self) -> str:

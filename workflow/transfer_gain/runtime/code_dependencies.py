@@ -28,9 +28,9 @@ def digests_behind(*entries: Path) -> dict[str, str]:
     package, so that moving a checkout changes nothing. The names are there because Snakemake's
     cache between workflows takes no parameter without one.
     """
-    paths = {file: file.relative_to(PACKAGE.parent) for file in files_behind(*entries)}
+    paths = {file: os.path.relpath(file, PACKAGE.parent) for file in files_behind(*entries)}
     return {
-        "code_" + re.sub(r"\W", "_", str(path)): f"{path} {_digest(file)}"
+        "code_" + re.sub(r"\W", "_", path): f"{path} {_digest(file)}"
         for file, path in paths.items()
     }
 
@@ -51,7 +51,7 @@ def files_behind(*entries: Path) -> list[Path]:
     """Return Python files and everything that they import from the package, directly or indirectly.
 
     Args:
-        entries: a job's script, and modules that it imports dynamically.
+        entries: a job's script, modules that it imports dynamically, and data files of the code.
 
     Raises:
         FileNotFoundError: an entry does not exist.
@@ -69,6 +69,8 @@ def files_behind(*entries: Path) -> list[Path]:
 @functools.cache  # most files are imported by many modules
 def _imported(file: Path) -> list[Path | None]:
     """Return the files that a file imports, and None for imports of other packages."""
+    if file.suffix != ".py":
+        return []
     imported = []
     for node in _executed(ast.parse(file.read_text())):
         if not isinstance(node, ast.ImportFrom):

@@ -26,3 +26,9 @@ def remembered(file: Path, question: str, ask: Callable[[], Any]) -> Any:
         with written_whole(file) as temporary:
             temporary.write_text(json.dumps({question: answer}) + "\n")
     return answer
+
+
+def last_answer(file: Path) -> Any:
+    """Return the answer to the last question, whatever it was; None if there is none."""
+    with contextlib.suppress(OSError, ValueError):
+        return next(iter(json.loads(file.read_text()).values()), None)
