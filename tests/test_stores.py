@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from transfer_gain.runtime.stores import Store
+from transfer_gain.runtime.stores import Store, keep_wildcard_constraints
 
 
 class Provider:
@@ -55,3 +55,19 @@ def test_a_text_is_fetched_from_the_store(store: Store, tmp_path: Path):
     stored.mkdir(parents=True)
     (stored / "answer.txt").write_text("yes")
     assert store.text("results/answer.txt") == "yes"
+
+
+def test_copies_have_paths_with_the_wildcard_constraints_of_rules():
+    class Made:  # as the S3 plugin's objects are
+        def __init__(self, query: str):
+            self.query = query
+            self._local_suffix = query.removeprefix("s3://")
+
+        def local_suffix(self) -> str:
+            return self._local_suffix
+
+    store = Store(SimpleNamespace(object=Made), "s3://bucket/mine", lambda done: done)
+    keep_wildcard_constraints(store)
+    made = store.object("results/{method}.parquet")
+    made.query = made.query.replace("{method}", "{method,a|b}")  # as Snakemake does
+    assert made.local_suffix() == "bucket/mine/results/{method,a|b}.parquet"

@@ -69,6 +69,7 @@ STORE = stores.Store(
     workflow.storage_settings.default_storage_prefix or "",
     workflow.async_run,
 )
+stores.keep_wildcard_constraints(STORE)
 if STORE and not workflow.remote_exec:
     # Snakemake sends config files with the code. So jobs know what planning has found out.
     workflow.configfiles.extend(

@@ -1,6 +1,7 @@
 """A store in place of a shared disk: where jobs find the files of a study."""
 
 import os
+import posixpath
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,3 +51,18 @@ class Store(NamedTuple):
             self.run(found.managed_retrieve())
             path = str(found.local_path())
         return Path(path).read_text() if Path(path).exists() else None
+
+
+def keep_wildcard_constraints(store: Store) -> None:
+    """Let the paths of copies follow the wildcard constraints of rules.
+
+    Snakemake adds them to an object's query after it was made. The S3 plugin (0.3.6) keeps the path
+    from before, so that several rules seem to make the same file.
+    """
+    if store and hasattr(made := store.object("any"), "_local_suffix"):
+        type(made).local_suffix = _suffix_of_query
+
+
+def _suffix_of_query(storage_object: Any) -> str:
+    """Return bucket and key."""
+    return posixpath.normpath(storage_object.query.split("://", 1)[-1])
