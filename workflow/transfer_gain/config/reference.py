@@ -40,6 +40,8 @@ one-shot learning, which takes place only if a study has the section `one_shot`.
 
 """
 
+_NEXT = "**Next:** [Extending](extending.md)\n"
+
 _KINDS = {
     "integer": "whole number",
     "number": "number",
@@ -69,7 +71,7 @@ def sections() -> Iterator[Section]:
 
 def markdown() -> str:
     """Return the whole reference as Markdown."""
-    parts = [_TITLE, *map(_section, sections()), _EXAMPLE + _block(complete({}))]
+    parts = [_TITLE, *map(_section, sections()), _EXAMPLE + _block(complete({})), _NEXT]
     return "\n".join(parts)
 
 
