@@ -353,6 +353,11 @@ def compressed(path: Path) -> None:
             archive.writestr(name, content)
 
 
+def with_another_part(path: Path) -> None:
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("assets/../../../planted", b"x")
+
+
 def change_weights(path: Path, change) -> None:
     """Change the weights of a Keras file with h5py."""
     with zipfile.ZipFile(path) as archive:
@@ -389,6 +394,7 @@ def virtual(file: h5py.File) -> None:
 LIES = {
     "more weights than bytes": (claims_more, "a network of 7,000,000,"),
     "a compressed part": (compressed, "compressed"),
+    "another part": (with_another_part, "assets/"),
     **{
         change.__name__: (functools.partial(change_weights, change=change), found)
         for change, found in (

@@ -10,26 +10,28 @@ from typing import IO
 import h5py
 
 from transfer_gain.features.frozen import BackboneError
+from transfer_gain.printable import printable, shorten
 from transfer_gain.training.devices import tf
 
 import keras  # isort: skip  (after TensorFlow is set up)
 
-WEIGHTS = "model.weights.h5"  # in a network that Keras saved
+WEIGHTS = "model.weights.h5"
+PARTS = ("metadata.json", "config.json", WEIGHTS)  # of a network that Keras saved
 
 
 def check_network(path: Path) -> None:
     """Check a network that Keras saved and whose config holds no code (`network_files`).
 
     Raises:
-        BackboneError: a part of it is compressed, or it claims more weights than it holds.
+        BackboneError: it has other parts, which Keras would unpack into a folder, a part of it is
+            compressed, or it claims more weights than it holds.
     """
     with zipfile.ZipFile(path) as archive:
         for entry in archive.infolist():
-            if entry.compress_type != zipfile.ZIP_STORED:
-                raise BackboneError(
-                    f"{path}: found {entry.filename} compressed, expected a network as Keras "
-                    "saves it"
-                )
+            stored = entry.compress_type == zipfile.ZIP_STORED
+            if entry.filename not in PARTS or not stored:
+                found = printable(shorten(entry.filename)) + ("" if stored else " compressed")
+                raise BackboneError(f"{path}: found {found}, expected a network as Keras saves it")
         config = archive.read("config.json").decode()
         with archive.open(WEIGHTS) as weights:
             check_weights(path, weights)
