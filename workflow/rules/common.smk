@@ -7,8 +7,10 @@ from pathlib import Path
 
 from snakemake.io import IOFile
 
-# The folder of this checkout, also if another workflow uses it as a module or through a link.
-WORKFLOW = Path(workflow.current_basedir).resolve().parent
+
+include: "location.smk"
+
+
 sys.path.insert(0, str(WORKFLOW))
 
 from transfer_gain import gpus, metrics
