@@ -62,7 +62,7 @@ try:
         del config["backbones"][name]
     study = (load(config) if LEFT_OUT else study).with_metric(metric_choice.choose)
 except ConfigError as error:
-    sys.exit(f"the config is refused: {error}")
+    sys.exit(messages.refused(error, workflow.overwrite_configfiles))
 
 # Who may enter a cache in cloud storage is set there.
 if (
