@@ -14,6 +14,7 @@ import checkout as in_checkout
 from checkout import ROOT, copy_checkout
 from stubbed_workflow import STUB, STUDY, environment, planned
 from transfer_gain.config.loading import load
+from transfer_gain.runtime import provenance
 
 
 def test_the_config_that_is_deployed_is_that_of_a_checkout():
@@ -135,6 +136,7 @@ def test_a_local_repository_is_a_module_at_the_commit_that_is_named(hosted, tmp_
     assert done.returncode == 0, done.stdout + done.stderr
     assert in_checkout.jobs_to_run(folder, table, *TRIGGERS, **around) == []
     (exported,) = (folder / ".snakemake/transfer-gain").iterdir()
+    assert provenance.describe_code(exported)["commit"] == exported.name
     assert (exported / "workflow/Snakefile").read_bytes() == (
         hosted / OWNER / "workflow/Snakefile"
     ).read_bytes()

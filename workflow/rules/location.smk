@@ -30,7 +30,9 @@ def exported(source):
         archive, files = Path(temporary, "archive"), Path(temporary, "files")
         with archive.open("wb") as stream:
             repository.archive(
-                stream, commit, path=["Snakefile", "workflow", "CITATION.cff"]
+                stream,
+                commit,
+                path=["Snakefile", "workflow", "CITATION.cff", ".git-archival.txt"],
             )
         with tarfile.open(archive) as opened:
             # Pythons from before 3.11.4 have no filter.
