@@ -115,7 +115,7 @@ def test_what_a_page_tells_to_make_is_in_the_makefile(page: str, arguments: str)
 
 
 # Of which a machine without a cluster can tell nothing, and which need more than this repository.
-ELSEWHERE = ("profiles/", "paper-2018.yaml", "my-study.yaml", "--unlock")
+ELSEWHERE = ("profiles/", "paper-2018.yaml", "my-study.yaml", "small.yaml", "--unlock")
 
 
 @pytest.mark.slow
@@ -138,7 +138,7 @@ def test_what_a_page_tells_snakemake_can_be_planned(tmp_path: Path, page: str, a
 
 def test_the_graph_of_the_rules_shows_those_of_the_study_with_every_method(tmp_path: Path):
     study = ROOT / "workflow/studies/smoke.yaml"
-    done = snakemake(copy_checkout(tmp_path), "--rulegraph", "--forceall", study=study)
+    done = snakemake(copy_checkout(tmp_path), "all", "--rulegraph", "--forceall", study=study)
     rules = re.findall(r'label = "(\w+)"', done.stdout)
     drawn = re.findall(r"<text[^>]*>(\w+)</text>", (ROOT / "docs/images/rulegraph.svg").read_text())
     assert rules
