@@ -82,7 +82,7 @@ def test_the_links_of_a_page_lead_somewhere(page: Path):
 
 def test_the_graph_of_the_rules_shows_those_of_the_study_with_every_method(tmp_path: Path):
     study = ROOT / "workflow/studies/smoke.yaml"
-    done = snakemake(copy_checkout(tmp_path), "--rulegraph", "--forceall", study=study)
+    done = snakemake(copy_checkout(tmp_path), "all", "--rulegraph", "--forceall", study=study)
     rules = re.findall(r'label = "(\w+)"', done.stdout)
     drawn = re.findall(r"<text[^>]*>(\w+)</text>", (ROOT / "docs/images/rulegraph.svg").read_text())
     assert rules
