@@ -10,7 +10,7 @@ from made_answers import BASELINE, PROBE, predicted
 from transfer_gain.evaluation import comparison, evidence, statistics
 from transfer_gain.evaluation.evidence import Evidence
 from transfer_gain.evaluation.label_value import label_value
-from transfer_gain.metrics import ACCURACY, BALANCED_ACCURACY, LOSS, Predictions
+from transfer_gain.metrics import ACCURACY, BALANCED_ACCURACY, LOSS, Predictions, metric
 
 PUBLISHED = pd.DataFrame(columns=["dataset", "fraction", "reference", "relative_gain"]).assign(
     absolute_gain=np.nan
@@ -71,9 +71,10 @@ def test_images_that_also_train_count_by_half():
     assert agreeing(labels, overlap=0.25).high == agreeing(labels[::2]).high
 
 
-def test_one_run_or_a_loss_that_is_the_same_shows_nothing():
+def test_one_run_or_a_loss_or_macro_f1_that_is_the_same_shows_nothing():
     labels = np.repeat([0, 1], 60)
     assert np.isnan(agreeing(labels, LOSS).low)
+    assert np.isnan(agreeing(labels, metric("macro_f1")).low)  # see docs/validity.md
     once = of_answers(np.ones((1, 120)), labels)
     assert np.isnan(evidence.contrast([evidence.gain(once, once, ACCURACY)], [1]).low)
 
