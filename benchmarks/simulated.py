@@ -180,7 +180,7 @@ class Study:
 
     def label_value(self) -> pd.DataFrame:
         """Return table `label_value`."""
-        return label_value(self.selected, self.predictions, self.metric, 2018)
+        return label_value(self.selected, self.predictions, self.metric)
 
 
 def study(

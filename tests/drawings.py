@@ -137,7 +137,7 @@ def gains_table(fractions: dict[float, int]) -> pd.DataFrame:
 
 
 def label_values(fractions: dict[float, int]) -> pd.DataFrame:
-    return worth.label_value(selected_of(fractions), {}, ACCURACY, 0)
+    return worth.label_value(selected_of(fractions), {}, ACCURACY)
 
 
 def cost_table(fractions: dict[float, int]) -> pd.DataFrame:

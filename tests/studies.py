@@ -96,8 +96,8 @@ def hypotheses(selected: pd.DataFrame) -> pd.DataFrame:
     return comparison.hypotheses(selected, {}, ACCURACY, 0.01, 1)
 
 
-def label_value(selected: pd.DataFrame, seed: int = 1) -> pd.DataFrame:
-    return worth.label_value(selected, {}, ACCURACY, seed)
+def label_value(selected: pd.DataFrame) -> pd.DataFrame:
+    return worth.label_value(selected, {}, ACCURACY)
 
 
 def forecast(selected: pd.DataFrame, seed: int = 1, target: float | None = None) -> pd.DataFrame:

@@ -6,14 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from made_answers import BASELINE, PROBE, predicted
 from transfer_gain.evaluation import comparison, evidence, statistics
 from transfer_gain.evaluation.evidence import Evidence
 from transfer_gain.evaluation.label_value import label_value
-from transfer_gain.metrics import ACCURACY, BALANCED_ACCURACY, LOSS, Predictions
-from transfer_gain.names import HELD_OUT
+from transfer_gain.metrics import ACCURACY, BALANCED_ACCURACY, LOSS, Predictions, metric
 
-BASELINE, PROBE = ("none", "baseline"), ("vgg16", "linear-probe")
-LABELS_OF = {1.0: 100, 0.3: 30, 0.1: 10}
 PUBLISHED = pd.DataFrame(columns=["dataset", "fraction", "reference", "relative_gain"]).assign(
     absolute_gain=np.nan
 )
@@ -73,9 +71,10 @@ def test_images_that_also_train_count_by_half():
     assert agreeing(labels, overlap=0.25).high == agreeing(labels[::2]).high
 
 
-def test_one_run_or_a_loss_that_is_the_same_shows_nothing():
+def test_one_run_or_a_loss_or_macro_f1_that_is_the_same_shows_nothing():
     labels = np.repeat([0, 1], 60)
     assert np.isnan(agreeing(labels, LOSS).low)
+    assert np.isnan(agreeing(labels, metric("macro_f1")).low)  # see docs/validity.md
     once = of_answers(np.ones((1, 120)), labels)
     assert np.isnan(evidence.contrast([evidence.gain(once, once, ACCURACY)], [1]).low)
 
@@ -164,25 +163,6 @@ def test_a_rare_class_in_which_few_images_differ_does_not_narrow_the_interval():
     assert 0.93 < np.mean(covered) < 0.985
 
 
-def predicted(answers: dict[tuple[str, str], dict[float, np.ndarray]], labels: np.ndarray):
-    """Rows of `selected` and of the predictions of answers (replicates, images), right or not."""
-    selected, rows = [], []
-    for (backbone, method), of_fraction in answers.items():
-        for fraction, right in of_fraction.items():
-            names = {"backbone": backbone, "method": method, "fraction": fraction}
-            for replicate, own in enumerate(right):
-                shares = np.where(own == (labels == 1), 0.75, 0.25)
-                made = pd.DataFrame({"image_id": [f"i{n:04d}" for n in range(len(labels))]})
-                made = made.assign(**names, replicate=replicate, label=labels)
-                made = made.assign(predicted=np.where(own, labels, 1 - labels))
-                rows.append(made.assign(probability_0=1 - shares, probability_1=shares))
-                about = {"dataset": "d", "protocol": HELD_OUT, "replicate": replicate}
-                about |= {"labels": LABELS_OF[fraction], "accuracy": own.mean()}
-                about |= {"configurations": 1, "train_loss": 0.1, "levelled_off": True}
-                selected.append({**names, **about})
-    return pd.DataFrame(selected), {"d": pd.concat(rows, ignore_index=True)}
-
-
 @pytest.mark.parametrize(("images", "outcome"), [(50, "undecided"), (400, "practically equal")])
 def test_methods_that_agree_on_enough_images_are_practically_equal(images, outcome):
     labels = np.arange(images) % 2
@@ -222,14 +202,14 @@ def test_the_label_value_of_a_deterministic_method_varies_with_the_images():
     found = {}
     for name, right in {"same": np.tile(once, (5, 1)), "single": once}.items():
         made = predicted({BASELINE: baseline, PROBE: {1.0: right}}, labels)
-        found[name] = label_value(*made, ACCURACY, 2018).iloc[0]
+        found[name] = label_value(*made, ACCURACY).iloc[0]
     same, single = found["same"], found["single"]
     reached = same["baseline_labels_for_same_accuracy"]
     assert 0 < same["ci_low"] < reached < same["ci_high"]
     # As wide as the images alone make it: a share of 200 images at the curve's slope, about.
     assert np.log(same["ci_high"] / same["ci_low"]) > 0.3
     assert np.isnan(single["ci_low"])  # the spread of training is unknown
-    without = label_value(made_without_predictions(made[0], once), {}, ACCURACY, 2018).iloc[0]
+    without = label_value(made_without_predictions(made[0], once), {}, ACCURACY).iloc[0]
     assert np.isnan(without["ci_low"])
 
 

@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import coverage
+import probabilities
 import solar_draws
 from coverage import CROSS_FITTED, GAIN, MULTIPLIER, SCORE, SPLIT
 from simulated import DESIGNS
@@ -20,6 +21,7 @@ from transfer_gain.names import BASELINE, BASELINE_2018
 
 TABLE = pd.read_csv(coverage.TABLE)
 DRAWS = pd.read_csv(solar_draws.TABLE)
+TOLD = pd.read_csv(probabilities.TABLE)
 WITH_INTERVALS = TABLE[TABLE["none"] < 0.5]
 
 
@@ -64,6 +66,27 @@ def test_what_300_photographs_told_was_so_in_the_world():
 def test_the_page_has_the_numbers_of_the_draws():
     text = solar_draws.PAGE.read_text()
     assert solar_draws.page(text, DRAWS) == text
+
+
+def test_the_page_has_the_numbers_of_the_probabilities():
+    text = probabilities.PAGE.read_text()
+    assert probabilities.page(text, TOLD) == text
+
+
+def test_a_gain_told_to_be_probable_is_above_the_margin_as_often():
+    own = TOLD[TOLD["quantity"] == probabilities.P_BETTER]
+    assert set(own["kind"]) == {SPLIT, CROSS_FITTED}
+    for row in own.itertuples():
+        error = (row.told * (1 - row.told) / row.studies) ** 0.5
+        if row.told > 0.5:
+            assert row.share >= row.told - 3.3 * error, row
+        else:
+            assert row.share <= row.told + 3.3 * error, row
+
+
+def test_the_interval_of_the_best_of_five_contains_its_accuracy():
+    for row in TOLD[TOLD["quantity"] == probabilities.BEST].itertuples():
+        assert row.share >= least(0.93, row.studies), row
 
 
 @pytest.mark.slow

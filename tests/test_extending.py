@@ -100,9 +100,9 @@ def test_a_method_is_added_as_the_page_says(tmp_path: Path, tensorflow):
     (workflow / "transfer_gain/methods/nearest_neighbors.py").write_text(module)
     (workflow / "scripts/fit_neighbors.py").write_text(script)
     (workflow / "rules/neighbors.smk").write_text(rule)
-    included = 'include: "workflow/rules/heads.smk"\n'
-    added = f'{included}include: "workflow/rules/neighbors.smk"\n'
-    insert(folder / "Snakefile", included, added)
+    included = 'include: "rules/heads.smk"\n'
+    added = f'{included}include: "rules/neighbors.smk"\n'
+    insert(workflow / "Snakefile", included, added)
     last = "    # Used only as a reference"
     records = workflow / "transfer_gain/methods/records.py"
     insert(records, last, f"{indent(record.rstrip(), '    ')},\n{last}")

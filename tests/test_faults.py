@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from checkout import copy_checkout, snakemake
+from checkout import copy_checkout, python, snakemake
 from pictures import make_own_images
 
 pytestmark = pytest.mark.slow
@@ -29,8 +29,10 @@ SEED = int(os.environ.get("FAULTS_SEED", "2018"))
 ALL_DAMAGE = "FAULTS_KILLS" in os.environ
 
 WEIGHTS = "mobilenet.weights.h5"
+OWN = {"source": "folder", "path": "mine", "on_bad_image": "skip", "image_size": 16}
 STUDY = {
-    "datasets": {"mine": {"source": "folder", "path": "mine", "on_bad_image": "skip"}},
+    "datasets": {"mine": OWN},
+    "cross_fitting": {"folds": 3, "repeats": 1},
     "backbones": {
         "random": {"architecture": "MobileNetV2", "weights": WEIGHTS, "input_size": 32},
     },
@@ -54,16 +56,24 @@ HEAD = f"heads/{OF_RUN}/layers=5/activation=elu/learning_rate=0.01/epochs=2"
 # Each kind of intermediate, and a table or file that is made from it.
 INTERMEDIATES = {
     "images/mine": "tables/skipped.csv",
+    "images/mine/size=32": "features/mine/random-auto.parquet",
     "samples/mine/fraction=1": "tables/fractions.csv",
     "samples/mine/validation_roles": f"probes/{OF_RUN}/runs.parquet",
     "features/mine/random-auto": f"probes/{OF_RUN}/runs.parquet",
     f"{HEAD}/runs": "tables/runs.csv",
     f"{HEAD}/history": "tables/history.csv",
+    f"probes/{OF_RUN}/predictions": "predictions/mine.parquet",
+    f"probes/{OF_RUN}/runs": "first_answer/mine.txt",
     f"selections/{OF_RUN}": "tables/best_heads.csv",
     "tables/selected": "tables/accuracy.csv",
+    "predictions/mine": "tables/classes.csv",
+    "tables/forecast": "tables/options.csv",
+    "selections/mine/candidates": "model/mine/model.json",
     "tables/near_copies": "figures/near_copies_mine.svg",
 }
 FIGURE = "results/figures/near_copies_mine.svg"  # shows rows of a table
+# What is made of the tables, or before them.
+BESIDE = (FIGURE, "results/model/mine/MODEL_CARD.md", "results/first_answer/mine.txt")
 
 
 @pytest.fixture(scope="module")
@@ -95,19 +105,20 @@ def copied(folder: Path, to: Path) -> Path:
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Make the tables and a figure, or what is named."""
-    arguments = arguments or ("tables", FIGURE)
+    """Make the tables, a figure, the model and the first answer, or what is named."""
+    arguments = arguments or ("tables", *BESIDE)
     return snakemake(folder, "--cores", "2", *arguments, study=Path("study.yaml"), timeout=600)
 
 
 def made(folder: Path) -> dict[str, bytes]:
-    """Return the content of all tables and rows but the cost, by path."""
+    """Return the content of all that was made but the costs and logs, by path."""
     results = folder / "results"
     return {
         str(path.relative_to(results)): path.read_bytes()
         for path in sorted(results.rglob("*"))
-        if path.suffix in (".csv", ".parquet", ".svg")
-        and path.stem != "cost"
+        if path.is_file()
+        and path.stem not in ("cost", "README")
+        and path.relative_to(results).parts[0] not in ("benchmarks", "logs")
         and path.name[0] != "."
     }
 
@@ -128,7 +139,7 @@ class Run:
 
     def __init__(self, folder: Path):
         self.log = (folder / "run.log").open("w+")
-        command = [sys.executable, "-m", "snakemake", "tables", FIGURE, "--cores", "2"]
+        command = [sys.executable, "-m", "snakemake", "tables", *BESIDE, "--cores", "2"]
         self.process = subprocess.Popen(
             [*command, "--configfile", "study.yaml"],
             cwd=folder, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,
@@ -290,6 +301,21 @@ def test_a_damaged_file_is_told_in_one_line_or_changes_nothing(
     assert not (folder / "results" / target).exists()
 
 
+@pytest.mark.parametrize("name", ["model.keras", "model.json", "training_features.npy"])
+@pytest.mark.parametrize("damage", [truncated, flipped, emptied])
+def test_a_damaged_model_predicts_nothing_and_says_so_in_one_line(
+    undisturbed: Path, tmp_path: Path, name: str, damage: Callable[[Path, random.Random], None]
+):
+    model = shutil.copytree(undisturbed / "results/model/mine", tmp_path / "model")
+    damage(model / name, random.Random(f"{SEED} {name}"))
+    done = python(
+        undisturbed, "-m", "transfer_gain.predict", str(model), "mine", "--out",
+        str(tmp_path / "predictions.csv"), PYTHONPATH="workflow",
+    )  # fmt: skip
+    assert_one_line(undisturbed, done, f"{name}: found", ", expected")
+    assert not (tmp_path / "predictions.csv").exists()
+
+
 # --- Disks
 
 
@@ -315,7 +341,7 @@ def on_a_small_disk(folder: Path, mount: Callable[..., Path]) -> Path:
     """Move a checkout's results to a disk of its own."""
     (folder / "results").rename(folder / "before")
     (folder / "results").mkdir()
-    mount(folder / "results", "-t", "tmpfs", "-o", "size=16m", "small")
+    mount(folder / "results", "-t", "tmpfs", "-o", "size=64m", "small")
     return copied(folder / "before", folder / "results")
 
 

@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from transfer_gain.data import store
 from transfer_gain.data.splits import cross_fitting
 from transfer_gain.evaluation import evidence, image_sampling, predictions
 from transfer_gain.evaluation.evidence import Evidence
+from transfer_gain.evaluation.per_class import per_class
 from transfer_gain.metrics import ACCURACY, BALANCED_ACCURACY
 from transfer_gain.names import HELD_OUT
 
@@ -135,6 +137,62 @@ def test_all_images_of_a_few_groups_right_are_the_evidence_of_a_few_images(metri
         evidence_of(ones[:, :6], np.repeat([0, 1], 3), None, "fixed"), metric
     )
     assert (low, high) == pytest.approx((once, 1))
+
+
+def of_class(rng: np.random.Generator, groups: int, recall: float, studies: int) -> pd.DataFrame:
+    """Predictions of studies of two classes, three runs each, a method per study.
+
+    Of the variance of an answer, half is that of the group, and three eighths that of the image.
+    """
+    group = np.tile(np.arange(2 * groups).repeat(OF_GROUP), (studies, 3, 1))
+    shape = group.shape
+    of_group = rng.normal(size=(studies, 1, 2 * groups)).repeat(OF_GROUP, axis=2)
+    of_image, noise = rng.normal(size=(studies, 1, shape[2])), rng.normal(size=shape)
+    latent = np.sqrt(0.5) * of_group + np.sqrt(0.375) * of_image + np.sqrt(0.125) * noise
+    label = group // groups
+    study, replicate, image = (axis.ravel() for axis in np.indices(shape))
+    names = {"backbone": "none", "method": study, "fraction": 1.0, "replicate": replicate}
+    answers = {"label": label.ravel(), "predicted": (label ^ (latent > norm.ppf(recall))).ravel()}
+    return pd.DataFrame({**names, "image_id": image, "group": group.ravel(), **answers})
+
+
+@pytest.mark.parametrize(
+    ("groups", "recall", "studies"),
+    [
+        (12, 0.8, 60),
+        *(
+            pytest.param(groups, recall, 400, marks=pytest.mark.slow)
+            for groups in (6, 12, 30)
+            for recall in (0.6, 0.8, 0.95)
+        ),
+    ],
+)
+def test_recall_and_precision_of_a_class_cover_new_groups(groups, recall, studies):
+    """Taken for independent, the images of these groups cover in some 70 of 100 studies."""
+    made = of_class(np.random.default_rng(2018), groups, recall, studies)
+    table = per_class(made, ["a", "b"], "mine")
+    alone = per_class(made.drop(columns="group"), ["a", "b"], "mine")
+    # Both classes have as many images and as many mistakes, so both shares have the same truth.
+    for share in ("recall", "precision"):
+        within, before = (
+            ((found[f"{share}_low"] <= recall) & (recall <= found[f"{share}_high"])).mean()
+            for found in (table, alone)
+        )
+        assert within > 0.95 - 2.6 * (0.95 * 0.05 / (2 * studies)) ** 0.5
+        assert before < 0.93
+        assert table[share].equals(alone[share])
+
+
+def test_groups_of_one_image_leave_a_class_as_it_is_and_one_group_is_one_image():
+    made = of_class(np.random.default_rng(1), 6, 0.8, 1)
+    alone = per_class(made.drop(columns="group"), ["a", "b"], "mine")
+    pd.testing.assert_frame_equal(
+        per_class(made.assign(group=made["image_id"]), "ab", "mine"), alone
+    )
+    once = per_class(made.assign(group=0), "ab", "mine")
+    assert (once["recall_high"] - once["recall_low"] > 0.7).all()
+    perfect = per_class(made.assign(predicted=made["label"]), "ab", "mine")
+    assert perfect["recall_low"].to_numpy() == pytest.approx(evidence.wilson(1, 6)[0])
 
 
 def test_the_predictions_say_which_images_are_of_a_group(tmp_path):

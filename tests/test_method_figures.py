@@ -122,7 +122,7 @@ def test_labels_worth_has_a_line_of_no_gain_and_an_arrow_where_the_curve_ends():
     np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())
     arrows = [note for note in axes.texts if np.isfinite(note.xy).all()]
     assert len(arrows) == (table["relation"] != "").sum() > 0
-    assert "bootstrap over replicates" in text_of(figure)
+    assert "significantly different" in text_of(figure)
 
 
 def test_cost_shows_all_methods_and_leaves_out_what_was_not_measured():

@@ -107,7 +107,7 @@ def test_gains_verdicts_and_label_values_are_alike():
     behind = ["behind_best", "behind_p_holm"]
     np.testing.assert_allclose(found[behind], expected[behind], atol=1e-9)
 
-    found, expected = worth.label_value(selected, {}, ERROR, 1), label_value(selected)
+    found, expected = worth.label_value(selected, {}, ERROR), label_value(selected)
     assert list(found) == worth.columns(ERROR)
     np.testing.assert_allclose(found["error"], 1 - expected["accuracy"])
     np.testing.assert_allclose(found["multiplier"], expected["multiplier"])

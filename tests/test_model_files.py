@@ -36,6 +36,9 @@ def described(**changes) -> Description:
     return Description(**facts | changes)
 
 
+SEALED = described().model_dump() | {"seal": "0" * 64}
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a small model."""
@@ -86,6 +89,20 @@ def test_a_description_is_read_as_it_was_written(tmp_path: Path):
     assert description.read(tmp_path / "model.json") == described()
 
 
+def test_no_flipped_bit_of_a_description_changes_what_is_read(tmp_path: Path):
+    path = tmp_path / "model.json"
+    description.write(described(), path)
+    written = path.read_bytes()
+    for place in range(len(written)):
+        damaged = bytearray(written)
+        damaged[place] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        try:
+            assert description.read(tmp_path) == described()  # a blank was another one
+        except ModelError as error:
+            assert "\n" not in str(error)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -93,11 +110,12 @@ def test_a_description_is_read_as_it_was_written(tmp_path: Path):
         ("", "its content: Invalid JSON"),
         ("[" * 100_000, "its content: Invalid JSON"),
         ("{}", "found format: Field required"),
-        (json.dumps(described().model_dump() | {"format": 2}), "format: Input should be 1"),
-        (json.dumps(described().model_dump() | {"run": "rm"}), "run: Extra inputs"),
-        (json.dumps(described().model_dump() | {"images_of_class": [1]}), "number of classes"),
+        (json.dumps(SEALED | {"format": 2}), "format: Input should be 1"),
+        (json.dumps(SEALED | {"run": "rm"}), "run: Extra inputs"),
+        (json.dumps(SEALED | {"classes": ["cats", "=dogs"]}), "another SHA-256"),
+        (json.dumps(SEALED | {"images_of_class": [1]}), "number of classes"),
         (
-            json.dumps(described().model_dump() | {"files": {"../../a": "0" * 64}}),
+            json.dumps(SEALED | {"files": {"../../a": "0" * 64}}),
             r"files\.\.\./\.\./a",
         ),
     ],

@@ -1,5 +1,6 @@
 """Promises of the networks: every one of keras.applications, Keras files, ONNX files, pooling."""
 
+import functools
 import inspect
 import json
 import zipfile
@@ -7,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import onnx
@@ -332,6 +334,103 @@ def test_a_damaged_keras_file_is_refused_by_name(tmp_path: Path):
     )
 
 
+def claims_more(path: Path) -> None:
+    """Let a network of a few weights claim four gigabytes of them."""
+
+    def widen(config: dict) -> None:
+        for layer in config["config"]["layers"]:
+            if layer["config"]["name"] == "top":
+                layer["config"]["units"] = 10**9
+
+    edited(path, widen)
+
+
+def compressed(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+
+
+def with_another_part(path: Path) -> None:
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("assets/../../../planted", b"x")
+
+
+def change_weights(path: Path, change) -> None:
+    """Change the weights of a Keras file with h5py."""
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    tensors = path.with_suffix(".h5")
+    tensors.write_bytes(files["model.weights.h5"])
+    with h5py.File(tensors, "r+") as file:
+        change(file)
+    files["model.weights.h5"] = tensors.read_bytes()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+
+
+def zeros(file: h5py.File) -> None:
+    """Four gigabytes in a few kilobytes."""
+    file.create_dataset("zeros", (10**9,), "f4", chunks=(10**6,), compression="gzip")
+
+
+def linked(file: h5py.File) -> None:
+    file["elsewhere"] = h5py.ExternalLink("/etc/hostname", "/")
+
+
+def external(file: h5py.File) -> None:
+    file.create_dataset("elsewhere", (8,), "u1", external=[("/etc/hostname", 0, 8)])
+
+
+def virtual(file: h5py.File) -> None:
+    layout = h5py.VirtualLayout((8,), "u1")
+    layout[:] = h5py.VirtualSource("/etc/hostname", "x", (8,))
+    file.create_virtual_dataset("elsewhere", layout)
+
+
+LIES = {
+    "more weights than bytes": (claims_more, "a network of 7,000,000,"),
+    "a compressed part": (compressed, "compressed"),
+    "another part": (with_another_part, "assets/"),
+    **{
+        change.__name__: (functools.partial(change_weights, change=change), found)
+        for change, found in (
+            (zeros, "4,000,0"),
+            (linked, "a link to another place"),
+            (external, "a link to another place"),
+            (virtual, "a link to another place"),
+        )
+    },
+}
+
+
+@pytest.mark.parametrize(("lie", "found"), LIES.values(), ids=LIES)
+def test_a_keras_file_that_lies_about_its_size_or_place_is_refused(
+    tmp_path: Path, monkeypatch, lie, found: str
+):
+    path = tmp_path / "mine.keras"
+    small_network().save(path)
+    lie(path)
+    monkeypatch.setattr(keras.saving, "load_model", lambda *_, **__: pytest.fail("was opened"))
+    with pytest.raises(BackboneError, match=rf"mine\.keras: found .*{found}"):
+        open_network(KERAS_FILE, path, "last", 32, "float32")
+
+
+@pytest.mark.parametrize("change", [zeros, linked, external, virtual])
+def test_weights_that_lie_about_their_size_or_place_are_refused(tmp_path: Path, change):
+    path = tmp_path / "mine.weights.h5"
+    keras.applications.MobileNetV2(
+        include_top=False, weights=None, input_shape=(32, 32, 3)
+    ).save_weights(path)
+    with h5py.File(path, "r+") as file:
+        change(file)
+    with pytest.raises(BackboneError, match=r"mine\.weights\.h5: found "):
+        open_network("MobileNetV2", path, "last", 32, "float32")
+
+
 def test_networks_of_other_things_than_images_are_refused(tmp_path: Path):
     path = tmp_path / "mine.keras"
     for shape, found in (
@@ -497,6 +596,21 @@ def test_what_onnx_runtime_cannot_run_is_one_line(tmp_path: Path):
             open_network(ONNX_FILE, path, "last", 32, "float32", **SCALED)
         assert len(str(error.value).splitlines()) == 1
         assert str(error.value).startswith(f"{path}: found ")
+
+
+def test_an_onnx_file_of_some_bytes_cannot_take_gigabytes(tmp_path: Path):
+    path, network = tmp_path / "mine.onnx", onnx_files.model()
+    sides = onnx.numpy_helper.from_array(np.array([2**34]), "sides")
+    network.graph.initializer.append(sides)
+    network.graph.node.append(onnx.helper.make_node("ConstantOfShape", ["sides"], ["zeros"]))
+    network.graph.node.append(
+        onnx.helper.make_node("ReduceSum", ["zeros"], ["nothing"], keepdims=0)
+    )
+    network.graph.node.append(onnx.helper.make_node("Add", ["pooled", "nothing"], ["features"]))
+    onnx_files.write(path, network)
+    assert path.stat().st_size < 2000
+    with pytest.raises(BackboneError, match="more than 8,589,934,592 bytes"):
+        open_network(ONNX_FILE, path, "features", 32, "float32", **SCALED)
 
 
 @settings(max_examples=300, deadline=None)

@@ -1,13 +1,16 @@
 """Pages print the numbers of docs/results/, which a finished study left there; links work."""
 
+import itertools
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 
 from checkout import ROOT, copy_checkout, snakemake
+from pictures import make_own_images
 from transfer_gain.reporting import pages
 
 COMMAND = "python -m transfer_gain.reporting.pages"
@@ -80,9 +83,62 @@ def test_the_links_of_a_page_lead_somewhere(page: Path):
             assert not anchor or anchor in anchors(target), link
 
 
+def test_the_pages_to_read_are_one_path():
+    listed = (
+        (ROOT / "README.md").read_text().partition("in this order")[2].partition("look things")[0]
+    )
+    path = re.findall(r"\]\(docs/([\w-]+\.md)\)", listed)
+    assert len(path) == 8
+    for page, following in itertools.pairwise(path):
+        last = (ROOT / "docs" / page).read_text().rstrip().splitlines()[-1]
+        assert re.fullmatch(rf"\*\*Next:\*\* \[[\w ]+\]\({re.escape(following)}\)", last), page
+
+
+def commands(program: str) -> list[tuple[str, str]]:
+    """Return what the pages tell to run of a program: the page, and the arguments."""
+    found = []
+    for page in MARKDOWN:
+        for block in re.findall(r"^```\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+            lines = block.replace("\\\n", " ").splitlines()
+            found += [
+                (str(page.relative_to(ROOT)), line.partition("#")[0].removeprefix(program).strip())
+                for line in lines
+                if line.startswith(f"{program} ") and "|" not in line
+            ]
+    return found
+
+
+@pytest.mark.parametrize(("page", "arguments"), commands("make"))
+def test_what_a_page_tells_to_make_is_in_the_makefile(page: str, arguments: str):
+    target = shlex.split(arguments)[0]
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), page
+
+
+# Of which a machine without a cluster can tell nothing, and which need more than this repository.
+ELSEWHERE = ("profiles/", "paper-2018.yaml", "my-study.yaml", "small.yaml", "--unlock")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "arguments"),
+    [
+        (page, arguments)
+        for page, arguments in dict.fromkeys(commands("snakemake"))
+        if not any(name in arguments for name in ELSEWHERE)
+    ],
+)
+def test_what_a_page_tells_snakemake_can_be_planned(tmp_path: Path, page: str, arguments: str):
+    folder = copy_checkout(tmp_path)
+    make_own_images(folder / "path/to/my-images")
+    done = snakemake(
+        folder, *shlex.split(arguments), "--dry-run", SNAKEMAKE_OUTPUT_CACHE=str(tmp_path / "cache")
+    )
+    assert done.returncode == 0, f"{page}: {done.stderr}"
+
+
 def test_the_graph_of_the_rules_shows_those_of_the_study_with_every_method(tmp_path: Path):
     study = ROOT / "workflow/studies/smoke.yaml"
-    done = snakemake(copy_checkout(tmp_path), "--rulegraph", "--forceall", study=study)
+    done = snakemake(copy_checkout(tmp_path), "all", "--rulegraph", "--forceall", study=study)
     rules = re.findall(r'label = "(\w+)"', done.stdout)
     drawn = re.findall(r"<text[^>]*>(\w+)</text>", (ROOT / "docs/images/rulegraph.svg").read_text())
     assert rules

@@ -1,12 +1,14 @@
 """Promises of the provenance: a change of code or inputs shows, in git and outside of it."""
 
 import hashlib
+import shutil
 import subprocess
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from checkout import ROOT
 from transfer_gain.runtime import provenance
 
 
@@ -66,6 +68,26 @@ def test_a_repository_without_the_code_is_not_its_version(checkout):
     git(checkout, "init")
     git(checkout, "commit", "--allow-empty", "-m", "a thesis")
     assert set(provenance.describe_code(checkout)) == {"sha256"}
+
+
+def test_what_git_archive_writes_knows_its_commit(checkout, tmp_path_factory):
+    for name in (".gitattributes", provenance.ARCHIVED):
+        shutil.copy(ROOT / name, checkout)
+    assert set(provenance.describe_code(checkout)) == {"sha256"}  # nothing is filled in
+    clean = provenance.describe_code(committed(checkout))
+    folder = tmp_path_factory.mktemp("unpacked")
+    git(checkout, "archive", "--output", str(folder / "archive.tar"), "HEAD")
+    shutil.unpack_archive(folder / "archive.tar", folder)
+    del clean["changed"]
+    assert provenance.describe_code(folder) == clean
+    shutil.rmtree(checkout / ".git")
+    git(checkout, "init")
+    git(checkout, "add", ".")
+    git(checkout, "commit", "-m", "without a tag")
+    git(checkout, "archive", "--output", str(folder / "archive.tar"), "HEAD")
+    shutil.unpack_archive(folder / "archive.tar", folder)
+    untagged = provenance.describe_code(folder)
+    assert untagged["version"] == untagged["commit"][: provenance.SHORT]
 
 
 def test_in_git_a_change_shows_until_it_is_committed(checkout):

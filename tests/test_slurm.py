@@ -46,7 +46,7 @@ STUDY = {
     "linear_probe": {"max_fraction": 1},
 }
 # What fits the nodes, and a status asked for so often as would be impolite on a cluster of others.
-NODES = ["--cores", "2", "--resources", "mem_mb=8000"]
+NODES = ["--cores", "2", "--resources", "mem_mb=8000", "turns=1"]
 OFTEN = ["--slurm-init-seconds-before-status-checks", "3", "--seconds-between-status-checks", "2"]
 
 
@@ -146,6 +146,13 @@ def test_short_jobs_share_one_of_slurm_s(submitted):
     assert {"rule", "group"} == set(names)
     jobs = int(re.search(r"^total +(\d+)", said, re.MULTILINE)[1])
     assert len(names) < jobs / 3
+
+
+def test_a_group_asks_for_one_core_since_its_jobs_run_one_after_another(submitted):
+    finished = subprocess.check_output(["scontrol", "show", "job", "-o"], text=True).splitlines()
+    heads = [job for job in finished if " Comment=rule_heads" in job]
+    assert heads
+    assert {re.search(r" NumCPUs=(\d+)", job)[1] for job in heads} == {"1"}
 
 
 def test_only_what_extracts_features_asks_for_the_gpu(submitted):

@@ -120,6 +120,60 @@ def test_a_study_that_is_given_stands_alone(tmp_path):
     assert fractions == {fraction["fraction"] for fraction in study["fractions"]}
 
 
+def test_a_later_config_changes_an_earlier_one_key_by_key(tmp_path):
+    checkout = copy_checkout(tmp_path)
+    page = (ROOT / "docs/running.md").read_text()
+    (small,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (checkout / "small.yaml").write_text(small)
+    assert "--configfile config.yaml small.yaml" in page
+    files = ("--configfile", "config.yaml", "small.yaml")
+    (checkout / "inspected.smk").write_text(
+        'include: "Snakefile"\nimport json\nprint(json.dumps(config))\n'
+    )
+    done = snakemake(checkout, "--snakefile", "inspected.smk", "--list-rules", *files)
+    assert done.returncode == 0, done.stderr
+    merged = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
+    expected = yaml.safe_load((ROOT / "config.yaml").read_text())
+    expected["results"] = "results/small"
+    expected["heads"]["epochs"] = 5
+    expected["datasets"]["clothes"]["training_per_class"] = 600
+    assert merged == expected
+    found = jobs(checkout, *files)
+    epochs = {job.wildcards["epochs"] for job in found if job.rule == "train_head"}
+    assert epochs == {"5"}
+    assert all(
+        file.startswith(("results/small/", "resources/")) for job in found for file in job.output
+    )
+
+
+def test_each_of_several_configs_is_searched_for_keys_that_are_there_twice(tmp_path):
+    checkout = copy_checkout(tmp_path)
+    (checkout / "small.yaml").write_text("heads: {epochs: 3}\nheads: {l2: 0.5}\n")
+    for files in (("config.yaml", "small.yaml"), ("small.yaml", "config.yaml")):
+        done = snakemake(checkout, "--dry-run", "--configfile", *files)
+        assert done.returncode == 1
+        said = done.stdout + done.stderr
+        assert re.search(r"heads: found twice in \S*small\.yaml, line 2, allowed: once", said)
+
+
+def test_a_config_alone_that_lacks_a_key_is_told_how_to_change_another(tmp_path):
+    checkout = copy_checkout(tmp_path)
+    (checkout / "small.yaml").write_text("datasets: {clothes: {training_per_class: 600}}\n")
+    advice = "; or name the config that it changes first: --configfile config.yaml small.yaml"
+    done = snakemake(checkout, "--dry-run", "--configfile", "small.yaml")
+    assert done.returncode == 1
+    (line,) = (line for line in done.stderr.splitlines() if "the config is refused" in line)
+    assert "datasets.clothes: found no key 'source', which is required: " in line
+    assert line.endswith(advice)
+    for complete in (("config.yaml", "small.yaml"), ("small.yaml", "config.yaml")):
+        done = snakemake(checkout, "--dry-run", "--configfile", *complete)
+        assert done.returncode == 0, done.stderr
+    (checkout / "small.yaml").write_text("sed: 1\n")
+    done = snakemake(checkout, "--dry-run", "--configfile", "small.yaml")
+    assert "found unknown key 'sed'" in done.stderr
+    assert advice not in done.stderr
+
+
 def test_a_lock_is_removed_by_what_the_readme_says(made):
     assert "`.venv/bin/snakemake --unlock`" in (ROOT / "README.md").read_text()
     done = snakemake(made, "--unlock", study=STUDY)

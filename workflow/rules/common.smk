@@ -7,8 +7,10 @@ from pathlib import Path
 
 from snakemake.io import IOFile, flag
 
-# The folder of this checkout, also if another workflow uses it as a module or through a link.
-WORKFLOW = Path(workflow.current_basedir).resolve().parent
+
+include: "location.smk"
+
+
 sys.path.insert(0, str(WORKFLOW))
 
 from transfer_gain import gpus, metrics
@@ -62,7 +64,7 @@ try:
         del config["backbones"][name]
     study = (load(config) if LEFT_OUT else study).with_metric(metric_choice.choose)
 except ConfigError as error:
-    sys.exit(f"the config is refused: {error}")
+    sys.exit(messages.refused(error, workflow.overwrite_configfiles))
 
 STORE = stores.Store(
     workflow.storage_registry.default_storage_provider,

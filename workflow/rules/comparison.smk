@@ -69,7 +69,6 @@ rule tabulate_comparison:
         **code_of("tabulate_comparison", PUBLISHED),
         datasets=TRANSFER,
         metric=study.metric,
-        seed=study.seed,
         controls=study.controls(),
         contrast=study.contrast,
         sources=SOURCES_OF_SCORES,

@@ -16,6 +16,5 @@ with job.monitored(*snakemake.log):
         backbones=snakemake.params.published_backbones,
         controls=snakemake.params.controls,
         contrast=snakemake.params.contrast,
-        seed=snakemake.params.seed,
     )
     store.write_table(table, snakemake.output.csv, snakemake.output.parquet)

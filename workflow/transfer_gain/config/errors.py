@@ -28,6 +28,10 @@ class ConfigError(ValueError):
         super().__init__(printable(message))
 
 
+class MissingKeyError(ConfigError):
+    """A required key is missing. It may be in another file, which this config was to change."""
+
+
 def refuse_renamed_keys(config: Mapping[Any, Any]) -> None:
     """Refuse a config that uses the old name of a key.
 

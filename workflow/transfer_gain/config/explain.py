@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from transfer_gain.config import schema
+from transfer_gain.config.errors import ConfigError, MissingKeyError
 from transfer_gain.printable import shorten, shown
 
 _KINDS = {
@@ -26,22 +27,23 @@ _WRONG_KIND = (
 )
 
 
-def one_line(error: ValidationError) -> str:
-    """Say what is wrong with a config in one line."""
+def refusal(error: ValidationError) -> ConfigError:
+    """Return the error that says what is wrong with a config in one line."""
     problem = _most_telling(error.errors(include_url=False))
     kind, loc, found = problem["type"], problem["loc"], problem["input"]
     if kind in _UNKNOWN_KEY:
-        return _unknown_key(loc, found if kind == "invalid_key" else loc[-1])
+        return ConfigError(_unknown_key(loc, found if kind == "invalid_key" else loc[-1]))
     if kind == "missing":
-        return _missing_key(loc)
+        return MissingKeyError(_missing_key(loc))
     if kind == "union_tag_not_found":
-        return _missing_key((*loc, "source"))
+        return MissingKeyError(_missing_key((*loc, "source")))
     if kind == "union_tag_invalid":
         loc, found = (*loc, "source"), found["source"]
     if isinstance(found, tuple):  # which was a list in the config
         found = list(found)
     place, node = schema.find(loc)
-    return f"{_written(place)}: found {shown(found)}, allowed: {_allowed(kind, node, problem)}"
+    allowed = _allowed(kind, node, problem)
+    return ConfigError(f"{_written(place)}: found {shown(found)}, allowed: {allowed}")
 
 
 def _most_telling(problems: list[ErrorDetails]) -> ErrorDetails:

@@ -87,9 +87,9 @@ def _validated(config: Mapping[str, Any]) -> Study:
         return Study.model_validate(dict(config))
     except ValidationError as error:
         # Imported only here, so that planning starts sooner.
-        from transfer_gain.config.explain import one_line
+        from transfer_gain.config.explain import refusal
 
-        raise ConfigError(one_line(error)) from None
+        raise refusal(error) from None
 
 
 def _check_extent(config: Mapping[str, Any]) -> None:

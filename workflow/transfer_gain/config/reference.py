@@ -28,6 +28,11 @@ which then replaces it: nothing of `config.yaml` is mixed in. Keys that are left
 defaults. Unknown keys and impossible values are refused before any job starts. `workflow/studies/`
 has small, complete studies.
 
+Of several files, each changes those before it: `--configfile config.yaml small.yaml` runs the study
+of `config.yaml` with what `small.yaml` says. Keys with values are merged, at every level; a list or
+a single value replaces the one before it. A dataset or backbone cannot be taken out this way: that
+needs a study of its own. `--config` comes last.
+
 Editors with a YAML language server complete and check keys if the first line of the file names
 `workflow/schemas/config.schema.json`, as in those studies.
 """
@@ -39,6 +44,8 @@ This is an empty study with all defaults filled in. `config.yaml` describes the 
 one-shot learning, which takes place only if a study has the section `one_shot`.
 
 """
+
+_NEXT = "**Next:** [Extending](extending.md)\n"
 
 _KINDS = {
     "integer": "whole number",
@@ -69,7 +76,7 @@ def sections() -> Iterator[Section]:
 
 def markdown() -> str:
     """Return the whole reference as Markdown."""
-    parts = [_TITLE, *map(_section, sections()), _EXAMPLE + _block(complete({}))]
+    parts = [_TITLE, *map(_section, sections()), _EXAMPLE + _block(complete({})), _NEXT]
     return "\n".join(parts)
 
 

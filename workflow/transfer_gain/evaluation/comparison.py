@@ -60,7 +60,6 @@ def tabulate(
     backbones: Sequence[str],
     controls: Mapping[str, Sequence[str]],
     contrast: tuple[float, float],
-    seed: int,
 ) -> pd.DataFrame:
     """Return one of the tables below by name.
 
@@ -75,13 +74,12 @@ def tabulate(
         controls: backbones with random weights, which the hypotheses exclude; for each, the trained
             backbones of the same network, layer and input size.
         contrast: the smaller and the larger fraction of `hypotheses`.
-        seed: the study's seed.
     """
     if table == "hypotheses":
         trained = selected[~selected["backbone"].isin(controls)]
         return hypotheses(trained, predictions, metric, *contrast)
     if table == "label_value":
-        return label_value(selected, predictions, metric, seed)
+        return label_value(selected, predictions, metric)
     if table == "gains":
         theirs = tables.read_published(published, "gains", sources)
         return gains(selected, predictions, metric, theirs, backbones, controls)

@@ -96,6 +96,11 @@ class Evidence:
             values = self.values[own] - other.values[others]
         return replace(self, scores=self.scores[both] - other.scores[both], values=values)
 
+    def __rmul__(self, factor: float) -> "Evidence":
+        """Return the scores times a number."""
+        values = None if self.values is None else factor * self.values
+        return replace(self, scores=factor * self.scores, values=values)
+
 
 def gain(method: Evidence, reference: Evidence, metric: Metric) -> Evidence:
     """Return the gains of a method over a reference; an improvement is above zero.
@@ -106,10 +111,10 @@ def gain(method: Evidence, reference: Evidence, metric: Metric) -> Evidence:
         metric: the metric of the scores.
     """
     better, worse = (method, reference)[:: metric.sign]
-    return replace(better - worse, worth=_worth(method, metric))
+    return replace(better - worse, worth=worth(method, metric))
 
 
-def _worth(evidence: Evidence, metric: Metric) -> np.ndarray | None:
+def worth(evidence: Evidence, metric: Metric) -> np.ndarray | None:
     """Return what a right answer to each image adds to the sum of values, if a wrong one adds 0."""
     if evidence.labels is None or metric not in (ACCURACY, BALANCED_ACCURACY):
         return None
@@ -208,7 +213,7 @@ def mean_interval(
     is_share = metric.bounds == (0, 1) and metric.higher_is_better
     if is_share and evidence.values is not None and len(evidence.scores) > 1:
         freedom = found.freedom if np.isfinite(found.freedom) else np.inf
-        images = _effective_images(evidence, found, _worth(evidence, metric))
+        images = _effective_images(evidence, found, worth(evidence, metric))
         low, high = wilson(np.clip(found.estimate, 0, 1), images, level, freedom)
     low, high = np.clip([low, high], *metric.bounds)
     return found.estimate, low, high
@@ -223,7 +228,7 @@ def _effective_images(evidence: Evidence, found: Contrast, worth: np.ndarray | N
     Args:
         evidence: of one method.
         found: its mean.
-        worth: see `_worth`; if None, wrong images stay wrong.
+        worth: see `worth`; if None, wrong images stay wrong.
     """
     of_image = np.nanmean(evidence.values, axis=0)  # type: ignore[arg-type]
     images, share, variance = len(of_image), found.estimate, np.nan_to_num(found.error) ** 2

@@ -10,6 +10,7 @@ import numpy as np
 from transfer_gain.config.network_files import image_input
 from transfer_gain.config.networks import KERAS_FILE
 from transfer_gain.data.sources import vgg16_tensors
+from transfer_gain.features import keras_files
 from transfer_gain.features.frozen import BackboneError, Frozen, as_pixels, scaled
 from transfer_gain.training.devices import tf
 
@@ -103,9 +104,12 @@ def _load(path: Path | str | None) -> keras.Model:
     assert path is not None
     image_input(KERAS_FILE, path)  # refuses what could run code
     try:
+        keras_files.check_network(Path(path))
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
         if isinstance(network, keras.Sequential):
             network = keras.Model(network.inputs, network.outputs)
+    except BackboneError:
+        raise
     except Exception as error:  # a damaged file makes Keras raise almost anything
         raise BackboneError(
             f"{path}: found {str(error).splitlines()[0]}; expected a network as Keras saves it"
@@ -124,6 +128,7 @@ def _set_weights(network: keras.Model, path: Path) -> None:
                 layer.set_weights([tensors[f"{layer.name}/{part}"] for part in ("kernel", "bias")])
         return
     try:
+        keras_files.check_weights(path, path)
         network.load_weights(path)
         if re.fullmatch("efficientnetb[0-7]", network.name):
             _rescale_stem(network)

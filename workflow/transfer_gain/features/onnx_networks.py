@@ -1,5 +1,6 @@
 """Networks that come as ONNX files, which ONNX Runtime runs."""
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from transfer_gain.printable import printable, shorten
 from transfer_gain.training.devices import tf
 
 MAX_FEATURES = 2**22  # per image
+MAX_MEMORY = 2**33  # bytes of a network and of all between its input and its output
 _SHOWN = 10  # inner tensors that an error lists
 
 
@@ -46,6 +48,8 @@ def open_network(
         try:
             (found,) = session.run([output], {image.name: inputs})
         except Exception as error:  # ONNX Runtime has a dozen types without a common base
+            if "smaller than requested bytes" in str(error):
+                raise _refused(weights, f"one that takes more than {MAX_MEMORY:,} bytes") from error
             if "allocat" in str(error):
                 raise MemoryError(str(error)) from error
             raise _refused(weights, str(error)) from error
@@ -66,6 +70,15 @@ def open_network(
 def _refused(path: Path | str, found: str) -> BackboneError:
     line = printable(shorten(" ".join(found.split())))
     return BackboneError(f"{path}: found {line}; expected a network that makes vectors of images")
+
+
+@functools.cache
+def _limit_memory() -> None:
+    """Limit what all networks of this process take: a few bytes of ONNX can ask for gigabytes."""
+    arena = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR
+    memory = onnxruntime.OrtMemoryInfo("Cpu", arena, 0, onnxruntime.OrtMemType.DEFAULT)
+    limits = onnxruntime.OrtArenaCfg({"max_mem": MAX_MEMORY})
+    onnxruntime.create_and_register_allocator(memory, limits)
 
 
 def _session(path: Path, layer: str) -> tuple[onnxruntime.InferenceSession, str]:
@@ -91,7 +104,9 @@ def _session(path: Path, layer: str) -> tuple[onnxruntime.InferenceSession, str]
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what goes wrong is raised
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    _limit_memory()
     try:
         session = onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]

@@ -100,10 +100,22 @@ class Description(_Part):
     files: dict[Literal["model.keras", "model.onnx", "training_features.npy"], Digest]
 
 
+class _Sealed(Description):
+    """A description as it is on the disk, with the SHA-256 of all the rest."""
+
+    seal: Digest
+
+
 def write(described: Description, path: Path | str) -> None:
     """Write a description as JSON."""
-    text = json.dumps(described.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    sealed = _Sealed(**described.model_dump(), seal=_seal(described))
+    text = json.dumps(sealed.model_dump(mode="json"), indent=2, ensure_ascii=False)
     Path(path).write_text(f"{text}\n", encoding="utf-8")
+
+
+def _seal(described: Description) -> str:
+    content = described.model_dump(mode="json", exclude={"seal"})
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def read(folder: Path | str) -> Description:
@@ -123,16 +135,18 @@ def read(folder: Path | str) -> Description:
     if path.stat().st_size > MAX_BYTES:
         raise ModelError(path, f"{path.stat().st_size:,} bytes", expected)
     try:
-        described = Description.model_validate_json(path.read_bytes())
+        sealed = _Sealed.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "its content"
         raise ModelError(
             path, f"{where}: {first['msg']}", "expected what the study wrote"
         ) from None
-    if len(described.images_of_class) != len(described.classes):
+    if len(sealed.images_of_class) != len(sealed.classes):
         raise ModelError(path, "another number of classes", "expected what the study wrote")
-    return described
+    if sealed.seal != _seal(sealed):
+        raise ModelError(path, "another SHA-256", "expected what the study wrote")
+    return Description(**sealed.model_dump(exclude={"seal"}))
 
 
 def check_file(folder: Path | str, described: Description, name: str) -> Path:

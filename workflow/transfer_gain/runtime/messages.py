@@ -1,12 +1,17 @@
 """Messages about a run as a whole. No job depends on this module."""
 
+import os
 import shutil
 import signal
 import textwrap
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TextIO
+
+from transfer_gain.config.errors import ConfigError, MissingKeyError
+from transfer_gain.printable import printable
 
 _interrupted = False
 
@@ -33,6 +38,21 @@ def _noted(before: Callable, *arguments: object) -> None:
 def interrupted() -> bool:
     """Return whether Ctrl-C or SIGTERM arrived since `note_interruption`."""
     return _interrupted
+
+
+def refused(error: ConfigError, files: Sequence[Path | str]) -> str:
+    """Say that a config is refused and why, in one line.
+
+    Args:
+        error: what is wrong.
+        files: the files that `--configfile` named. If there is one and a key is missing, it may be
+            meant to change another config, and the line says how.
+    """
+    line = f"the config is refused: {error}"
+    if isinstance(error, MissingKeyError) and len(files) == 1:
+        file = printable(os.path.relpath(files[0]))
+        line += f"; or name the config that it changes first: --configfile config.yaml {file}"
+    return line
 
 
 def wrapped(text: str, stream: TextIO) -> str:

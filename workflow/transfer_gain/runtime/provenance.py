@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Iterable, Mapping
 from importlib import metadata
@@ -18,6 +19,8 @@ PACKAGES = (
     *("dicebear-core", "resvg-py"),
 )
 SHORT = 12  # characters of a digest that the report shows
+# In it, `git archive` writes the commit, as it does for a downloaded zip or a module.
+ARCHIVED = ".git-archival.txt"
 
 
 def describe(
@@ -57,7 +60,7 @@ def describe_code(checkout: Path | str) -> dict[str, str | bool]:
     Returns:
         `sha256` of Snakefile and all files below workflow/ (see `digest`). In a git repository also
         `version` (from `git describe`), `commit`, and `changed`: whether tracked files differ from
-        the commit.
+        the commit. What was taken from a repository by `git archive` has `version` and `commit`.
     """
     checkout = Path(checkout)
     files = [checkout / "Snakefile", *_files(checkout / "workflow")]
@@ -67,8 +70,21 @@ def describe_code(checkout: Path | str) -> dict[str, str | bool]:
     tracked = _said(*git, "ls-files", "Snakefile")
     if tracked and (commit := _said(*git, "rev-parse", "HEAD")):
         version = _said(*git, "describe", "--always", "--tags", "--dirty")
-        code |= {"version": version, "commit": commit, "changed": version.endswith("-dirty")}
-    return code
+        return code | {"version": version, "commit": commit, "changed": version.endswith("-dirty")}
+    return code | _archived(checkout / ARCHIVED)
+
+
+def _archived(file: Path) -> dict[str, str]:
+    """Return the commit and version that `git archive` has written, or nothing."""
+    lines = file.read_text().splitlines() if file.exists() else []
+    written = dict(line.split(": ", 1) for line in lines if ": " in line)
+    if not re.fullmatch("[0-9a-f]{40,64}", written.get("commit", "")):
+        return {}
+    # Before git 2.32, the version stays a placeholder; without a tag, it is empty.
+    version = written.get("version", "")
+    if not version or "$" in version:
+        version = written["commit"][:SHORT]
+    return {"version": version, "commit": written["commit"]}
 
 
 def versions() -> dict[str, str]:

@@ -57,7 +57,7 @@ def plot_label_value(label_value: pd.DataFrame, metric: Metric) -> Figure:
         footnote(
             figure,
             "above the dotted line, the method saves labels; arrow: the value is outside the "
-            "baseline's learning curve\nbars: 95 % interval (bootstrap over replicates); "
-            f"{NO_BARS};\nmarkers are shifted sideways to avoid overlap",
+            "baseline's learning curve\nbars: 95 % interval, the labels at which both are not "
+            f"significantly different; {NO_BARS};\nmarkers are shifted sideways to avoid overlap",
         )
     return figure
