@@ -17,7 +17,7 @@ from transfer_gain.reporting import model_card
 def described(**changes) -> Description:
     """Return the description of a model of two classes."""
     facts = {
-        "format": 1,
+        "format": 2,
         "dataset": "mine",
         "classes": ("cats|dogs", "=birds"),
         "images_of_class": (40, 12),
@@ -110,7 +110,7 @@ def test_no_flipped_bit_of_a_description_changes_what_is_read(tmp_path: Path):
         ("", "its content: Invalid JSON"),
         ("[" * 100_000, "its content: Invalid JSON"),
         ("{}", "found format: Field required"),
-        (json.dumps(SEALED | {"format": 2}), "format: Input should be 1"),
+        (json.dumps(SEALED | {"format": 1}), "format: Input should be 2"),
         (json.dumps(SEALED | {"run": "rm"}), "run: Extra inputs"),
         (json.dumps(SEALED | {"classes": ["cats", "=dogs"]}), "another SHA-256"),
         (json.dumps(SEALED | {"images_of_class": [1]}), "number of classes"),

@@ -224,6 +224,32 @@ def test_a_keras_file_gives_the_features_of_the_network_that_was_saved(tmp_path:
         np.testing.assert_allclose(opened.compute(images), values, rtol=1e-4, atol=1e-4)
 
 
+def my_loss(true, predicted):
+    return keras.losses.mean_squared_error(true, predicted)
+
+
+@pytest.mark.parametrize("loss", ["mse", my_loss], ids=["of Keras", "of one's own"])
+def test_how_a_network_was_trained_does_not_matter(tmp_path: Path, loss):
+    network, path = small_network(), tmp_path / "mine.keras"
+    network.compile("adam", loss)
+    network.fit(np.zeros((4, 32, 32, 3)), np.zeros((4, 4)), verbose=0)
+    network.save(path)
+    images = picture_rows(2, 32, 3)
+    found = open_network(KERAS_FILE, path, "last", 32, "float32").compute(images)
+    expected = network.predict(images.astype(np.float32), verbose=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_sequential_network_without_an_input_shape_is_refused_or_read(tmp_path: Path):
+    network, path = keras.Sequential([keras.layers.Conv2D(4, 3)]), tmp_path / "mine.keras"
+    network.build((None, 32, 32, 3))
+    network.save(path)
+    images = picture_rows(2, 32, 3)
+    found = open_network(KERAS_FILE, path, "last", 32, "float32").compute(images)
+    expected = network.predict(images.astype(np.float32), verbose=0).reshape(2, -1)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_mean_and_scale_come_before_a_keras_file_that_wants_them(tmp_path: Path):
     path = tmp_path / "mine.keras"
     inputs = keras.Input((32, 32, 3))

@@ -39,8 +39,10 @@ def label_value(
 
     Intervals invert a test, as Fieller's (1954) do: they hold the numbers of labels at which the
     method and the curve are not significantly different. The difference has the interval of a gain
-    (`evidence.contrast`), and is that gain at the method's own number of labels. So an interval
-    that holds `labels` and a gain that is not significant go together. Between two of its points,
+    (`evidence.contrast`), and is that gain at the method's own number of labels. So between the
+    smallest and the largest fraction, an interval that holds `labels` and a gain that is not
+    significant (by its own 95 % interval) go together; beyond them, the interval begins or ends
+    there and is open. Between two of its points,
     the curve varies with both (delta method). If its spread at a point is unknown, the curve may
     lie anywhere between the neighboring points, and beyond the last of these the interval is open.
 
@@ -182,6 +184,9 @@ class _Curve:
             start: at the fewer labels.
             end: at the more labels.
         """
+        if share in (0, 1):  # exactly: two methods that always agree must not differ by rounding
+            point = end if share else start
+            return [(1.0, point)], point.mean
         shares, means = np.array([1 - share, share]), np.array([start.mean, end.mean])
         if self._is_share:
             inside = np.clip(means, start.clip, 1 - start.clip)

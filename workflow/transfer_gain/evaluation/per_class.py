@@ -129,12 +129,13 @@ def _effective(rows: pd.DataFrame, weights: np.ndarray, share: float) -> float:
     of_image = np.bincount(pd.factorize(rows["image_id"])[0], deviations)
     of_group = np.bincount(pd.factorize(rows["group"])[0], deviations)
     squares, images, groups = np.square(of_image).sum(), len(of_image), len(of_group)
+    total = max(weights.sum(), 1.0)
     if groups == 1 or squares <= RESOLUTION**2:
-        return groups
+        return min(groups, total)
     by_group = groups / (groups - 1) * np.square(of_group).sum()
     effect = max(by_group / (images / (images - 1) * squares), 1.0)
     of_images, of_groups = stats.t.ppf(0.975, [images - 1, groups - 1])
-    return max(weights.sum(), 1.0) / effect * (of_images / of_groups) ** 2
+    return total / effect * (of_images / of_groups) ** 2
 
 
 def _ratio(values: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -48,9 +48,7 @@ def open_network(
         try:
             (found,) = session.run([output], {image.name: inputs})
         except Exception as error:  # ONNX Runtime has a dozen types without a common base
-            if "smaller than requested bytes" in str(error):
-                raise _refused(weights, f"one that takes more than {MAX_MEMORY:,} bytes") from error
-            if "allocat" in str(error):
+            if "smaller than requested bytes" in str(error) or "allocat" in str(error):
                 raise MemoryError(str(error)) from error
             raise _refused(weights, str(error)) from error
         if not isinstance(found, np.ndarray) or found.shape[:1] != inputs.shape[:1]:
@@ -61,7 +59,11 @@ def open_network(
         pixels = as_pixels(tf.constant(images), input_size).numpy()
         return _in_parts(run, _as_input(pixels, image, mean, scale), image.images)
 
-    width = compute(np.zeros((2, input_size, input_size, 3), np.uint8)).shape[1]
+    try:
+        width = compute(np.zeros((2, input_size, input_size, 3), np.uint8)).shape[1]
+    except MemoryError as error:
+        found = f"one that takes more than {MAX_MEMORY:,} bytes, or than there are"
+        raise _refused(weights, found) from error
     if width > MAX_FEATURES:
         raise _refused(weights, f"{width:,} features per image")
     return Frozen(compute, width, "float32")

@@ -83,7 +83,7 @@ class Description(_Part):
         digests: SHA-256 of the code, of the data by path, and of the files beside this one.
     """
 
-    format: Literal[1]
+    format: Literal[2]
     dataset: str
     classes: tuple[str, ...] = Field(min_length=2)
     images_of_class: tuple[int, ...]

@@ -142,7 +142,7 @@ def _describe(
     with written_whole(outputs["features"]) as temporary, temporary.open("wb") as file:
         np.save(file, known)
     described = Description(
-        format=1,
+        format=2,
         unlike_distance=unlike.limit(known),
         onnx_difference=float(np.abs(by_onnx - probabilities[compared]).max()),
         files={

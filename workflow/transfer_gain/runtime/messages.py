@@ -46,10 +46,10 @@ def refused(error: ConfigError, files: Sequence[Path | str]) -> str:
     Args:
         error: what is wrong.
         files: the files that `--configfile` named. If there is one and a key is missing, it may be
-            meant to change another config, and the line says how.
+            meant to change config.yaml, and the line says how.
     """
     line = f"the config is refused: {error}"
-    if isinstance(error, MissingKeyError) and len(files) == 1:
+    if isinstance(error, MissingKeyError) and len(files) == 1 and Path("config.yaml").exists():
         file = printable(os.path.relpath(files[0]))
         line += f"; or name the config that it changes first: --configfile config.yaml {file}"
     return line
