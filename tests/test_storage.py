@@ -13,6 +13,7 @@ import yaml
 import object_store
 from checkout import ROOT, snakemake
 from object_store import Store
+from pictures import make_own_images
 from transfer_gain.evaluation.tables import COST
 
 pytestmark = [
@@ -23,7 +24,11 @@ pytestmark = [
 ]
 STUDY = {
     "results": "results/tiny",
-    "datasets": {"avatars": {"source": "avatars", "training_per_class": 12}},
+    "metric": "auto",
+    "datasets": {
+        "avatars": {"source": "avatars", "training_per_class": 12},
+        "mine": {"source": "folder", "path": "mine", "on_bad_image": "skip"},
+    },
     "backbones": {"vgg16": {"architecture": "VGG16"}},
     "fractions": [{"fraction": 1, "replicates": 1}],
 }
@@ -40,16 +45,23 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield running
 
 
+def clone_with_images(folder: Path) -> Path:
+    """Copy the checkout, with the study and a user's images, of which git does not know."""
+    object_store.clone(folder, STUDY)
+    make_own_images(folder / "mine")
+    return folder
+
+
 def test_jobs_in_empty_folders_make_the_table_of_a_local_run(store: Store, tmp_path: Path):
-    run = store.run(object_store.clone(tmp_path / "clone", STUDY), CLASSES)
-    assert sorted(run.submitted) == ["make_images", "tabulate_classes", "group samples"]
-    assert run.kept == []
-    local = object_store.clone(tmp_path / "local", STUDY)
+    run = store.run(clone_with_images(tmp_path / "clone"), CLASSES)
+    assert {*run.submitted} == {"make_images", "group samples", "group results"}
+    assert run.submitted.count("make_images") == 1  # the user's own stays at home
+    local = clone_with_images(tmp_path / "local")
     done = snakemake(local, "--cores", "2", CLASSES, study=Path("study.yaml"), timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     copied = store.get("results/tiny/tables", tmp_path / "copied") / CLASSES
     assert copied.read_bytes() == (local / CLASSES).read_bytes()
-    again = store.run(object_store.clone(tmp_path / "again", STUDY), CLASSES)
+    again = store.run(clone_with_images(tmp_path / "again"), CLASSES)
     assert "Nothing to be done" in again.said
     assert again.submitted == []
 

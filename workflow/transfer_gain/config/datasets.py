@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
+from transfer_gain import gpus
 from transfer_gain.config.baselines import Augmentation
 from transfer_gain.config.errors import ConfigError
 from transfer_gain.config.fields import (
@@ -188,6 +189,9 @@ class Dataset(Named):
 
     def _check_path(self, key: str, path: str, results: str) -> None:
         """Refuse a path that leads nowhere, and results among the images."""
+        # A job elsewhere, without a shared disk, has what was made of the images where they are.
+        if gpus.SUBMITTED in os.environ and not os.path.lexists(path):
+            return
         # Opening a pipe would block forever.
         if not (is_file(path) or Path(path).is_dir()):
             what = (type(self).model_fields[key].description or "").rstrip(".")
