@@ -39,6 +39,15 @@ def test_all_tables_and_figures_are_one_job_on_a_cluster():
 
 
 @pytest.mark.slow
+def test_pods_share_jobs_as_slurm_s_do():
+    slurm, pods = (
+        yaml.safe_load((ROOT / f"profiles/{name}/config.yaml").read_text())
+        for name in ("slurm", "kubernetes")
+    )
+    for key in ("groups", "group-components", "retries", "rerun-triggers"):
+        assert pods[key] == slurm[key]
+
+
 def test_a_job_that_failed_may_take_more_memory_and_time(tmp_path: Path):
     checkout = copy_checkout(tmp_path)
     (checkout / "workflow" / "scripts" / "make_images.py").write_text(FAILS_TWICE)

@@ -80,6 +80,8 @@ def test_what_git_archive_writes_knows_its_commit(checkout, tmp_path_factory):
     shutil.unpack_archive(folder / "archive.tar", folder)
     del clean["changed"]
     assert provenance.describe_code(folder) == clean
+    said = provenance.describe(folder, [], {}, pd.Series([1.0]))["Code"]
+    assert f"{clean['commit']} in an archive, changes not checked, SHA-256 " in said
     shutil.rmtree(checkout / ".git")
     git(checkout, "init")
     git(checkout, "add", ".")

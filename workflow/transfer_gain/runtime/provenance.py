@@ -39,6 +39,8 @@ def describe(
     """
     code = describe_code(checkout)
     changed = " with uncommitted changes" if code.get("changed") else ""
+    if "changed" not in code:  # only a repository knows
+        changed = " in an archive, changes not checked"
     git = f"{code['version']}, commit {code['commit']}{changed}, " if "commit" in code else ""
     short = [f"{path} {value[:SHORT]}" for path, value in inputs.items()]
     return {
