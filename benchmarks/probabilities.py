@@ -152,7 +152,8 @@ def _told(found: pd.DataFrame) -> str:
     lines += ["| --- | --- | --- | --- | --- |"]
     for row in found[found["quantity"] == P_BETTER].itertuples():
         shares = f"{_percent(row.share)} | {_percent(row.small)}"
-        lines.append(f"| {row.kind} | {row.case} | {row.studies} | {shares} |")
+        told = f"{row.case}, mean {row.told:.2f}"
+        lines.append(f"| {row.kind} | {told} | {row.studies} | {shares} |")
     return "\n".join(lines) + "\n"
 
 

@@ -7,6 +7,7 @@ to the goals, the page to the table, and a few new studies to the promise.
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -82,6 +83,18 @@ def test_a_gain_told_to_be_probable_is_above_the_margin_as_often():
             assert row.share >= row.told - 3.3 * error, row
         else:
             assert row.share <= row.told + 3.3 * error, row
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [SPLIT, CROSS_FITTED])
+def test_gains_of_new_studies_are_above_the_margin_about_as_often_as_told(kind):
+    rows = pd.DataFrame(probabilities.probabilities(kind, 300, seed=7)).dropna()
+    told, above = (np.average(rows[name], weights=rows["studies"]) for name in ("told", "share"))
+    assert above == pytest.approx(told, abs=0.08)
+    surest = rows.iloc[-1]
+    assert surest["share"] >= least(0.85, surest["studies"])
+    found = probabilities.best(kind, "five equal methods", 200, seed=7)
+    assert found["share"] >= least(0.93, 200)
 
 
 def test_the_interval_of_the_best_of_five_contains_its_accuracy():
