@@ -15,6 +15,7 @@ from studies import (
     runs,
     study,
 )
+from transfer_gain.evaluation.statistics import BETTER, WORSE
 from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting import answer, words
 from transfer_gain.reporting.looked_at import looked_at
@@ -154,6 +155,17 @@ def test_a_tie_is_told():
     _, best, gain, *_ = answer.answer(made, ACCURACY)["clothes"]
     assert "perhaps also" in best
     assert gain.endswith("(undecided).")  # of how many images is not known
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_one_sentence_calls_worse_the_other_does_not_call_perhaps_the_best(sign):
+    """With many methods, a pair may be told apart in table `gains` and not among all pairs."""
+    made = two_methods({0.01: [0.03, -0.03, 0.04, -0.04, 0.01 * sign]})
+    of_both = (made["gains"]["reference"] == "baseline").to_numpy()
+    made["gains"].loc[of_both, "outcome"] = BETTER if sign > 0 else WORSE
+    _, best, gain, *_ = answer.answer(made, ACCURACY)["clothes"]
+    assert f"({BETTER if sign > 0 else WORSE})" in gain
+    assert "perhaps also" not in best
 
 
 @pytest.mark.parametrize(
@@ -363,7 +375,8 @@ def test_a_control_is_not_the_cheapest():
         runs(method, 0.01, [0.6 + noise, 0.6, 0.61], protocol="held-out")
         for method, noise in ((TRANSFER, 0.02), (("vgg16-random", "transfer"), 0.0))
     ]
-    made = {"accuracy": TABLES["accuracy"][0](pd.concat(rows, ignore_index=True))}
+    selected = pd.concat(rows, ignore_index=True)
+    made = {name: TABLES[name][0](selected) for name in ("accuracy", "gains")}
     made |= of_images(["clothes"]) | {"planned_costs": costing({TRANSFER: 30})}
     assert made["accuracy"]["may_be_best"].astype(bool).all()
     assert answer.cheapest(made, ACCURACY, "clothes") == ""

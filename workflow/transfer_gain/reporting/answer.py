@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from transfer_gain.evaluation.statistics import RELEVANT, UNDECIDED
+from transfer_gain.evaluation.evidence import METHOD
+from transfer_gain.evaluation.statistics import BETTER, RELEVANT, UNDECIDED, WORSE
 from transfer_gain.methods import records
 from transfer_gain.metrics import Metric
 from transfer_gain.names import BASELINE, FROM_SCRATCH, HELD_OUT
@@ -66,8 +67,8 @@ def best_methods(tables: Tables, metric: Metric, dataset: str) -> str:
     """Name the best method at each fraction, and the others that may be the best.
 
     These are the methods of which none is significantly better, Holm-adjusted over all pairs at
-    that fraction. The best score found is too high by some points, because it was picked: that is
-    why the others are named with it.
+    that fraction, except those that the sentence about the gain calls worse. The best score found
+    is too high by some points, because it was picked: that is why the others are named with it.
     """
     rows = records.ranked(of_dataset(tables[metric.name], dataset))
     found: list[str] = []
@@ -81,7 +82,7 @@ def best_methods(tables: Tables, metric: Metric, dataset: str) -> str:
         text += ", one run only, so differences are not tested)" if once else ")"
         # Methods that tie in all replicates need no test.
         untested = others["behind_p_holm"].isna() & (others["behind_best"] != 0)
-        near = others["may_be_best"] & ~untested
+        near = others["may_be_best"] & ~untested & ~_told_worse(tables, others, best)
         relations = (("perhaps also", near), ("not tested against", untested))
         for relation, rows_of in relations:
             if rows_of.any() and not once:
@@ -104,6 +105,8 @@ def cheapest(tables: Tables, metric: Metric, dataset: str) -> str:
     near = rows[rows["may_be_best"] & (rows["behind_p_holm"].notna() | (rows["behind_best"] == 0))]
     if "planned_costs" not in tables or (near["replicates"] == 1).any():
         return ""
+    best = rows.loc[(metric.sign * rows["mean"]).idxmax()]
+    near = near[~_told_worse(tables, near, best)]
     near = near[~_may_be_chance(near, _chances(tables, metric), metric)]
     near = near.merge(tables["planned_costs"], on=["dataset", "backbone", "method"])
     if len(near) < 2 or near["seconds"].isna().any():
@@ -113,6 +116,24 @@ def cheapest(tables: Tables, metric: Metric, dataset: str) -> str:
         f"Of those that may be the best at {words.count(first['labels'])}, "
         f"{words.method(first['method'], first['backbone'])} is the cheapest."
     )
+
+
+def _told_worse(tables: Tables, methods: pd.DataFrame, best: pd.Series) -> pd.Series:
+    """Return which methods table `gains` tells to be worse than the best at its fraction.
+
+    Its intervals hold for all fractions of one pair together, those behind `may_be_best` for all
+    pairs at one fraction: a pair can be told apart by the first alone.
+    """
+    rows = of_dataset(tables["gains"], best["dataset"])
+    rows = rows[rows["fraction"] == best["fraction"]]
+    own = (rows[METHOD] == [best["backbone"], best["method"]]).all(axis=1)
+    references = rows.loc[own & (rows["outcome"] == BETTER), "reference"]
+    worse = {(FROM_SCRATCH, name) for name in references}
+    if best["backbone"] == FROM_SCRATCH:
+        beaten = rows[(rows["reference"] == best["method"]) & (rows["outcome"] == WORSE)]
+        worse |= {*beaten[METHOD].itertuples(index=False, name=None)}
+    names = methods[METHOD].itertuples(index=False, name=None)
+    return pd.Series([name in worse for name in names], index=methods.index, dtype=bool)
 
 
 def gain(tables: Tables, metric: Metric, dataset: str) -> str:
