@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from containers import make, noise, png
-from transfer_gain import metrics
+from transfer_gain import gpus, metrics
 from transfer_gain.config.loading import load
 from transfer_gain.data import class_sizes
 from transfer_gain.runtime import metric_choice, user_files
@@ -64,4 +64,17 @@ def test_the_files_are_listed_once_and_again_when_they_change(tmp_path: Path, mo
         (path / "a" / f"{n}.png").write_bytes(png(noise(n)))
     user_files.contents.cache_clear()
     user_files.state.cache_clear()
+    assert metric_choice.choose(study) == "balanced_accuracy"
+
+
+def test_a_job_on_another_machine_does_not_look_at_the_images(tmp_path: Path, monkeypatch):
+    """There they may be far, or out of reach. It takes what planning has found."""
+    monkeypatch.chdir(tmp_path)
+    files = {f"{name}/{n}.png": png(noise(n)) for name, n in zip("aaaab", range(5), strict=True)}
+    path = make("folder", tmp_path / "mine", files)
+    study = load({"metric": "auto", "datasets": {"mine": {"source": "folder", "path": str(path)}}})
+    assert metric_choice.choose(study) == "balanced_accuracy"
+    monkeypatch.setenv(gpus.SUBMITTED, "1")
+    for looks in ("state", "contents"):
+        monkeypatch.setattr(user_files, looks, lambda *_: pytest.fail("looked at the images"))
     assert metric_choice.choose(study) == "balanced_accuracy"

@@ -255,6 +255,8 @@ def minutes(rule):
     """Return a job's time limit: several times its planned time, growing with each attempt."""
 
     def limit(wildcards, attempt):
+        if workflow.remote_exec:  # it has its limit, and a user's folder may be far
+            return attempt * 15
         seconds = plan.seconds([(rule, images_seen(rule, wildcards))])
         return attempt * (15 + int(5 * seconds / 60))
 

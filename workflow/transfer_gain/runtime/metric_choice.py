@@ -33,9 +33,9 @@ def _listed(study: "Study", dataset: str, options: dict[str, Any]) -> list[int]:
         return class_sizes.listed(options)
 
     file = Path(study.paths.class_sizes.format(dataset=dataset))
-    if gpus.SUBMITTED in os.environ and not Path(options["path"]).exists():
-        # The images are where the user is; what was found there came with the code.
-        return last_answer(file) or []
+    # For a job elsewhere, the images may be far or out of reach. Planning has just asked.
+    if gpus.SUBMITTED in os.environ and (known := last_answer(file)) is not None:
+        return list(known)
     table = (options["labels"] or {}).get("file")
     question = f"{user_files.state(options['path'], table)} {json.dumps(options, sort_keys=True)}"
     found: list[int] = remembered(file, question, ask)
