@@ -120,6 +120,15 @@ test-slurm: env
 test-storage: env store-packages
 	$(RUN) pytest -rs -m "storage or not storage" tests/test_storage.py
 
+# An environment of the project's packages and, on top of them, those of some files.
+define overlay
+$(ENV)/bin/python -m venv --clear $(1)
+$(ENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+  > "$$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
+$(1)/bin/$(PIP) $(addprefix -r ,$(2))
+touch $@
+endef
+
 # A store takes packages on top of the project's, and older ones (envs/README.md).
 STORE := .venv-store
 STORE_PINS := envs/requirements-store.txt tests/requirements.txt
@@ -127,11 +136,7 @@ STORE_PINS := envs/requirements-store.txt tests/requirements.txt
 store-packages: $(STORE)/installed
 
 $(STORE)/installed: $(STORE_PINS) $(ENV)/$(notdir $(PINS)).installed
-	$(ENV)/bin/python -m venv --clear $(STORE)
-	$(ENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
-	  > "$$($(STORE)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
-	$(STORE)/bin/$(PIP) $(STORE_PINS:%=-r %)
-	touch $@
+	$(call overlay,$(STORE),$(STORE_PINS))
 
 KILLS ?= 50
 SEED ?= 2018
@@ -155,11 +160,7 @@ bench: env $(BENCH)/requirements.txt.installed
 	  $(if $(QUICK),--quick,--write) $(ONLY)
 
 $(BENCH)/requirements.txt.installed: benchmarks/requirements.txt $(ENV)/$(notdir $(PINS)).installed
-	$(ENV)/bin/python -m venv --clear $(BENCH)
-	$(ENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
-	  > "$$($(BENCH)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
-	$(BENCH)/bin/$(PIP) -r $<
-	touch $@
+	$(call overlay,$(BENCH),$<)
 
 env: $(ENV)/$(notdir $(PINS)).installed
 

@@ -90,8 +90,7 @@ class Store(NamedTuple):
             "store.create_bucket(Bucket='bucket')\n"
             "store.Bucket('bucket').upload_file(file, f'of/mine/{path}')\n"
         )
-        command = [str(PYTHON), "-c", code, self.address, str(file), path]
-        subprocess.run(command, check=True, env=self.environment())
+        self._python(code, str(file), path)
 
     def get(self, path: str, to: Path) -> Path:
         """Copy everything below a path out of the store."""
@@ -104,9 +103,13 @@ class Store(NamedTuple):
             "    file.parent.mkdir(parents=True, exist_ok=True)\n"
             "    bucket.download_file(each.key, str(file))\n"
         )
-        command = [str(PYTHON), "-c", code, self.address, path, str(to)]
-        subprocess.run(command, check=True, env=self.environment())
+        self._python(code, path, str(to))
         return to
+
+    def _python(self, code: str, *arguments: str) -> None:
+        """Run Python with the packages of a store; the first argument is the server's address."""
+        command = [str(PYTHON), "-c", code, self.address, *arguments]
+        subprocess.run(command, check=True, env=self.environment())
 
 
 def _rules_of(script: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,10 +15,10 @@ from transfer_gain.evaluation import forecast as future
 from transfer_gain.evaluation import label_value as worth
 from transfer_gain.evaluation import options as choices
 from transfer_gain.evaluation.evidence import Evidence
+from transfer_gain.evaluation.published import PUBLISHED
 from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting.figures.samples import plot_samples
 
-PUBLISHED = Path(__file__).parents[1] / "workflow" / "published_2018.yaml"
 SOURCES = {"clothes": "fashion-mnist", "avatars": "avatars"}
 LABELS = {0.001: 6, 0.01: 60, 0.1: 600, 1.0: 6000}
 REPLICATES = {1.0: 1, 0.1: 3, 0.01: 5, 0.001: 10}

@@ -13,10 +13,10 @@ from transfer_gain.data import store
 from transfer_gain.data.sampling import validation_roles
 from transfer_gain.data.sources.base import SourceError
 from transfer_gain.evaluation import selection, tables
+from transfer_gain.evaluation.published import PUBLISHED
 from transfer_gain.evaluation.statistics import accuracy_interval
 from transfer_gain.metrics import ACCURACY
 
-PUBLISHED = Path(__file__).parents[1] / "workflow" / "published_2018.yaml"
 PAPER = yaml.safe_load(PUBLISHED.read_text())
 
 

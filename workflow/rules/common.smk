@@ -72,6 +72,8 @@ STORE = stores.Store(
     workflow.async_run,
 )
 stores.keep_wildcard_constraints(STORE)
+# From paths of the study to those of a job's copies, which Snakemake does for inputs and outputs alone.
+stored = STORE.paths
 if STORE and not workflow.remote_exec:
     # Snakemake sends config files with the code. So jobs know what planning has found out.
     workflow.configfiles.extend(
@@ -114,14 +116,6 @@ wildcard_constraints:
     method="|".join(records.BY_NAME),
     architecture=r"[A-Za-z0-9]+",
     size=r"[0-9]+",
-
-
-def stored(files):
-    """Return the paths of files of the study as jobs know them: with a store, those of copies.
-
-    For inputs and outputs Snakemake does the same; parameters are left alone.
-    """
-    return STORE.paths(files)
 
 
 def code_of(script, *modules):

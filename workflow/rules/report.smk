@@ -82,7 +82,7 @@ rule write_report:
         "../../envs/environment.yaml"
     params:
         **code_of("write_report", *TEMPLATES),
-        report=lambda wildcards: paths.report,
+        report=paths.report,
         metric=study.metric,
         sharing=SHARING,
         datasets=list(study.datasets),

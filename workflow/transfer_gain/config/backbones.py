@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from transfer_gain import gpus
 from transfer_gain.config.errors import ConfigError
-from transfer_gain.config.fields import FROM_LIST, Fraction, Named, Weights, is_file
+from transfer_gain.config.fields import FROM_LIST, Fraction, Named, Weights, is_elsewhere, is_file
 from transfer_gain.config.network_files import ImageInput, NetworkFileError, image_input
 from transfer_gain.config.networks import (
     APPLICATIONS,
@@ -216,9 +214,8 @@ class Backbone(Named):
             raise self._refuse(
                 "input_size", self.input_size, f"at least {smallest} for {self.architecture}"
             )
-        # A job elsewhere, without a shared disk, has a copy of the weights.
-        own = self.weights not in (IMAGENET, RANDOM_WEIGHTS) and gpus.SUBMITTED not in os.environ
-        if own and not is_file(self.weights):
+        own = self.weights not in (IMAGENET, RANDOM_WEIGHTS)
+        if own and not (is_file(self.weights) or is_elsewhere(self.weights)):
             raise self._refuse(
                 "weights",
                 f"{shown(self.weights)}, which is no file",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from transfer_gain import gpus
 from transfer_gain.config.baselines import Augmentation
 from transfer_gain.config.errors import ConfigError
 from transfer_gain.config.fields import (
@@ -17,6 +16,7 @@ from transfer_gain.config.fields import (
     UNIQUE_ITEMS,
     Named,
     PathText,
+    is_elsewhere,
     is_file,
 )
 from transfer_gain.config.own_images import Groups, Labels, also_subfolder
@@ -189,8 +189,7 @@ class Dataset(Named):
 
     def _check_path(self, key: str, path: str, results: str) -> None:
         """Refuse a path that leads nowhere, and results among the images."""
-        # A job elsewhere, without a shared disk, has what was made of the images where they are.
-        if gpus.SUBMITTED in os.environ and not os.path.lexists(path):
+        if is_elsewhere(path):
             return
         # Opening a pipe would block forever.
         if not (is_file(path) or Path(path).is_dir()):

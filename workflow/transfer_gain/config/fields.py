@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
-from transfer_gain import metrics
+from transfer_gain import gpus, metrics
 
 T = TypeVar("T")
 
@@ -112,3 +112,11 @@ Fraction = Annotated[float, Field(gt=0, le=1)]
 def is_file(path: Path | str) -> bool:
     """Tell whether there is a file, also of a name that no system takes."""
     return os.path.isfile(path)  # noqa: PTH113 (Path's fails for a name that is too long)
+
+
+def is_elsewhere(path: Path | str) -> bool:
+    """Tell whether a path is missing because this is a job on another machine, without shared disk.
+
+    Planning has checked it. The job has what was made of it where it is, or a copy.
+    """
+    return gpus.SUBMITTED in os.environ and not os.path.lexists(path)

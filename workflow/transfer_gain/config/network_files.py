@@ -17,6 +17,8 @@ from transfer_gain.printable import printable, shorten
 
 MAX_SIDE = 1024  # pixels, as of `input_size`
 MAX_CONFIG = 50_000_000  # bytes of a Keras network's config.json
+KERAS_WEIGHTS = "model.weights.h5"
+KERAS_PARTS = ("metadata.json", "config.json", KERAS_WEIGHTS)  # Keras would unpack others
 MAX_ONNX = 2**31 - 1  # bytes; a larger network must keep its data in other files
 MAX_FIELDS = 1_000_000  # of an ONNX file
 TYPES = {1: "float32", 2: "uint8", 10: "float16"}  # TensorProto.DataType
@@ -116,6 +118,11 @@ def _of_keras(path: Path | str) -> ImageInput:
     expected = "a network as Keras 3 saves it (model.save('….keras'))"
     try:
         with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                stored = entry.compress_type == zipfile.ZIP_STORED
+                if entry.filename not in KERAS_PARTS or not stored:
+                    found = entry.filename if stored else f"{entry.filename} compressed"
+                    raise NetworkFileError(path, found, expected)
             if archive.getinfo("config.json").file_size > MAX_CONFIG:
                 raise NetworkFileError(path, "a config.json of absurd size", expected)
             config = json.loads(archive.read("config.json"))

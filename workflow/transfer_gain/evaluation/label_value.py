@@ -42,9 +42,9 @@ def label_value(
     (`evidence.contrast`), and is that gain at the method's own number of labels. So between the
     smallest and the largest fraction, an interval that holds `labels` and a gain that is not
     significant (by its own 95 % interval) go together; beyond them, the interval begins or ends
-    there and is open. Between two of its points,
-    the curve varies with both (delta method). If its spread at a point is unknown, the curve may
-    lie anywhere between the neighboring points, and beyond the last of these the interval is open.
+    there and is open. Between two of its points, the curve varies with both (delta method). If its
+    spread at a point is unknown, the curve may lie anywhere between the neighboring points, and
+    beyond the last of these the interval is open.
 
     Args:
         selected: see `comparison`.
@@ -62,7 +62,7 @@ def label_value(
     """
     labels_of = selected.groupby(["dataset", "fraction"])["labels"].first()
     baseline = (FROM_SCRATCH, BASELINE)
-    places: dict[tuple[str, str], dict[int, dict[tuple[str, str], Evidence]]] = {}
+    places: dict[tuple[str, str], dict[float, dict[tuple[str, str], Evidence]]] = {}
     for place, known in by_place(selected, predictions, metric):
         of_fraction = places.setdefault((place["dataset"], place["protocol"]), {})
         of_fraction[place["fraction"]] = known

@@ -10,31 +10,22 @@ from typing import IO
 
 import h5py
 
+from transfer_gain.config.network_files import KERAS_WEIGHTS
 from transfer_gain.features.frozen import BackboneError
-from transfer_gain.printable import printable, shorten
 from transfer_gain.training.devices import tf
 
 import keras  # isort: skip  (after TensorFlow is set up)
 
-WEIGHTS = "model.weights.h5"
-PARTS = ("metadata.json", "config.json", WEIGHTS)  # of a network that Keras saved
-
 
 def check_network(path: Path) -> None:
-    """Check a network that Keras saved and whose config holds no code (`network_files`).
+    """Check the weights of a network that Keras saved; its parts are checked (`network_files`).
 
     Raises:
-        BackboneError: it has other parts, which Keras would unpack into a folder, a part of it is
-            compressed, or it claims more weights than it holds.
+        BackboneError: they are not as `check_weights` expects, or it claims more than it holds.
     """
     with zipfile.ZipFile(path) as archive:
-        for entry in archive.infolist():
-            stored = entry.compress_type == zipfile.ZIP_STORED
-            if entry.filename not in PARTS or not stored:
-                found = printable(shorten(entry.filename)) + ("" if stored else " compressed")
-                raise BackboneError(f"{path}: found {found}, expected a network as Keras saves it")
         config = json.loads(archive.read("config.json"))
-        with archive.open(WEIGHTS) as weights:
+        with archive.open(KERAS_WEIGHTS) as weights:
             check_weights(path, weights)
     # How it was trained is never read: it may name code.
     network = json.dumps({**config, "compile_config": None})

@@ -82,7 +82,7 @@ def best_methods(tables: Tables, metric: Metric, dataset: str) -> str:
         text += ", one run only, so differences are not tested)" if once else ")"
         # Methods that tie in all replicates need no test.
         untested = others["behind_p_holm"].isna() & (others["behind_best"] != 0)
-        near = others["may_be_best"] & ~untested & ~_told_worse(tables, others, best)
+        near = others.index.isin(candidates(tables, metric, at_size).index) & ~untested
         relations = (("perhaps also", near), ("not tested against", untested))
         for relation, rows_of in relations:
             if rows_of.any() and not once:
@@ -102,11 +102,10 @@ def cheapest(tables: Tables, metric: Metric, dataset: str) -> str:
     """
     rows = records.ranked(of_dataset(tables[metric.name], dataset))
     rows = rows[rows["fraction"] == rows["fraction"].max()]
-    near = rows[rows["may_be_best"] & (rows["behind_p_holm"].notna() | (rows["behind_best"] == 0))]
+    near = candidates(tables, metric, rows)
+    near = near[near["behind_p_holm"].notna() | (near["behind_best"] == 0)]
     if "planned_costs" not in tables or (near["replicates"] == 1).any():
         return ""
-    best = rows.loc[(metric.sign * rows["mean"]).idxmax()]
-    near = near[~_told_worse(tables, near, best)]
     near = near[~_may_be_chance(near, _chances(tables, metric), metric)]
     near = near.merge(tables["planned_costs"], on=["dataset", "backbone", "method"])
     if len(near) < 2 or near["seconds"].isna().any():
@@ -116,6 +115,18 @@ def cheapest(tables: Tables, metric: Metric, dataset: str) -> str:
         f"Of those that may be the best at {words.count(first['labels'])}, "
         f"{words.method(first['method'], first['backbone'])} is the cheapest."
     )
+
+
+def candidates(tables: Tables, metric: Metric, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the methods of which none is told to be better, the best first.
+
+    Args:
+        tables: `gains`.
+        metric: the metric that is compared.
+        rows: the metric's table at one fraction of a dataset.
+    """
+    rows = rows.sort_values("mean", ascending=not metric.higher_is_better, kind="stable")
+    return rows[rows["may_be_best"] & ~_told_worse(tables, rows, rows.iloc[0])]
 
 
 def _told_worse(tables: Tables, methods: pd.DataFrame, best: pd.Series) -> pd.Series:

@@ -9,12 +9,12 @@ import pandas as pd
 
 from transfer_gain.data import store
 from transfer_gain.evaluation import few_shot_tables, statistics
+from transfer_gain.evaluation.published import PUBLISHED
 from transfer_gain.few_shot.tasks import UNSEEN
 from transfer_gain.methods import records
 from transfer_gain.names import EPOCH_IS_BATCH
 from transfer_gain.reporting import words
 
-PUBLISHED = Path(__file__).parents[2] / "published_2018.yaml"
 ONE_SHOT_KEYS = ["approach", "batch", "epochs"]
 TABLES = ("accuracy", "best_heads", "gains", "one_shot")
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from transfer_gain.evaluation.forecast import EXPECTED
 from transfer_gain.evaluation.statistics import BETTER, WORSE
+from transfer_gain.methods import records
 from transfer_gain.methods.records import TRANSFER
 from transfer_gain.metrics import Metric
 from transfer_gain.names import BASELINE, SAME_IMAGES
@@ -38,9 +39,9 @@ def _decision(tables: Tables, metric: Metric, dataset: str) -> str:
 
 
 def _learning_curves(tables: Tables, metric: Metric, dataset: str) -> str:
-    rows = answer.of_dataset(tables[metric.name], dataset)
+    rows = records.ranked(answer.of_dataset(tables[metric.name], dataset))
     rows = rows[rows["labels"] == rows["labels"].max()]
-    near = int(rows["may_be_best"].sum())
+    near = len(answer.candidates(tables, metric, rows))
     labels = words.count(rows["labels"].iloc[0])
     noun = metric_display.words(metric).noun
     if near < 2:
