@@ -82,7 +82,8 @@ rule write_report:
         "../../envs/environment.yaml"
     params:
         **code_of("write_report", *TEMPLATES),
-        report=paths.report,
+        # As a function: `snakemake --lint` takes the output's path in a parameter for a prefix.
+        report=lambda wildcards: paths.report,
         metric=study.metric,
         sharing=SHARING,
         datasets=list(study.datasets),
