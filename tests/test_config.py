@@ -211,6 +211,15 @@ def test_methods_that_train_from_scratch_have_fractions_rates_and_networks():
     assert (weak.filters, weak.units, weak.activation) == (8, (), "sigmoid")
 
 
+def test_the_splits_of_own_images_are_trained_in_two_parts_and_other_runs_in_one(with_images):
+    mine, clothes = {"source": "folder", "path": "my-images"}, {"source": "fashion-mnist"}
+    study = load({"datasets": {"mine": mine, "clothes": clothes}})
+    assert study.runs_of("mine", "1") == study.cross_fitting.splits == 12
+    assert study.parts_of("mine", "1") == 2
+    assert study.runs_of("clothes", "0.001") == 10
+    assert {study.parts_of("clothes", fraction) for fraction in study.fraction_names()} == {1}
+
+
 def test_a_siamese_network_is_trained_for_each_batch_size_and_epoch_unit():
     one_shot = load(
         {"one_shot": {"target": "avatars", "related": "peeps", "backbone": "vgg16"}}

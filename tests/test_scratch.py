@@ -197,14 +197,15 @@ def files(tmp_path: Path) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize(
-    ("method", "ranges"),
+    ("method", "ranges", "parts"),
     [
-        ("baseline", None),
-        ("augmentation", {"rotation": 9, "shift": 0.1, "zoom": 0, "shear": 0, "flip": True}),
+        ("baseline", None, 1),
+        ("baseline", None, 2),
+        ("augmentation", {"rotation": 9, "shift": 0.1, "zoom": 0, "shear": 0, "flip": True}, 2),
     ],
 )
-def test_rows_say_what_they_are_of_and_two_runs_write_the_same_bytes(
-    files, tmp_path: Path, method, ranges
+def test_rows_say_what_they_are_of_and_any_number_of_threads_writes_the_same_bytes(
+    files, tmp_path: Path, method, ranges, parts
 ):
     contents = []
     for number in range(2):
@@ -218,6 +219,8 @@ def test_rows_say_what_they_are_of_and_two_runs_write_the_same_bytes(
             study_seed=2018,
             settings={name: value for name, value in SETTINGS.items() if name != "seed_names"},
             ranges=ranges,
+            parts=parts,
+            threads=1 + number,
         )
         contents.append([path.read_bytes() for path in outputs.values()])
     assert contents[0] == contents[1]

@@ -1,6 +1,7 @@
 """The baseline: one convolutional layer and dense layers, trained from scratch on the images."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,8 @@ def train_files(
     study_seed: int,
     settings: Mapping[str, Any],
     ranges: Mapping[str, Any] | None,
+    parts: int = 1,
+    threads: int = 1,
     train: Callable[..., Trained] = train,
 ) -> None:
     """Train one network, reading and writing files.
@@ -152,16 +155,21 @@ def train_files(
         study_seed: the study's seed.
         settings: keyword arguments of `train`.
         ranges: see `train`.
+        parts: number of parts in which replicates are trained. Results depend on it in their last
+            bits, which training magnifies.
+        threads: number of parts that are trained side by side. Results do not depend on it.
         train: trains the network; another function for another network.
 
     Raises:
         StoreError: an input is corrupt.
     """
-    trained = train(
-        read_replicates(images, samples, validation_roles),
-        seed_names=(study_seed, names["dataset"], names["fraction"]),
-        ranges=ranges,
-        **settings,
-    )
+    data = read_replicates(images, samples, validation_roles)
+    seed_names = (study_seed, names["dataset"], names["fraction"])
+
+    def train_some(replicates: np.ndarray) -> Trained:
+        return train(data.of(replicates), seed_names=seed_names, ranges=ranges, **settings)
+
+    with ThreadPoolExecutor(threads) as pool:
+        trained = list(pool.map(train_some, np.array_split(np.arange(len(data.samples)), parts)))
     about = {"backbone": "none", "precision": "float32", "run": "grid", "protocol": "both"}
-    rows.write(trained._asdict(), outputs, {**names, **about})
+    rows.write(loop.joined(trained), outputs, {**names, **about})

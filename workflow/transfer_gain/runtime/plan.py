@@ -141,12 +141,8 @@ def images_seen(
         folds = study.cross_fitting.folds
         training, validation = found * (folds - 2) / folds, found * 2 / folds
 
-    def replicates(fraction: str) -> int:
-        crossed = dataset.is_cross_fitted
-        return study.cross_fitting.splits if crossed else study.replicates(fraction)
-
     def sampled(fraction: str) -> float:
-        return replicates(fraction) * training * float(fraction)
+        return study.runs_of(dataset.name, fraction) * training * float(fraction)
 
     if "fraction" not in wildcards:
         fractions = study.fraction_names(wildcards.get("backbone", next(iter(study.backbones))))
@@ -168,7 +164,8 @@ def images_seen(
     if rule == "fine_tune":
         length, times = study.fine_tuning, len(study.fine_tuning.learning_rates)
     updates = length.min_updates * study.heads.batch_size
-    seen = times * max(length.epochs * sampled(fraction), replicates(fraction) * updates)
+    runs = study.runs_of(dataset.name, fraction)
+    seen = times * max(length.epochs * sampled(fraction), runs * updates)
     return (
         seen * _pixels(dataset) if "method" in wildcards and "backbone" not in wildcards else seen
     )

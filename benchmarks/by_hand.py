@@ -1,0 +1,235 @@
+"""A study of one's own images, and the same written by hand with Keras and scikit-learn.
+
+Ours is the whole of `make own`: reading the folder, near copies, all methods under both protocols,
+tables, figures, the report and the final model. By hand are the networks, heads and probes alone,
+with our images, splits, configurations and numbers of updates, under one protocol. It trains a
+few of the splits; its time is reckoned for all.
+"""
+
+import argparse
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+import side_by_side
+import study
+from side_by_side import CHECKOUT, WORK, Contestant, Timed
+from transfer_gain.config.loading import load
+from transfer_gain.config.study import Study
+from transfer_gain.data import store
+from transfer_gain.data.replicates import Replicates, read_replicates
+from transfer_gain.data.sources import vgg16_tensors
+
+OURS = "transfer-gain, `make own`"
+BY_HAND = "by hand: Keras, scikit-learn"
+NAMES = {"dataset": "mine", "backbone": "vgg16"}
+
+
+def ours(config: Path, results: Path, cores: int) -> Callable[[int], None]:
+    """Prepare the study, made anew in every round."""
+
+    def run(number: int) -> None:
+        shutil.rmtree(results, ignore_errors=True)
+        study.snakemake(config, cores)
+
+    return run
+
+
+class ByHand:
+    """The scripts of a user, with what they read."""
+
+    def __init__(self, about: Study, threads: int) -> None:
+        import keras
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        self.about, self.keras, self.tf = about, keras, tf
+        self.rates = [float(rate) for rate in about.heads.learning_rates]
+
+    def data(self, fraction: str) -> Replicates:
+        """Return the images and splits of a fraction."""
+        paths = self.about.paths
+        files = paths.images, paths.samples, paths.validation_roles
+        return read_replicates(*(file.format(**NAMES, fraction=fraction) for file in files))
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """Return VGG16's features by `predict`."""
+        vgg16 = self.keras.applications.vgg16
+        shape = images.shape[1:]
+        model = vgg16.VGG16(include_top=False, weights=None, input_shape=shape)
+        tensors = vgg16_tensors.load(CHECKOUT / self.about.paths.vgg16_weights)
+        for name in vgg16_tensors.LAYERS:
+            model.get_layer(name).set_weights(
+                [tensors[f"{name}/{part}"] for part in ("kernel", "bias")]
+            )
+        values = model.predict(vgg16.preprocess_input(images.astype(np.float32)), verbose=0)
+        return values.reshape(len(images), -1)
+
+    def augment(self) -> Callable:
+        """Return Keras' random layers with the study's ranges."""
+        ranges, layers = self.about.augmentation, self.keras.layers
+        edge = {"fill_mode": "nearest"}
+        shear = float(np.tan(np.radians(ranges.shear)))
+        return self.keras.Sequential(
+            [
+                layers.RandomRotation(ranges.rotation / 360, **edge),
+                layers.RandomTranslation(ranges.shift, ranges.shift, **edge),
+                layers.RandomZoom(ranges.zoom, **edge),
+                layers.RandomShear(shear, **edge),
+                layers.RandomFlip("horizontal"),
+            ]
+        )
+
+    def fitted(
+        self,
+        layers: Sequence,
+        inputs: np.ndarray,
+        labels: np.ndarray,
+        rate: float,
+        change: Callable | None = None,
+    ) -> Any:
+        """Train a network with `fit`; return it."""
+        heads, tf = self.about.heads, self.tf
+        model = self.keras.Sequential(layers)
+        model.compile(self.keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
+        updates = -(-len(inputs) // heads.batch_size)
+        epochs = max(heads.epochs, -(-heads.min_updates // updates))
+        batches = tf.data.Dataset.from_tensor_slices((inputs, labels)).cache()
+        batches = batches.shuffle(len(inputs)).batch(heads.batch_size)
+        if change:
+            batches = batches.map(
+                lambda some, names: (change(some, training=True), names),
+                num_parallel_calls=tf.data.AUTOTUNE,
+            )
+        model.fit(batches.prefetch(tf.data.AUTOTUNE), epochs=epochs, verbose=0)
+        return model
+
+    def dense(self, units: Sequence[int], activation: str, classes: int) -> list:
+        """Return dense layers and a softmax, with the study's penalty."""
+        penalty = self.keras.regularizers.L2(self.about.heads.l2)
+        dense = self.keras.layers.Dense
+        hidden = [dense(each, activation, kernel_regularizer=penalty) for each in units]
+        return [*hidden, dense(classes, "softmax", kernel_regularizer=penalty)]
+
+    def from_scratch(self, data: Replicates, split: int, change: Callable | None) -> np.ndarray:
+        """Train the network of one convolution; return the classes it names."""
+        layers, network = self.keras.layers, self.about.baseline.network
+        penalty = self.keras.regularizers.L2(self.about.heads.l2)
+        shape = {"strides": network.stride, "padding": "same", "activation": network.activation}
+        model = self.fitted(
+            [
+                layers.Rescaling(1 / 255),
+                layers.Conv2D(network.filters, network.kernel, kernel_regularizer=penalty, **shape),
+                layers.MaxPooling2D(network.pooling),
+                layers.Flatten(),
+                *self.dense(network.units, network.activation, data.classes),
+            ],
+            data.features[data.samples[split]],
+            data.labels[data.samples[split]],
+            self.about.baseline.learning_rates[0],
+            change,
+        )
+        return model.predict(data.features[data.validation], verbose=0).argmax(axis=1)
+
+    def heads(self, features: np.ndarray, copies: np.ndarray, data: Replicates, split: int) -> None:
+        """Train heads at each rate, and the best with augmented copies and for as long without."""
+        sample, validation = data.samples[split], data.validation
+        layers, activation = self.about.heads.layers[0], self.about.heads.activations[0]
+        chosen = data.selection[split]
+
+        def head(inputs: np.ndarray, labels: np.ndarray, rate: float) -> float:
+            model = self.fitted(self.dense(layers, activation, data.classes), inputs, labels, rate)
+            named = model.predict(features[validation], verbose=0).argmax(axis=1)
+            return float((named == data.labels[validation])[chosen].mean())
+
+        rates = {rate: head(features[sample], data.labels[sample], rate) for rate in self.rates}
+        best = max(rates, key=rates.__getitem__)
+        times = 1 + self.about.transfer_augmented.copies
+        more = np.concatenate([features[sample], *copies[:, sample]])
+        for inputs in (more, np.concatenate([features[sample]] * times)):
+            head(inputs, np.concatenate([data.labels[sample]] * times), best)
+
+    def probes(self, features: np.ndarray, data: Replicates, split: int) -> None:
+        """Fit a logistic regression per penalty."""
+        from sklearn.linear_model import LogisticRegression
+
+        sample = data.samples[split]
+        inputs = features / np.sqrt(np.mean(np.square(features[sample])))
+        for l2 in self.about.linear_probe.l2:
+            probe = LogisticRegression(C=1 / (l2 * len(sample)), max_iter=1000)
+            probe.fit(inputs[sample], data.labels[sample]).predict_proba(inputs[data.validation])
+
+    def run(self, splits: int) -> float:
+        """Train some of the splits; return the seconds that all would take."""
+        begun = time.perf_counter()
+        change, fractions = self.augment(), self.about.fraction_names()
+        data = self.data(fractions[0])
+        features = self.features(data.features)
+        copies = np.stack(
+            [
+                self.features(np.asarray(change(data.features.astype(np.float32), training=True)))
+                for _ in range(self.about.transfer_augmented.copies)
+            ]
+        )
+        once, begun = time.perf_counter() - begun, time.perf_counter()
+        for fraction in fractions:
+            data = self.data(fraction)
+            for split in range(splits):
+                self.keras.backend.clear_session()
+                for augmentation in (None, change):
+                    self.from_scratch(data, split, augmentation)
+                self.heads(features, copies, data, split)
+                self.probes(features, data, split)
+        return once + (time.perf_counter() - begun) / splits * len(data.samples)
+
+
+def by_hand(config: Path, splits: int, threads: int) -> Callable[[int], Timed]:
+    """Prepare the user's script."""
+    scripts = ByHand(load(yaml.safe_load(config.read_text())), threads)
+    return lambda number: Timed(None, scripts.run(splits))
+
+
+def main(arguments: Sequence[str] | None = None) -> str:
+    """Run the contestants and return the section of the README."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="a folder of images")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--splits", type=int, default=1, help="splits that are trained by hand")
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args(arguments)
+    results = WORK / "by-hand"
+    config = yaml.safe_load((CHECKOUT / "workflow/studies/own.yaml").read_text())
+    config |= {"results": str(results), "datasets": {"mine": {"path": str(options.data.resolve())}}}
+    config["datasets"]["mine"]["source"] = "folder"
+    path, about = study.save(config, "by-hand")
+    race = side_by_side.race(
+        [
+            Contestant(OURS, ours, (path, results, options.threads)),
+            Contestant(BY_HAND, by_hand, (path, options.splits, options.threads)),
+        ],
+        options.rounds,
+        options.threads,
+        warmups=0,
+    )
+    images = len(store.read_index(about.paths.images.format(**NAMES)))
+    rows = [
+        [name, side_by_side.spread(took, 0), side_by_side.ratio(took, race.seconds[OURS])]
+        for name, took in race.seconds.items()
+    ]
+    return (
+        f"{images} images of one's own, on {options.threads} cores; rounds: {options.rounds}. Ours "
+        "is everything from the folder to the report and the model. By hand are networks, heads "
+        f"and probes alone, under one protocol: {options.splits} of the splits, reckoned for "
+        "all.\n\n"
+        + side_by_side.table(["", "seconds", "time / ours"], rows)
+        + side_by_side.not_run(race.failed)
+    )
+
+
+if __name__ == "__main__":
+    print(main())
