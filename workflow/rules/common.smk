@@ -214,6 +214,15 @@ def gpu_if_any(wildcards):
     return int(elsewhere or gpus.has_driver())
 
 
+def no_gpu(wildcards):
+    """Return 0, the GPUs of a job that uses none; for Kubernetes None, which is no resource.
+
+    Its plugin reads 0 as a request, and lets the job occupy a node with GPUs.
+    """
+    executor = workflow.executor_plugin
+    return None if executor and executor.name == "kubernetes" else 0
+
+
 def images_seen(rule, wildcards):
     """Return roughly how many images a rule's job sees (see `plan.images_seen`)."""
     names = dict(wildcards)

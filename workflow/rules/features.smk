@@ -26,7 +26,7 @@ rule extract_features:
         "../../envs/environment.yaml"
     threads: lambda wildcards, input: 1 if input.shards else cores_for(wildcards.dataset)
     resources:
-        gpu=lambda wildcards, input: 0 if input.shards else 1,
+        gpu=lambda wildcards, input: no_gpu(wildcards) if input.shards else 1,
         mem_mb=growing(4000),
         runtime=minutes("extract_features"),
     params:

@@ -19,7 +19,7 @@ rule train_head:
     conda:
         "../../envs/environment.yaml"
     resources:
-        gpu=0,
+        gpu=no_gpu,
         mem_mb=lambda wildcards, attempt: attempt
         * plan.head_megabytes(wildcards.fraction),
         runtime=minutes("train_head"),
@@ -71,7 +71,7 @@ rule train_selected_head:
     conda:
         "../../envs/environment.yaml"
     resources:
-        gpu=0,
+        gpu=no_gpu,
         mem_mb=lambda wildcards, attempt: attempt
         * plan.head_megabytes(wildcards.fraction),
         runtime=minutes("train_selected_head"),
@@ -117,7 +117,7 @@ rule refit_head:
     conda:
         "../../envs/environment.yaml"
     resources:
-        gpu=0,
+        gpu=no_gpu,
         mem_mb=lambda wildcards, attempt: attempt
         * plan.head_megabytes(wildcards.fraction),
         runtime=minutes("refit_head"),

@@ -62,7 +62,7 @@ rule train_siamese:
     conda:
         "../../envs/environment.yaml"
     resources:
-        gpu=0,
+        gpu=no_gpu,
         # Kernel, gradient and Adam's moments of each replicate.
         mem_mb=growing(1500 + 250 * ONE_SHOT.replicates),
         runtime=minutes("train_siamese"),
@@ -120,7 +120,7 @@ rule train_embedding:
     conda:
         "../../envs/environment.yaml"
     resources:
-        gpu=0,
+        gpu=no_gpu,
         mem_mb=growing(3000),
         runtime=minutes("train_embedding"),
     params:

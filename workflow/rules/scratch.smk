@@ -19,7 +19,7 @@ rule train_from_scratch:
     conda:
         "../../envs/environment.yaml"
     resources:
-        gpu=0,
+        gpu=no_gpu,
         mem_mb=growing(2000),
         runtime=minutes("train_from_scratch"),
     params:
