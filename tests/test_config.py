@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from configs import ROOT, STUDIES, fraction, mutated, refusal
+from transfer_gain.config import jobs
 from transfer_gain.config.datasets import Dataset
 from transfer_gain.config.errors import ConfigError
 from transfer_gain.config.loading import check_duplicate_keys, complete, load
@@ -215,9 +216,13 @@ def test_the_splits_of_own_images_are_trained_in_two_parts_and_other_runs_in_one
     mine, clothes = {"source": "folder", "path": "my-images"}, {"source": "fashion-mnist"}
     study = load({"datasets": {"mine": mine, "clothes": clothes}})
     assert study.runs_of("mine", "1") == study.cross_fitting.splits == 12
-    assert study.parts_of("mine", "1") == 2
     assert study.runs_of("clothes", "0.001") == 10
-    assert {study.parts_of("clothes", fraction) for fraction in study.fraction_names()} == {1}
+    parts = {
+        (job["dataset"], job["part"])
+        for method in study.scratch_fractions()
+        for job in jobs.from_scratch(study, method)
+    }
+    assert parts == {("mine", "1-of-2"), ("mine", "2-of-2"), ("clothes", "1-of-1")}
 
 
 def test_a_siamese_network_is_trained_for_each_batch_size_and_epoch_unit():

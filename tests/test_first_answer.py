@@ -31,7 +31,7 @@ ANSWER = "made/here/first_answer/mine.txt"
 ITS_JOBS = {
     *["make_images mine", "assign_validation_roles mine", "draw_samples mine 1"],
     *["extract_features mine vgg16", "fit_probes mine vgg16 1"],
-    "train_from_scratch mine baseline 1 0.001 20",
+    *(f"train_from_scratch mine baseline 1 0.001 20 {part}-of-2" for part in (1, 2)),
 }
 
 
@@ -55,7 +55,8 @@ def test_it_is_of_the_first_backbone_the_middle_rate_and_the_largest_fraction():
             "fractions": list(reversed(MINE["fractions"])),
         }
     )
-    (found,) = jobs.first_answers(study)
+    found, other = jobs.first_answers(study)
+    assert other == {**found, "part": "2-of-2"}
     assert found == {
         "dataset": "mine",
         "backbone": "vgg16",
@@ -63,6 +64,7 @@ def test_it_is_of_the_first_backbone_the_middle_rate_and_the_largest_fraction():
         "method": "baseline",
         "learning_rate": "0.001",
         "epochs": 20,
+        "part": "1-of-2",
     }
     # Both are jobs of the full study.
     assert {key: found[key] for key in ("dataset", "backbone", "fraction")} in jobs.on_features(
@@ -74,7 +76,7 @@ def test_it_is_of_the_first_backbone_the_middle_rate_and_the_largest_fraction():
 
 def test_without_a_probe_or_own_images_there_is_none():
     solar = {"datasets": {"cells": {"source": "solar-cells"}}}
-    assert len(jobs.first_answers(load(solar | {"linear_probe": {"max_fraction": 1}}))) == 1
+    assert len(jobs.first_answers(load(solar | {"linear_probe": {"max_fraction": 1}}))) == 2
     assert jobs.first_answers(load(solar | {"linear_probe": {"max_fraction": 0}})) == []
     assert jobs.first_answers(load({})) == []
 

@@ -76,7 +76,7 @@ HEADS = {
     for rate in ("0.01", "0.001")
 }
 FROM_SCRATCH_RUNS = {
-    f"train_from_scratch clothes {method} {fraction} 0.001 20"
+    f"train_from_scratch clothes {method} {fraction} 0.001 20 1-of-1"
     for method in ("baseline", "augmentation")
     for fraction in ("1", "0.1")
 }
@@ -109,7 +109,7 @@ CHANGES = {
         {"fractions": [*STUDY["fractions"], {"fraction": 0.5, "replicates": 1}]},
         {f"train_head clothes vgg16 0.5 10 elu {rate} 20" for rate in ("0.01", "0.001")}
         | {
-            f"train_from_scratch clothes {method} 0.5 0.001 20"
+            f"train_from_scratch clothes {method} 0.5 0.001 20 1-of-1"
             for method in ("baseline", "augmentation")
         }
         | {"draw_samples clothes 0.5", "select_heads clothes vgg16 0.5", "tabulate_fractions"}
@@ -129,7 +129,7 @@ CHANGES = {
             for rate in ("0.01", "0.001")
         }
         | {
-            f"train_from_scratch clothes {method} {fraction} 0.001 10"
+            f"train_from_scratch clothes {method} {fraction} 0.001 10 1-of-1"
             for fraction in ("1", "0.1")
             for method in ("baseline", "augmentation")
         }
@@ -139,7 +139,7 @@ CHANGES = {
     "a range of the augmentation": (
         {"augmentation": {"rotation": 20}},
         {
-            f"train_from_scratch clothes augmentation {fraction} 0.001 20"
+            f"train_from_scratch clothes augmentation {fraction} 0.001 20 1-of-1"
             for fraction in ("1", "0.1")
         }
         | {"augment_example clothes", "plot_augmented clothes"}
@@ -148,7 +148,7 @@ CHANGES = {
     "an augmentation of the dataset's own": (
         {"datasets": {"clothes": {"source": "fashion-mnist", "augmentation": {"flip": False}}}},
         {
-            f"train_from_scratch clothes augmentation {fraction} 0.001 20"
+            f"train_from_scratch clothes augmentation {fraction} 0.001 20 1-of-1"
             for fraction in ("1", "0.1")
         }
         | {"augment_example clothes", "plot_augmented clothes"}
@@ -158,7 +158,7 @@ CHANGES = {
         {"fractions": [{"fraction": 1, "replicates": 1}, {"fraction": 0.1, "replicates": 3}]},
         {f"train_head clothes vgg16 0.1 10 elu {rate} 20" for rate in ("0.01", "0.001")}
         | {
-            f"train_from_scratch clothes {method} 0.1 0.001 20"
+            f"train_from_scratch clothes {method} 0.1 0.001 20 1-of-1"
             for method in ("baseline", "augmentation")
         }
         | {"draw_samples clothes 0.1", "select_heads clothes vgg16 0.1", "tabulate_fractions"}

@@ -197,15 +197,18 @@ def files(tmp_path: Path) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize(
-    ("method", "ranges", "parts"),
+    ("method", "ranges", "part", "replicates"),
     [
-        ("baseline", None, 1),
-        ("baseline", None, 2),
-        ("augmentation", {"rotation": 9, "shift": 0.1, "zoom": 0, "shear": 0, "flip": True}, 2),
+        ("baseline", None, "1-of-1", [0, 1]),
+        ("baseline", None, "2-of-2", [1]),
+        (
+            *("augmentation", {"rotation": 9, "shift": 0.1, "zoom": 0, "shear": 0, "flip": True}),
+            *("1-of-1", [0, 1]),
+        ),
     ],
 )
-def test_rows_say_what_they_are_of_and_any_number_of_threads_writes_the_same_bytes(
-    files, tmp_path: Path, method, ranges, parts
+def test_rows_say_what_they_are_of_and_two_runs_write_the_same_bytes(
+    files, tmp_path: Path, method, ranges, part, replicates
 ):
     contents = []
     for number in range(2):
@@ -215,12 +218,10 @@ def test_rows_say_what_they_are_of_and_any_number_of_threads_writes_the_same_byt
         scratch.train_files(
             **files,
             outputs=outputs,
-            names={"dataset": "toy", "method": method, "fraction": "0.1"},
+            names={"dataset": "toy", "method": method, "fraction": "0.1", "part": part},
             study_seed=2018,
             settings={name: value for name, value in SETTINGS.items() if name != "seed_names"},
             ranges=ranges,
-            parts=parts,
-            threads=1 + number,
         )
         contents.append([path.read_bytes() for path in outputs.values()])
     assert contents[0] == contents[1]
@@ -229,4 +230,4 @@ def test_rows_say_what_they_are_of_and_any_number_of_threads_writes_the_same_byt
     about |= {"activation": "relu", "learning_rate": 0.01, "l2": 0.01}
     for path in outputs.values():
         assert store.read_rows(path)[list(about)].drop_duplicates().to_dict("records") == [about]
-    assert store.read_rows(outputs["runs"])["replicate"].tolist() == [0, 1]
+    assert store.read_rows(outputs["runs"])["replicate"].tolist() == replicates

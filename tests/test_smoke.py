@@ -268,7 +268,7 @@ def test_one_core_gives_the_same_bytes_as_two(study: Path, results: Path, tmp_pa
     folder = copy_checkout(tmp_path)
     shutil.copytree(study / "resources", folder / "resources")
     one_of_a_kind = [
-        "scratch/clothes/augmentation/fraction=0.1/learning_rate=0.01/epochs=20/history.parquet",
+        "scratch/clothes/augmentation/fraction=0.1/learning_rate=0.01/epochs=20/part=1-of-1/history.parquet",
         *[
             f"refits/clothes/vgg16-auto/{method}/fraction=0.1/protocol=held-out/history.parquet"
             for method in ("transfer-augmented", "fine-tuning")

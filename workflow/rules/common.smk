@@ -112,6 +112,7 @@ wildcard_constraints:
     activation="|".join(study.heads.activations),
     learning_rate=r"[0-9.]+",
     epochs=r"[0-9]+",
+    part=r"[0-9]+-of-[0-9]+",
     protocol="|".join(PROTOCOLS),
     method="|".join(records.BY_NAME),
     architecture=r"[A-Za-z0-9]+",

@@ -15,7 +15,6 @@ rule train_from_scratch:
     wildcard_constraints:
         method="|".join(records.trained_by("train_from_scratch")),
     priority: at_once(FIRST_ANSWER)
-    threads: lambda wildcards: study.parts_of(wildcards.dataset, wildcards.fraction)
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -37,7 +36,6 @@ rule train_from_scratch:
             if wildcards.method == AUGMENTATION
             else None
         ),
-        parts=lambda wildcards: study.parts_of(wildcards.dataset, wildcards.fraction),
     script:
         "../scripts/train_from_scratch.py"
 

@@ -4,7 +4,7 @@ with job.monitored(*snakemake.log):
     from transfer_gain.methods import scratch
     from transfer_gain.training import devices
 
-    devices.configure(gpu=snakemake.resources.gpu > 0, calls=snakemake.threads)
+    devices.configure(gpu=snakemake.resources.gpu > 0)
 
     scratch.train_files(
         snakemake.input.images,
@@ -15,6 +15,4 @@ with job.monitored(*snakemake.log):
         study_seed=snakemake.params.seed,
         settings=snakemake.params.settings,
         ranges=snakemake.params.ranges,
-        parts=snakemake.params.parts,
-        threads=snakemake.threads,
     )

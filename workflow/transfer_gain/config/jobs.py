@@ -1,5 +1,6 @@
 """Which jobs a study has: each is the wildcards of what it makes, in the config's order."""
 
+import math
 from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -11,14 +12,19 @@ if TYPE_CHECKING:
 
 Job = dict[str, Any]
 
+# The most runs of a configuration that one job trains from scratch. Cross-fitting has 12, which the
+# first answer waits for: two jobs use two cores.
+RUNS_AT_ONCE = 10
+
 
 def fill(pattern: str, jobs: Iterable[Mapping[str, Any]], **wanted: Any) -> list[str]:
-    """Fill in a pattern for those of some jobs that have the wanted wildcards."""
-    return [
+    """Fill in a pattern for those of some jobs that have the wanted wildcards, each path once."""
+    paths = (
         pattern.format(**job)
         for job in jobs
         if all(job[name] == value for name, value in wanted.items())
-    ]
+    )
+    return [*dict.fromkeys(paths)]
 
 
 def transfer_datasets(study: "Study") -> list[str]:
@@ -77,14 +83,21 @@ def long_runs(study: "Study") -> list[Job]:
 
 
 def from_scratch(study: "Study", method: str) -> list[Job]:
-    """Return the networks that a method trains from scratch: one per fraction and rate."""
+    """Return the networks that a method trains from scratch: by fraction, rate and part of runs."""
     return [
         {"dataset": dataset, "method": method, "fraction": fraction, "learning_rate": rate}
-        | {"epochs": study.heads.epochs}
+        | {"epochs": study.heads.epochs, "part": part}
         for dataset in transfer_datasets(study)
         for fraction in study.scratch_fractions()[method]
         for rate in study.learning_rates(method, fraction)
+        for part in parts_of_runs(study, dataset, fraction)
     ]
+
+
+def parts_of_runs(study: "Study", dataset: str, fraction: str) -> list[str]:
+    """Return the names of the parts in which the runs from scratch are trained."""
+    count = math.ceil(study.runs_of(dataset, fraction) / RUNS_AT_ONCE)
+    return [f"{number}-of-{count}" for number in range(1, count + 1)]
 
 
 def refits(study: "Study", method: str) -> list[Job]:
@@ -119,7 +132,7 @@ def on_features(study: "Study", max_fraction: float = 1) -> list[Job]:
 
 
 def first_answers(study: "Study") -> list[Job]:
-    """Return what is trained for a first answer, per dataset of few images.
+    """Return what is trained for a first answer, per dataset of few images and part of runs.
 
     It compares the linear probe on the first trained backbone with training from scratch at a
     single learning rate, the middle one, at the largest fraction of the probe. The full study needs
@@ -137,8 +150,11 @@ def first_answers(study: "Study") -> list[Job]:
         largest = max((job["fraction"] for job in probes), key=float)
         probe = next(job for job in probes if job["fraction"] == largest)
         rates = sorted(study.learning_rates(BASELINE, largest), key=float)
-        network = {"method": BASELINE, "learning_rate": rates[len(rates) // 2]}
-        answers.append({**probe, **network, "epochs": study.heads.epochs})
+        rate = {"learning_rate": rates[len(rates) // 2], "epochs": study.heads.epochs}
+        answers += [
+            {**probe, "method": BASELINE, **rate, "part": part}
+            for part in parts_of_runs(study, dataset, largest)
+        ]
     return answers
 
 

@@ -94,10 +94,10 @@ class Paths:
 
     @property
     def scratch(self) -> str:
-        """Return the folder of `runs` and `history` of a network trained from scratch."""
+        """Return the folder of `runs` and `history` of some runs of a network from scratch."""
         return (
             f"{self.results}/scratch/{{dataset}}/{{method}}/fraction={{fraction}}/"
-            "learning_rate={learning_rate}/epochs={epochs}"
+            "learning_rate={learning_rate}/epochs={epochs}/part={part}"
         )
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -34,10 +33,6 @@ from transfer_gain.config.training import (
     check_fractions,
 )
 from transfer_gain.printable import shorten
-
-# The runs of a configuration that a network is trained on together. Cross-fitting has 12, and the
-# first answer waits for them: in two parts, they use two cores.
-RUNS_AT_ONCE = 10
 
 # Folders of the checkout, which cannot hold results.
 CHECKOUT = ("benchmarks", "docs", "envs", "profiles", "resources", "tests", "workflow")
@@ -200,10 +195,6 @@ class Study(Section):
         """Return how often a configuration is trained: the replicates, or splits, of a dataset."""
         crossed = self.datasets[dataset].is_cross_fitted
         return self.cross_fitting.splits if crossed else self.replicates(fraction)
-
-    def parts_of(self, dataset: str, fraction: str) -> int:
-        """Return in how many parts the runs of a configuration are trained, side by side."""
-        return math.ceil(self.runs_of(dataset, fraction) / RUNS_AT_ONCE)
 
     def fraction_names(self, backbone: str | None = None, max_fraction: float = 1) -> list[str]:
         """Return the names of the study's fractions, or of a backbone's, up to a limit."""

@@ -1,7 +1,6 @@
 """The baseline: one convolutional layer and dense layers, trained from scratch on the images."""
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -140,8 +139,6 @@ def train_files(
     study_seed: int,
     settings: Mapping[str, Any],
     ranges: Mapping[str, Any] | None,
-    parts: int = 1,
-    threads: int = 1,
     train: Callable[..., Trained] = train,
 ) -> None:
     """Train one network, reading and writing files.
@@ -151,13 +148,12 @@ def train_files(
         samples: file of a fraction's samples.
         validation_roles: file of the images that select and score.
         outputs: files to write, see `rows.write`.
-        names: dataset, method and fraction, for the rows.
+        names: dataset, method and fraction, for the rows, and which part of the replicates is
+            trained, such as "1-of-2". How many there are changes the last bits of a result, which
+            training magnifies.
         study_seed: the study's seed.
         settings: keyword arguments of `train`.
         ranges: see `train`.
-        parts: number of parts in which replicates are trained. Results depend on it in their last
-            bits, which training magnifies.
-        threads: number of parts that are trained side by side. Results do not depend on it.
         train: trains the network; another function for another network.
 
     Raises:
@@ -166,10 +162,8 @@ def train_files(
     data = read_replicates(images, samples, validation_roles)
     seed_names = (study_seed, names["dataset"], names["fraction"])
 
-    def train_some(replicates: np.ndarray) -> Trained:
-        return train(data.of(replicates), seed_names=seed_names, ranges=ranges, **settings)
-
-    with ThreadPoolExecutor(threads) as pool:
-        trained = list(pool.map(train_some, np.array_split(np.arange(len(data.samples)), parts)))
+    number, parts = map(int, names["part"].split("-of-"))
+    replicates = np.array_split(np.arange(len(data.samples)), parts)[number - 1]
+    trained = train(data.of(replicates), seed_names=seed_names, ranges=ranges, **settings)
     about = {"backbone": "none", "precision": "float32", "run": "grid", "protocol": "both"}
-    rows.write(loop.joined(trained), outputs, {**names, **about})
+    rows.write(trained._asdict(), outputs, {**names, **about})

@@ -166,9 +166,9 @@ def images_seen(
     updates = length.min_updates * study.heads.batch_size
     runs = study.runs_of(dataset.name, fraction)
     seen = times * max(length.epochs * sampled(fraction), runs * updates)
-    return (
-        seen * _pixels(dataset) if "method" in wildcards and "backbone" not in wildcards else seen
-    )
+    if "part" not in wildcards:
+        return seen
+    return seen * _pixels(dataset) / int(wildcards["part"].split("-of-")[1])
 
 
 def _work(study: "Study", wildcards: Mapping[str, str]) -> float:
