@@ -27,6 +27,7 @@ BENCHMARKS = {
     "scratch": ("Training from scratch with augmentation", "--images 420 --rounds 2"),
     "resize": ("How a picture becomes a square", "--images 70"),
     "photographs": ("A folder of photographs", "--photographs 40 --by-pillow 4"),
+    "by_hand": ("A study of one's own images, and the same by hand", "--images 60"),
     "siamese": ("The Siamese network", "--pairs 36 --rounds 2"),
 }
 PACKAGES = (

@@ -5,9 +5,11 @@ import json
 import re
 import shlex
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from checkout import ROOT, copy_checkout, snakemake
 from pictures import make_own_images
@@ -143,3 +145,12 @@ def test_the_graph_of_the_rules_shows_those_of_the_study_with_every_method(tmp_p
     drawn = re.findall(r"<text[^>]*>(\w+)</text>", (ROOT / "docs/images/rulegraph.svg").read_text())
     assert rules
     assert sorted(drawn) == sorted(rules), "draw it again, see CONTRIBUTING.md"
+
+
+def test_the_version_to_cite_is_the_newest_of_the_changelog():
+    changes = (ROOT / "CHANGELOG.md").read_text()
+    version, day = re.findall(r"^## (\S+) \((\S+)\)$", changes, re.MULTILINE)[0]
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert (cited["version"], cited["date-released"]) == (version, day)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == version
