@@ -214,7 +214,8 @@ def test_methods_that_train_from_scratch_have_fractions_rates_and_networks():
 
 def test_the_splits_of_own_images_are_trained_in_two_parts_and_other_runs_in_one(with_images):
     mine, clothes = {"source": "folder", "path": "my-images"}, {"source": "fashion-mnist"}
-    study = load({"datasets": {"mine": mine, "clothes": clothes}})
+    fractions = [{"fraction": 1, "replicates": 2}, {"fraction": 0.001, "replicates": 10}]
+    study = load({"datasets": {"mine": mine, "clothes": clothes}, "fractions": fractions})
     assert study.runs_of("mine", "1") == study.cross_fitting.splits == 12
     assert study.runs_of("clothes", "0.001") == 10
     parts = {
@@ -223,6 +224,9 @@ def test_the_splits_of_own_images_are_trained_in_two_parts_and_other_runs_in_one
         for job in jobs.from_scratch(study, method)
     }
     assert parts == {("mine", "1-of-2"), ("mine", "2-of-2"), ("clothes", "1-of-1")}
+    # If they turn out to come with a split, no part is without a run.
+    study = load({"datasets": {"mine": mine}, "fractions": [{"fraction": 1, "replicates": 1}]})
+    assert jobs.parts_of_runs(study, "mine", "1") == ["1-of-1"]
 
 
 def test_a_siamese_network_is_trained_for_each_batch_size_and_epoch_unit():

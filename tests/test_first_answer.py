@@ -20,7 +20,7 @@ from transfer_gain.reporting import first_answer
 
 MINE = STUDY | {
     "datasets": {"mine": {"source": "folder", "path": "mine"}},
-    "fractions": [{"fraction": 1, "replicates": 1}, {"fraction": 0.5, "replicates": 1}],
+    "fractions": [{"fraction": 1, "replicates": 2}, {"fraction": 0.5, "replicates": 1}],
     "heads": STUDY["heads"] | {"learning_rates": [0.01, 0.001, 0.0001]},
     "long_runs": {"fractions": []},
     "baseline": {"max_tuned_fraction": 1},
@@ -76,7 +76,7 @@ def test_it_is_of_the_first_backbone_the_middle_rate_and_the_largest_fraction():
 
 def test_without_a_probe_or_own_images_there_is_none():
     solar = {"datasets": {"cells": {"source": "solar-cells"}}}
-    assert len(jobs.first_answers(load(solar | {"linear_probe": {"max_fraction": 1}}))) == 2
+    assert len(jobs.first_answers(load(solar | {"linear_probe": {"max_fraction": 1}}))) == 1
     assert jobs.first_answers(load(solar | {"linear_probe": {"max_fraction": 0}})) == []
     assert jobs.first_answers(load({})) == []
 

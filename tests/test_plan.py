@@ -137,7 +137,11 @@ def test_networks_from_scratch_take_longer_on_more_pixels_and_colors():
         mine = {"source": "solar-cells", "image_size": size, "channels": channels}
         study = load({"datasets": {"mine": mine}})
         names = {"dataset": "mine", "fraction": "1", "method": "baseline"}
-        seen[size, channels] = plan.images_seen(study, "train_from_scratch", names, 0)
+        seen[size, channels], half = (
+            plan.images_seen(study, "train_from_scratch", names | {"part": part}, 0)
+            for part in ("1-of-1", "2-of-2")
+        )
+        assert half == seen[size, channels] / 2
         on_features = {"dataset": "mine", "fraction": "1", "backbone": "vgg16"}
         head = plan.images_seen(study, "train_head", on_features, 0)
         assert head == pytest.approx(seen[64, "gray"])

@@ -95,8 +95,13 @@ def from_scratch(study: "Study", method: str) -> list[Job]:
 
 
 def parts_of_runs(study: "Study", dataset: str, fraction: str) -> list[str]:
-    """Return the names of the parts in which the runs from scratch are trained."""
+    """Return the names of the parts in which the runs from scratch are trained.
+
+    Images that come with a split are not cross-fitted, which only reading them shows. So there are
+    no more parts than replicates.
+    """
     count = math.ceil(study.runs_of(dataset, fraction) / RUNS_AT_ONCE)
+    count = min(count, study.replicates(fraction))
     return [f"{number}-of-{count}" for number in range(1, count + 1)]
 
 

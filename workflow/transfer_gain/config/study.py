@@ -192,7 +192,10 @@ class Study(Section):
         )
 
     def runs_of(self, dataset: str, fraction: str) -> int:
-        """Return how often a configuration is trained: the replicates, or splits, of a dataset."""
+        """Return how often a configuration is trained: the replicates, or splits, of a dataset.
+
+        Images that turn out to come with a split have replicates, whatever this says.
+        """
         crossed = self.datasets[dataset].is_cross_fitted
         return self.cross_fitting.splits if crossed else self.replicates(fraction)
 
