@@ -13,6 +13,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import class_weights
 import forecast
+import learning_rates
 import networks
 import next_labels
 import photographs
@@ -169,3 +170,16 @@ def test_a_study_is_drawn_replayed_and_followed():
     assert rows["recommended"].sum() == 1
     assert rows.loc[0, "truth"] == 0
     assert rows["replayed"].iloc[1:].abs().max() < 0.1
+
+
+def test_each_split_takes_its_best_learning_rate_and_the_first_of_equals():
+    runs = pd.DataFrame(
+        {
+            "learning_rate": [0.01, 0.01, 0.001, 0.001],
+            "replicate": [0, 1, 0, 1],
+            "selection_balanced_accuracy": [0.5, 0.7, 0.6, 0.7],
+            "test_balanced_accuracy": [0.1, 0.4, 0.8, 0.9],
+        }
+    )
+    assert learning_rates.selected(runs, (0.01, 0.001)) == pytest.approx(100 * (0.8 + 0.4) / 2)
+    assert learning_rates.selected(runs, (0.001,)) == pytest.approx(100 * (0.8 + 0.9) / 2)

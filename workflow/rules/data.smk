@@ -118,8 +118,9 @@ rule draw_samples:
     log:
         paths.log(paths.samples),
         paths.benchmark(paths.samples),
-    # Reports a class that is too small for a fraction before any training on its dataset.
-    priority: CHECK
+    # Reports a class that is too small for a fraction before any training on its dataset. The first
+    # answer's sample comes first, so that nothing else takes the cores that its trainings need.
+    priority: lambda wildcards: CHECK + at_once(1)(wildcards)
     conda:
         "../../envs/environment.yaml"
     params:

@@ -2,9 +2,9 @@
 
 FIGURES = [
     # One figure for all fractions, although jobs have one fraction each.
-    *dict.fromkeys(fill("learning_rates_{dataset}_{backbone}", SELECTIONS)),
-    *dict.fromkeys(fill("grid_{dataset}_{backbone}", SELECTIONS)),
-    *dict.fromkeys(fill("long_runs_{dataset}_{backbone}", jobs.long_runs(study))),
+    *fill("learning_rates_{dataset}_{backbone}", SELECTIONS),
+    *fill("grid_{dataset}_{backbone}", SELECTIONS),
+    *fill("long_runs_{dataset}_{backbone}", jobs.long_runs(study)),
     *expand("samples_{dataset}", dataset=study.datasets),
     *expand("near_copies_{dataset}", dataset=OWN),
     *expand(

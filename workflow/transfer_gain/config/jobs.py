@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 Job = dict[str, Any]
 
-# The most runs of a configuration that one job trains from scratch. Cross-fitting has 12, which the
-# first answer waits for: two jobs use two cores.
+# About so many runs of a configuration from scratch are trained by one job. Cross-fitting has 12,
+# which the first answer waits for: two jobs use two cores.
 RUNS_AT_ONCE = 10
 
 

@@ -194,7 +194,8 @@ class Study(Section):
     def runs_of(self, dataset: str, fraction: str) -> int:
         """Return how often a configuration is trained: the replicates, or splits, of a dataset.
 
-        Images that turn out to come with a split have replicates, whatever this says.
+        Only reading the images shows whether they come with a split. If they do, there are
+        `replicates`, and this is too many.
         """
         crossed = self.datasets[dataset].is_cross_fitted
         return self.cross_fitting.splits if crossed else self.replicates(fraction)

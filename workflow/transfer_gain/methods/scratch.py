@@ -149,7 +149,7 @@ def train_files(
         validation_roles: file of the images that select and score.
         outputs: files to write, see `rows.write`.
         names: dataset, method and fraction, for the rows, and which part of the replicates is
-            trained, such as "1-of-2". How many there are changes the last bits of a result, which
+            trained, such as "1-of-2". The number of parts changes the last bits of a result, which
             training magnifies.
         study_seed: the study's seed.
         settings: keyword arguments of `train`.
@@ -161,7 +161,6 @@ def train_files(
     """
     data = read_replicates(images, samples, validation_roles)
     seed_names = (study_seed, names["dataset"], names["fraction"])
-
     number, parts = map(int, names["part"].split("-of-"))
     replicates = np.array_split(np.arange(len(data.samples)), parts)[number - 1]
     trained = train(data.of(replicates), seed_names=seed_names, ranges=ranges, **settings)

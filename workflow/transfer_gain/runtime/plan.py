@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from transfer_gain.config.jobs import parts_of_runs
 from transfer_gain.methods.records import METHODS
 from transfer_gain.runtime import network_work
 
@@ -166,9 +167,10 @@ def images_seen(
     updates = length.min_updates * study.heads.batch_size
     runs = study.runs_of(dataset.name, fraction)
     seen = times * max(length.epochs * sampled(fraction), runs * updates)
-    if "part" not in wildcards:
+    if "backbone" in wildcards or "method" not in wildcards:
         return seen
-    return seen * _pixels(dataset) / int(wildcards["part"].split("-of-")[1])
+    parts = parts_of_runs(study, dataset.name, fraction)
+    return seen * _pixels(dataset) / len(parts)
 
 
 def _work(study: "Study", wildcards: Mapping[str, str]) -> float:
