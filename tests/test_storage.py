@@ -35,7 +35,7 @@ STUDY = {
 CLASSES = "results/tiny/tables/classes.csv"
 # The rules that may stay where the user is: downloads, and what is read first.
 AT_HOME = {"fetch_fashion_mnist", "fetch_vgg16_weights", "digest_inputs", "write_report"}
-AT_HOME |= {"describe_run", "all"}
+AT_HOME |= {"describe_run", "study", "all"}
 
 
 @pytest.fixture(scope="module")
