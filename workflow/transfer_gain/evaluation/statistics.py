@@ -112,7 +112,7 @@ def student(estimate: float, variance: float, freedom: float, level: float = 0.9
 
 def is_spread(values: ArrayLike) -> bool:
     """Return whether values have a measurable spread: two or more, not all equal."""
-    return np.size(values) > 1 and np.ptp(values) > RESOLUTION
+    return np.size(values) > 1 and bool(np.ptp(np.asarray(values)) > RESOLUTION)
 
 
 def ratio_interval(mean: float, base: float, covariance: ArrayLike) -> tuple[float, float]:
