@@ -19,12 +19,14 @@ from PIL import Image
 
 import side_by_side
 import study
+from features import keras_vgg16
+from scratch import keras_network, random_layers
 from side_by_side import CHECKOUT, WORK, Contestant, Timed
 from transfer_gain.config.loading import load
 from transfer_gain.config.study import Study
 from transfer_gain.data import store
 from transfer_gain.data.replicates import Replicates, read_replicates
-from transfer_gain.data.sources import solar_cells, vgg16_tensors
+from transfer_gain.data.sources import solar_cells
 from transfer_gain.data.sources.fetch import fetch
 
 SEED = 2018
@@ -78,30 +80,9 @@ class ByHand:
     def features(self, images: np.ndarray) -> np.ndarray:
         """Return VGG16's features by `predict`."""
         vgg16 = self.keras.applications.vgg16
-        shape = images.shape[1:]
-        model = vgg16.VGG16(include_top=False, weights=None, input_shape=shape)
-        tensors = vgg16_tensors.load(CHECKOUT / self.about.paths.vgg16_weights)
-        for name in vgg16_tensors.LAYERS:
-            model.get_layer(name).set_weights(
-                [tensors[f"{name}/{part}"] for part in ("kernel", "bias")]
-            )
+        model = keras_vgg16(CHECKOUT / self.about.paths.vgg16_weights, images.shape[1])
         values = model.predict(vgg16.preprocess_input(images.astype(np.float32)), verbose=0)
         return values.reshape(len(images), -1)
-
-    def augment(self) -> Callable:
-        """Return Keras' random layers with the study's ranges."""
-        ranges, layers = self.about.augmentation, self.keras.layers
-        edge = {"fill_mode": "nearest"}
-        shear = float(np.tan(np.radians(ranges.shear)))
-        return self.keras.Sequential(
-            [
-                layers.RandomRotation(ranges.rotation / 360, **edge),
-                layers.RandomTranslation(ranges.shift, ranges.shift, **edge),
-                layers.RandomZoom(ranges.zoom, **edge),
-                layers.RandomShear(shear, **edge),
-                layers.RandomFlip("horizontal"),
-            ]
-        )
 
     def fitted(
         self,
@@ -134,25 +115,16 @@ class ByHand:
         hidden = [dense(each, activation, kernel_regularizer=penalty) for each in units]
         return [*hidden, dense(classes, "softmax", kernel_regularizer=penalty)]
 
-    def from_scratch(self, data: Replicates, split: int, change: Callable | None) -> np.ndarray:
-        """Train the network of one convolution; return the classes it names."""
-        layers, network = self.keras.layers, self.about.baseline.network
-        penalty = self.keras.regularizers.L2(self.about.heads.l2)
-        shape = {"strides": network.stride, "padding": "same", "activation": network.activation}
+    def from_scratch(self, data: Replicates, split: int, change: Callable | None) -> None:
+        """Train the network of one convolution, and let it name the classes."""
         model = self.fitted(
-            [
-                layers.Rescaling(1 / 255),
-                layers.Conv2D(network.filters, network.kernel, kernel_regularizer=penalty, **shape),
-                layers.MaxPooling2D(network.pooling),
-                layers.Flatten(),
-                *self.dense(network.units, network.activation, data.classes),
-            ],
+            keras_network(study.network(self.about), data.classes, self.about.heads.l2),
             data.features[data.samples[split]],
             data.labels[data.samples[split]],
             self.about.baseline.learning_rates[0],
             change,
         )
-        return model.predict(data.features[data.validation], verbose=0).argmax(axis=1)
+        model.predict(data.features[data.validation], verbose=0)
 
     def heads(self, features: np.ndarray, copies: np.ndarray, data: Replicates, split: int) -> None:
         """Train heads at each rate, and the best with augmented copies and for as long without."""
@@ -185,7 +157,8 @@ class ByHand:
     def run(self, splits: int) -> float:
         """Train some of the splits; return the seconds that all would take."""
         begun = time.perf_counter()
-        change, fractions = self.augment(), self.about.fraction_names()
+        change = random_layers(self.about.augmentation.settings())
+        fractions = self.about.fraction_names()
         # The rows of a fraction's images are its own, and an image may be there twice.
         rows: dict[bytes, int] = {}
         every = self.data(fractions[0]).features

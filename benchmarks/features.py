@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,9 @@ import study
 from side_by_side import CHECKOUT, Contestant, Timed
 from transfer_gain.data import store
 from transfer_gain.data.sources import vgg16_tensors
+
+if TYPE_CHECKING:
+    import keras
 
 SIDE = 64
 # ImageNet's means of blue, green and red, which are subtracted from VGG16's input.
@@ -96,19 +100,27 @@ def ours(images: np.ndarray, weights: Path, precision: str, threads: int) -> Run
     return run
 
 
+def keras_vgg16(weights: Path, side: int) -> "keras.Model":
+    """Return VGG16 without its top, with our weights, as Keras builds it."""
+    import keras
+
+    shape = (side, side, 3)
+    model = keras.applications.VGG16(include_top=False, weights=None, input_shape=shape)
+    tensors = vgg16_tensors.load(weights)
+    for name in vgg16_tensors.LAYERS:
+        model.get_layer(name).set_weights(
+            [tensors[f"{name}/{part}"] for part in ("kernel", "bias")]
+        )
+    return model
+
+
 def predict(images: np.ndarray, weights: Path, threads: int) -> Run:
     """Prepare Keras as a user would write it: preprocess_input and model.predict."""
     import keras
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
-    vgg16 = keras.applications.vgg16
-    model = vgg16.VGG16(include_top=False, weights=None, input_shape=(SIDE, SIDE, 3))
-    tensors = vgg16_tensors.load(weights)
-    for name in vgg16_tensors.LAYERS:
-        model.get_layer(name).set_weights(
-            [tensors[f"{name}/{part}"] for part in ("kernel", "bias")]
-        )
+    vgg16, model = keras.applications.vgg16, keras_vgg16(weights, SIDE)
 
     def run(number: int) -> np.ndarray:
         inputs = vgg16.preprocess_input(np.repeat(images[number], 3, axis=3).astype(np.float32))

@@ -9,6 +9,7 @@ is done once per run (tracing, scoring) is left out for all.
 import argparse
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ import side_by_side
 import study
 from side_by_side import CHECKOUT, Contestant, Timed
 from transfer_gain.data.replicates import Replicates, read_replicates
+
+if TYPE_CHECKING:
+    import keras
 
 OURS = "transfer-gain"
 BATCH = 50
@@ -59,18 +63,14 @@ def ours(data: Replicates, settings: dict, threads: int) -> Callable[[int], Time
     return run
 
 
-def keras_layers(
-    data: Replicates, network: dict, ranges: dict, l2: float, in_pipeline: bool, threads: int
-) -> Callable[[int], None]:
-    """Prepare Keras' random layers, before the network or in a tf.data pipeline."""
+def random_layers(ranges: dict) -> "keras.Sequential":
+    """Return Keras' random layers with a study's ranges of augmentation."""
     import keras
-    import tensorflow as tf
 
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
     turn, shift, zoom = ranges["rotation"] / 360, ranges["shift"], ranges["zoom"]
     shear = float(np.tan(np.radians(ranges["shear"])))
     layers, edge = keras.layers, {"fill_mode": "nearest"}
-    augment = keras.Sequential(
+    return keras.Sequential(
         [
             layers.RandomRotation(turn, **edge),
             layers.RandomTranslation(shift, shift, **edge),
@@ -79,19 +79,35 @@ def keras_layers(
             layers.RandomFlip("horizontal"),
         ]
     )
-    penalty = {"kernel_regularizer": keras.regularizers.L2(l2)}
+
+
+def keras_network(network: dict, classes: int, l2: float) -> list["keras.Layer"]:
+    """Return the layers of a study's network of one convolution (see `study.network`)."""
+    from keras import layers, regularizers
+
+    penalty = {"kernel_regularizer": regularizers.L2(l2)}
     kernel = {"strides": network["stride"], "padding": "same", "activation": network["activation"]}
-    model = keras.Sequential(
-        [
-            *([] if in_pipeline else [augment]),
-            layers.Rescaling(1 / 255),
-            layers.Conv2D(network["filters"], network["kernel"], **kernel, **penalty),
-            layers.MaxPooling2D(network["pooling"]),
-            layers.Flatten(),
-            *(layers.Dense(units, network["activation"], **penalty) for units in network["units"]),
-            layers.Dense(data.classes, "softmax", **penalty),
-        ]
-    )
+    return [
+        layers.Rescaling(1 / 255),
+        layers.Conv2D(network["filters"], network["kernel"], **kernel, **penalty),
+        layers.MaxPooling2D(network["pooling"]),
+        layers.Flatten(),
+        *(layers.Dense(units, network["activation"], **penalty) for units in network["units"]),
+        layers.Dense(classes, "softmax", **penalty),
+    ]
+
+
+def keras_layers(
+    data: Replicates, network: dict, ranges: dict, l2: float, in_pipeline: bool, threads: int
+) -> Callable[[int], None]:
+    """Prepare Keras' random layers, before the network or in a tf.data pipeline."""
+    import keras
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    augment = random_layers(ranges)
+    network_layers = keras_network(network, data.classes, l2)
+    model = keras.Sequential([*([] if in_pipeline else [augment]), *network_layers])
     model.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy")
     rows = data.samples[0]
     images = tf.data.Dataset.from_tensor_slices((data.features[rows], data.labels[rows]))

@@ -155,9 +155,9 @@ def first_answers(study: "Study") -> list[Job]:
         largest = max((job["fraction"] for job in probes), key=float)
         probe = next(job for job in probes if job["fraction"] == largest)
         rates = sorted(study.learning_rates(BASELINE, largest), key=float)
-        rate = {"learning_rate": rates[len(rates) // 2], "epochs": study.heads.epochs}
+        network = {"learning_rate": rates[len(rates) // 2], "epochs": study.heads.epochs}
         answers += [
-            {**probe, "method": BASELINE, **rate, "part": part}
+            {**probe, "method": BASELINE, **network, "part": part}
             for part in parts_of_runs(study, dataset, largest)
         ]
     return answers
