@@ -1,6 +1,8 @@
 # Networks trained from scratch on the images: the baseline, with and without augmentation, one as
 # weak as the 2018 paper's, and a residual network.
 
+STOPPING = {"stop_at_train_loss": study.baseline.stop_at_train_loss}
+
 
 rule train_from_scratch:
     input:
@@ -30,7 +32,7 @@ rule train_from_scratch:
             "learning_rate": float(wildcards.learning_rate),
             "epochs": int(wildcards.epochs),
         }
-        | ({"min_updates": 0} if wildcards.method == BASELINE_2018 else {}),
+        | ({"min_updates": 0} if wildcards.method == BASELINE_2018 else STOPPING),
         ranges=lambda wildcards: (
             study.augmentation_of(wildcards.dataset).settings()
             if wildcards.method == AUGMENTATION
@@ -62,6 +64,7 @@ rule train_resnet:
         **code_of("train_resnet"),
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS
+        | STOPPING
         | {
             "network": {"filters": study.resnet_scratch.filters},
             "learning_rate": float(wildcards.learning_rate),

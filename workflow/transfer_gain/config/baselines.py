@@ -81,6 +81,11 @@ class Baseline(Network):
         default=(0.001,),
         description="Learning rates of Adam at fractions above `max_tuned_fraction`.",
     )
+    stop_at_train_loss: Positive | None = Field(
+        default=None,
+        description="A run stops once the loss on its training images, unchanged, is below this "
+        "(in nats), which is looked at ten times. null trains to the end.",
+    )
 
     def check(self, study: Study) -> None:
         """Refuse a network that the images are too small for."""
@@ -120,7 +125,7 @@ class ResnetScratch(Section):
     residual block per stage halve the sides of the image. Each training image is changed by one
     random operation of random strength (Müller & Hutter 2021), and shifted and mirrored as
     `augmentation` says. Batch size, epochs, `min_updates` and `l2` are those of `heads`, learning
-    rates those of `baseline`.
+    rates and `stop_at_train_loss` those of `baseline`.
     """
 
     max_fraction: MaxFraction = 0.0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from transfer_gain.config.jobs import parts_of_runs
 from transfer_gain.methods.records import METHODS
+from transfer_gain.names import BASELINE_2018
 from transfer_gain.runtime import network_work
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 # networks and a launcher that had imported TensorFlow. `learned` replaces them by this machine's.
 STARTED = 1
 Costs = Mapping[str, tuple[float, float]]
+# Share of its updates that a network from scratch makes if it may stop early (docs/methods.md).
+UNTIL_FITTED = 0.5
 # Decoding takes about 20 ms a megabyte (a JPEG of 12 megapixels 40 ms), which is that of so many
 # of the images that `make_images` is reckoned by.
 IMAGES_PER_MEGABYTE = 10
@@ -169,6 +172,8 @@ def images_seen(
     seen = times * max(length.epochs * sampled(fraction), runs * updates)
     if "backbone" in wildcards or "method" not in wildcards:
         return seen
+    if study.baseline.stop_at_train_loss and wildcards["method"] != BASELINE_2018:
+        seen *= UNTIL_FITTED
     parts = parts_of_runs(study, dataset.name, fraction)
     return seen * _pixels(dataset) / len(parts)
 

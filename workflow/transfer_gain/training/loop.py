@@ -26,6 +26,7 @@ CHANGED_BYTES = 2**23
 
 # Scoring 7,000 validation images costs more than training on 42, so each run is scored this often.
 EVALUATIONS = 5
+CHECKS = 10  # the same for a run that may stop early
 
 Parameters = Sequence[tf.Variable]
 
@@ -167,6 +168,7 @@ def train(
     evaluate_every_epoch: bool = False,
     augmentation: Augmentation | None = None,
     class_weights: str = weighting.NONE,
+    stop_at_train_loss: float | None = None,
 ) -> Trained:
     """Train one configuration on every replicate's sample.
 
@@ -187,6 +189,8 @@ def train(
         augmentation: random changes, drawn again for every batch; None for unchanged images.
         class_weights: "none", or "balanced" for weights with which the classes of a replicate's
             sample count equally, see `class_weights.balanced`.
+        stop_at_train_loss: the result of a replicate is that of the first evaluation at which the
+            loss on its sample is below this, if there is one; None for that of the last.
     """
     images = data.samples.shape[1]
     batches_per_epoch = -(-images // min(batch_size, images))
@@ -208,7 +212,7 @@ def train(
     stops = (
         list(range(1, length + 1))
         if evaluate_every_epoch
-        else evaluation_epochs(length, landmark=epochs)
+        else evaluation_epochs(length, epochs, CHECKS if stop_at_train_loss else EVALUATIONS)
     )
     evaluations = [epoch * batches_per_epoch for epoch in stops]
     pauses = set(evaluations)
@@ -258,6 +262,8 @@ def train(
     def predictions(images: np.ndarray) -> Predictions:
         return Predictions(data.labels[images], *_in_chunks(score, images, network.scored_at_once))
 
+    training = np.ones(len(numbers), bool)  # replicates that have not ended
+    ends: list[np.ndarray] = []  # of all replicates: predictions, then what they have learned
     history = []
     for updates in fit(
         parameters, loss, batches, learning_rate, sorted(pauses), compilable=network.compilable
@@ -276,17 +282,31 @@ def train(
             scored["train_loss"].mean(),
             scored["validation_accuracy"].mean(),
         )
-        history.append(
-            pd.DataFrame({"replicate": numbers, "epoch": epoch, "updates": updates, **scored})
+        evaluated = pd.DataFrame(
+            {"replicate": numbers, "epoch": epoch, "updates": updates, **scored}
         )
+        history.append(evaluated[training])
+        fitted = scored["train_loss"] < (stop_at_train_loss or 0)
+        ended = training & (fitted | (epoch == length))
+        if ended.any():
+            learned = (values.numpy() for values in (*parameters, *network.averages))
+            now = [np.array(values) for values in (*validation[1:], *learned)]
+            ends = ends or now
+            for of_all, values in zip(ends, now, strict=True):
+                of_all[ended] = values[ended]
+            training &= ~ended
+        if not training.any():
+            break
     history = store.with_names(pd.concat(history, ignore_index=True), network.configuration)
-    last = history[history["epoch"] == length].reset_index(drop=True)
+    last = history.drop_duplicates("replicate", keep="last")
+    last = last.sort_values("replicate", ignore_index=True)
+    levelled_off = rows.levelled_off(history) | (last["train_loss"] < (stop_at_train_loss or 0))
     runs = last.rename(columns={"epoch": "epochs"}).assign(
-        levelled_off=rows.levelled_off(history), training_samples=images, seed=seeds
+        levelled_off=levelled_off, training_samples=images, seed=seeds
     )
-    predicted = store.with_names(rows.predictions(validation, data), network.configuration)
-    learned = [*parameters, *network.averages]
-    return Trained(runs, history, predicted, [values.numpy() for values in learned])
+    at_end = Predictions(validation.labels, *ends[:3])
+    predicted = store.with_names(rows.predictions(at_end, data), network.configuration)
+    return Trained(runs, history, predicted, ends[3:])
 
 
 def joined(parts: Sequence[Trained]) -> dict[str, pd.DataFrame]:

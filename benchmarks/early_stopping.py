@@ -1,0 +1,182 @@
+"""What stopping networks from scratch early costs and saves, in small cross-fitted studies.
+
+    PYTHONPATH=workflow python benchmarks/early_stopping.py [--write]
+
+Networks are trained to the end, with and without augmentation, and evaluated 20 times. Rules are
+applied to these histories, as if they had stopped them. The histories are kept in
+results/benchmarks/early_stopping; training takes 20 minutes on two cores for each dataset.
+"""
+
+import argparse
+import itertools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pandas as pd
+import yaml
+
+import learning_curves
+import side_by_side
+import study
+from run import with_section
+from side_by_side import CHECKOUT, WORK
+from transfer_gain.config.loading import load
+from transfer_gain.data.fitting import Fit, fit
+from transfer_gain.data.replicates import Replicates
+from transfer_gain.data.sources.base import Source
+from transfer_gain.data.splits import cross_fitting
+from transfer_gain.methods import scratch
+from transfer_gain.names import AUGMENTATION, BASELINE
+from transfer_gain.training import devices, loop
+
+PAGE = CHECKOUT / "docs/methods.md"
+HISTORIES = WORK / "early_stopping"
+SIZES = {"clothes": (140, 350), "avatars": (140, 350), "solar cells": (150, 300)}
+FRACTIONS, METHODS = (1, 0.3, 0.1), (BASELINE, AUGMENTATION)
+EVALUATIONS = 20
+LOSSES = (0.3, 0.1, 0.05, 0.02)
+PATIENCE = 4  # evaluations
+METRIC = "balanced_accuracy"
+PLACE = ["dataset", "images", "fraction", "method"]
+
+# From one replicate's history to the place at which it stops, and to that whose network it keeps.
+Rule = Callable[[pd.DataFrame], tuple[int, int]]
+
+
+def studies(source: Source, images: int, channels: str) -> Iterator[tuple[float, Replicates]]:
+    """Yield the splits of a small study as replicates, at each fraction of its training images."""
+    rng = np.random.default_rng([7, images])
+    labels = np.array([item.label for item in source.items], np.int32)
+    drawn = learning_curves.stratified(labels, rng)[:images]
+    how = Fit(learning_curves.SIZE, channels, "stretch")
+    pictures = np.stack([fit(source.read(source.items[number]), how) for number in drawn])
+    pictures, labels = pictures.reshape(*pictures.shape[:3], -1), labels[drawn]
+    names = [str(label) for label in np.unique(labels)]
+    splits = cross_fitting(labels, np.arange(images), names, 6, 2, rng)
+    for fraction in FRACTIONS:
+        size = round(fraction * min(np.count_nonzero(roles == "") for roles in splits))
+        pools = [np.flatnonzero(roles == "") for roles in splits]
+        samples = [pool[learning_curves.stratified(labels[pool], rng)][:size] for pool in pools]
+        yield (
+            fraction,
+            Replicates(
+                pictures,
+                labels,
+                np.stack(samples),
+                np.arange(images),
+                np.stack([roles == "selection" for roles in splits]),
+                np.stack([roles == "test" for roles in splits]),
+                np.arange(images).astype(str),
+                len(names),
+            ),
+        )
+
+
+def histories() -> Iterator[pd.DataFrame]:
+    """Yield the history of each place, trained unless it is kept."""
+    config = yaml.safe_load((CHECKOUT / "workflow/studies/own.yaml").read_text())
+    about = load(config | {"datasets": {"clothes": {"source": "fashion-mnist"}}})
+    ranges = about.augmentation.settings()
+    settings = {
+        key: getattr(about.heads, key) for key in ("batch_size", "epochs", "min_updates", "l2")
+    }
+    HISTORIES.mkdir(parents=True, exist_ok=True)
+    for name, source, _ in learning_curves.sources(WORK):
+        for images in SIZES[name]:
+            drawn = studies(source, images, "rgb" if name == "avatars" else "gray")
+            for (fraction, data), method in itertools.product(drawn, METHODS):
+                kept = HISTORIES / f"{name.replace(' ', '-')}-{images}-{fraction}-{method}.parquet"
+                if not kept.exists():
+                    trained = scratch.train(
+                        data,
+                        network=study.network(about),
+                        learning_rate=about.baseline.learning_rates[0],
+                        ranges=ranges if method == AUGMENTATION else None,
+                        seed_names=(1, name, str(fraction)),
+                        **settings,
+                    )
+                    place = zip(PLACE, (name, images, fraction, method), strict=True)
+                    trained.history.assign(**dict(place)).to_parquet(kept)
+                    print(kept, flush=True)
+                yield pd.read_parquet(kept)
+
+
+def below(loss: float) -> Rule:
+    """Return the rule that stops once the loss on the training images is below a value."""
+
+    def rule(history: pd.DataFrame) -> tuple[int, int]:
+        low = np.flatnonzero(history["train_loss"] < loss)
+        stop = int(low[0]) if len(low) else len(history) - 1
+        return stop, stop
+
+    return rule
+
+
+def patient(history: pd.DataFrame) -> tuple[int, int]:
+    """Stop if the score on the selection images has not risen for `PATIENCE`, and keep the best."""
+    ranks = list(zip(history[f"selection_{METRIC}"], -history["selection_loss"], strict=True))
+    best = 0
+    for number, rank in enumerate(ranks):
+        best = number if rank > ranks[best] else best
+        if number - best >= PATIENCE:
+            return number, best
+    return len(ranks) - 1, best
+
+
+RULES: dict[str, tuple[Rule, int]] = {
+    # With how many evaluations each looks once.
+    **{f"training loss below {loss}": (below(loss), 2) for loss in LOSSES},
+    "best on the selection images, patience of a fifth": (patient, 1),
+}
+
+
+def compare(history: pd.DataFrame) -> Iterator[dict]:
+    """Yield what each rule changes in one place: points of the score, and share of the updates.
+
+    The runs of half of the splits end together, as in a study.
+    """
+    _, replicates = zip(*history.groupby("replicate"), strict=True)
+    for name, (rule, every) in RULES.items():
+        change, updates = [], []
+        for whole in replicates:
+            seen = whole.iloc[::-every].iloc[::-1]  # the last among them
+            stop, kept = rule(seen)
+            final, then = whole.iloc[-1], seen.iloc[kept]
+            change.append(100 * (then[f"test_{METRIC}"] - final[f"test_{METRIC}"]))
+            updates.append(seen["updates"].iloc[stop] / final["updates"])
+        jobs = [max(part) for part in np.array_split(updates, 2)]
+        yield {"rule": name, "change": np.mean(change), "updates": np.mean(jobs)}
+
+
+def section(every: list[pd.DataFrame]) -> str:
+    """Return, per rule and method, the change with its standard error and the share of updates."""
+    found = pd.DataFrame(
+        [{**history[PLACE].iloc[0], **row} for history in every for row in compare(history)]
+    )
+    rows = []
+    for name in RULES:
+        cells = [name]
+        for method in METHODS:
+            own_rows = found[(found["rule"] == name) & (found["method"] == method)]
+            cells.append(f"{own_rows['change'].mean():+.2f} ± {own_rows['change'].sem():.2f}")
+            cells.append(f"{100 * own_rows['updates'].mean():.0f} %")
+        rows.append(cells)
+    heads = [f"{what}, {method}" for method in METHODS for what in ("score", "updates")]
+    return side_by_side.table(["a run ends at", *heads], rows)
+
+
+def main() -> None:
+    """Print the table, and write it into docs/methods.md if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="write into docs/methods.md")
+    options = parser.parse_args()
+    devices.configure(gpu=False)
+    loop.EVALUATIONS = EVALUATIONS
+    text = section(list(histories()))
+    print(text)
+    if options.write:
+        PAGE.write_text(with_section(PAGE.read_text(), "early stopping", text))
+
+
+if __name__ == "__main__":
+    main()
