@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import yaml
 from PIL import Image
 
@@ -28,6 +29,7 @@ from transfer_gain.data import store
 from transfer_gain.data.replicates import Replicates, read_replicates
 from transfer_gain.data.sources import solar_cells
 from transfer_gain.data.sources.fetch import fetch
+from transfer_gain.names import AUGMENTATION, BASELINE
 
 SEED = 2018
 OURS = "transfer-gain, `make own`"
@@ -91,13 +93,16 @@ class ByHand:
         labels: np.ndarray,
         rate: float,
         change: Callable | None = None,
+        updates: int | None = None,
     ) -> Any:
-        """Train a network with `fit`; return it."""
+        """Train a network with `fit`, for as long as the study says unless told; return it."""
         heads, tf = self.about.heads, self.tf
         model = self.keras.Sequential(layers)
         model.compile(self.keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
-        updates = -(-len(inputs) // heads.batch_size)
-        epochs = max(heads.epochs, -(-heads.min_updates // updates))
+        of_epoch = -(-len(inputs) // heads.batch_size)
+        epochs = max(heads.epochs, -(-heads.min_updates // of_epoch))
+        if updates is not None:
+            epochs = -(-updates // of_epoch)
         batches = tf.data.Dataset.from_tensor_slices((inputs, labels)).cache()
         batches = batches.shuffle(len(inputs)).batch(heads.batch_size)
         if change:
@@ -115,14 +120,21 @@ class ByHand:
         hidden = [dense(each, activation, kernel_regularizer=penalty) for each in units]
         return [*hidden, dense(classes, "softmax", kernel_regularizer=penalty)]
 
-    def from_scratch(self, data: Replicates, split: int, change: Callable | None) -> None:
-        """Train the network of one convolution, and let it name the classes."""
+    def from_scratch(
+        self, data: Replicates, fraction: str, split: int, change: Callable | None
+    ) -> None:
+        """Train the network of one convolution for as long as ours, and let it name the classes."""
+        method = AUGMENTATION if change else BASELINE
+        runs = pd.read_parquet(self.about.paths.table("runs.parquet"))
+        runs = runs[(runs["method"] == method) & (runs["replicate"] == split)]
+        (updates,) = runs.loc[runs["fraction"].astype(float) == float(fraction), "updates"]
         model = self.fitted(
             keras_network(study.network(self.about), data.classes, self.about.heads.l2),
             data.features[data.samples[split]],
             data.labels[data.samples[split]],
             self.about.baseline.learning_rates[0],
             change,
+            int(updates),
         )
         model.predict(data.features[data.validation], verbose=0)
 
@@ -180,7 +192,7 @@ class ByHand:
             for split in range(splits):
                 self.keras.backend.clear_session()
                 for augmentation in (None, change):
-                    self.from_scratch(data, split, augmentation)
+                    self.from_scratch(data, fraction, split, augmentation)
                 self.heads(features[own], copies[:, own], data, split)
                 self.probes(features[own], data, split)
         return once + (time.perf_counter() - begun) / splits * len(data.samples)

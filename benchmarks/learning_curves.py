@@ -95,21 +95,27 @@ def features(work: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return made
 
 
-def _extracted(work: Path) -> Iterator[tuple[str, np.ndarray]]:
+def vgg16(work: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """Return VGG16's features at 64 pixels as a function of pictures; `work` has its weights."""
     from transfer_gain.features import extraction, keras_networks
 
     fetch(vgg16_weights.ARTEFACT, work)
     model = keras_networks.build("VGG16", work / FILE, "last", SIZE, "float32")
     compute = keras_networks.extractor(model, "VGG16")
+    size = extraction.BATCH
+    return lambda pictures: np.concatenate(
+        [compute(pictures[start : start + size]) for start in range(0, len(pictures), size)]
+    )
+
+
+def _extracted(work: Path) -> Iterator[tuple[str, np.ndarray]]:
+    compute = vgg16(work)
     for name, source, images in sources(work):
         items = np.random.default_rng(SEED).permutation(len(source.items))[:images]
-        parts = []
-        for start in range(0, len(items), extraction.BATCH):
-            batch = [source.items[item] for item in items[start : start + extraction.BATCH]]
-            pictures = [fit(source.read(item), Fit(SIZE, "rgb", "stretch")) for item in batch]
-            parts.append(compute(np.stack(pictures)))
-        yield f"{name}/features", np.concatenate(parts)
-        yield f"{name}/labels", np.array([source.items[item].label for item in items])
+        drawn = [source.items[item] for item in items]
+        pictures = [fit(source.read(item), Fit(SIZE, "rgb", "stretch")) for item in drawn]
+        yield f"{name}/features", compute(np.stack(pictures))
+        yield f"{name}/labels", np.array([item.label for item in drawn])
 
 
 def draw(

@@ -4,6 +4,8 @@
 HEAD_SETTINGS = {
     key: getattr(study.heads, key) for key in ("batch_size", "min_updates", "l2")
 } | study.class_weighting
+# Not for runs that are compared at a number of updates.
+STOPPING = {"stop_at_train_loss": study.heads.stop_at_train_loss}
 
 
 rule train_head:
@@ -27,6 +29,7 @@ rule train_head:
         **code_of("train_head"),
         seed=study.seed,
         settings=lambda wildcards: HEAD_SETTINGS
+        | STOPPING
         | {
             "layers": [int(units) for units in wildcards.layers.split("-")],
             "activation": wildcards.activation,
@@ -162,7 +165,7 @@ rule fine_tune:
         **code_of("fine_tune"),
         seed=study.seed,
         backbone=lambda wildcards: study.backbones[wildcards.backbone].cut,
-        settings=HEAD_SETTINGS | {"epochs": study.heads.epochs},
+        settings=HEAD_SETTINGS | STOPPING | {"epochs": study.heads.epochs},
         fine_tuning=lambda wildcards: study.fine_tuning_of(wildcards.backbone)
         | {
             "learning_rates": study.fine_tuning.learning_rates,

@@ -68,7 +68,7 @@ rule train_model:
             for name in jobs.trained_backbones(study)
         },
         recipe=lambda wildcards: {
-            "settings": HEAD_SETTINGS | {"epochs": study.heads.epochs},
+            "settings": HEAD_SETTINGS | STOPPING | {"epochs": study.heads.epochs},
             "network": study.baseline.network.settings(),
             "ranges": study.augmentation_of(wildcards.dataset).settings(),
             "copies": study.transfer_augmented.copies,

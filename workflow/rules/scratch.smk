@@ -1,8 +1,6 @@
 # Networks trained from scratch on the images: the baseline, with and without augmentation, one as
 # weak as the 2018 paper's, and a residual network.
 
-STOPPING = {"stop_at_train_loss": study.baseline.stop_at_train_loss}
-
 
 rule train_from_scratch:
     input:

@@ -65,9 +65,9 @@ class Network(Section):
 class Baseline(Network):
     """A shallow network trained from scratch on the images.
 
-    It has one convolution, max pooling and dense layers. Batch size, epochs, `min_updates` and `l2`
-    are those of `heads`. The 2018 paper says only that its own baseline is shallow and has one
-    convolutional layer.
+    It has one convolution, max pooling and dense layers. Batch size, epochs, `min_updates`, `l2`
+    and `stop_at_train_loss` are those of `heads`. The 2018 paper says only that its own baseline is
+    shallow and has one convolutional layer.
     """
 
     max_tuned_fraction: float = Field(
@@ -80,11 +80,6 @@ class Baseline(Network):
     learning_rates: SomeDistinct[Positive] = Field(
         default=(0.001,),
         description="Learning rates of Adam at fractions above `max_tuned_fraction`.",
-    )
-    stop_at_train_loss: Positive | None = Field(
-        default=None,
-        description="A run stops once the loss on its training images, unchanged, is below this "
-        "(in nats), which is looked at ten times. null trains to the end.",
     )
 
     def check(self, study: Study) -> None:
@@ -124,8 +119,8 @@ class ResnetScratch(Section):
     It is another rival to transfer, deeper than the baseline and slower to learn. A stem and one
     residual block per stage halve the sides of the image. Each training image is changed by one
     random operation of random strength (Müller & Hutter 2021), and shifted and mirrored as
-    `augmentation` says. Batch size, epochs, `min_updates` and `l2` are those of `heads`, learning
-    rates and `stop_at_train_loss` those of `baseline`.
+    `augmentation` says. Batch size, epochs, `min_updates`, `l2`
+    and `stop_at_train_loss` are those of `heads`, learning rates those of `baseline`.
     """
 
     max_fraction: MaxFraction = 0.0

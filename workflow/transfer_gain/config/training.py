@@ -130,6 +130,12 @@ class Heads(Section):
         "paper did.",
     )
     l2: L2 = 0.0001
+    stop_at_train_loss: Positive | None = Field(
+        default=None,
+        description="A run ends at the first of ten evaluations at which the loss on its training "
+        "images, unchanged, is below this (in nats). null trains to the end. Runs whose length "
+        "matters always do: long runs, transfer-augmented and transfer-extended, fine-tuning.",
+    )
 
     def configurations(self) -> Iterator[dict[str, str]]:
         """Yield the wildcards of every head of the grid, in the config's order."""

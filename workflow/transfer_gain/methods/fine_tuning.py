@@ -113,7 +113,12 @@ def train(
         )
         trained.append(
             loop.train(
-                data.of([replicate]), network, learning_rate=learning_rate, l2=l2, **settings
+                data.of([replicate]),
+                network,
+                learning_rate=learning_rate,
+                l2=l2,
+                # The head has fitted the images before.
+                **{**settings, "stop_at_train_loss": None},
             )
         )
     return trained

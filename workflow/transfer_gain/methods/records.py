@@ -113,8 +113,7 @@ A shallow network trained from scratch: one convolution ({{ config.baseline.filt
 {{ config.baseline.kernel }} × {{ config.baseline.kernel }}, stride {{ config.baseline.stride }}),
 max-pooling ({{ config.baseline.pooling }}), hidden layers ({{ config.baseline.units | join(", ")
 }}),
-{{ config.baseline.activation }}.{% if config.baseline.stop_at_train_loss %} It stops once the loss
-on its training images is below {{ config.baseline.stop_at_train_loss | cell }}.{% endif %}""",
+{{ config.baseline.activation }}.""",
     ),
     Method(
         name=AUGMENTATION,

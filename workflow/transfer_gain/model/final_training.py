@@ -97,8 +97,8 @@ class Recipe:
 
     Attributes:
         configuration: the selected layers ("100-50"), activation, learning_rate and l2.
-        settings: batch_size, epochs, min_updates, l2 and, if classes are weighted, class_weights,
-            see `loop.train`.
+        settings: batch_size, epochs, min_updates, l2, stop_at_train_loss and, if classes are
+            weighted, class_weights, see `loop.train`.
         cut: what the backbone is built from, see `Backbone.cut`; None for training from scratch.
         weights: file of the backbone's weights.
         network: shape of the network that is trained from scratch, see `scratch.train`.
@@ -164,7 +164,9 @@ def _head(images: Images, recipe: Recipe, copies: int = 0) -> keras.Model:
     values = [compute(graph.as_rgb(images.pictures))]
     values += [compute(graph.as_rgb(copy)) for copy in _copies(images, recipe, copies)]
     data = images.with_features(np.concatenate(values))
-    trained = heads.train(data, seed_names=images.seed_names, **recipe.head)
+    # With copies, a run is as long as in the study, see `loop.train`.
+    stopping = {"stop_at_train_loss": None} if copies else {}
+    trained = heads.train(data, seed_names=images.seed_names, **{**recipe.head, **stopping})
     parameters = [each[0] for each in trained.parameters]
     return graph.with_head(features, parameters, recipe.configuration["activation"])
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 # networks and a launcher that had imported TensorFlow. `learned` replaces them by this machine's.
 STARTED = 1
 Costs = Mapping[str, tuple[float, float]]
-# Share of its updates that a network from scratch makes if it may stop early (docs/methods.md).
-UNTIL_FITTED = 0.5
+# By rule: share of their updates that runs make if they may end early (docs/methods.md).
+UNTIL_FITTED = {"train_head": 0.2, "train_from_scratch": 0.5}
 # Decoding takes about 20 ms a megabyte (a JPEG of 12 megapixels 40 ms), which is that of so many
 # of the images that `make_images` is reckoned by.
 IMAGES_PER_MEGABYTE = 10
@@ -170,10 +170,10 @@ def images_seen(
     updates = length.min_updates * study.heads.batch_size
     runs = study.runs_of(dataset.name, fraction)
     seen = times * max(length.epochs * sampled(fraction), runs * updates)
+    if study.heads.stop_at_train_loss and wildcards.get("method") != BASELINE_2018:
+        seen *= UNTIL_FITTED.get(rule, 1)
     if "backbone" in wildcards or "method" not in wildcards:
         return seen
-    if study.baseline.stop_at_train_loss and wildcards["method"] != BASELINE_2018:
-        seen *= UNTIL_FITTED
     parts = parts_of_runs(study, dataset.name, fraction)
     return seen * _pixels(dataset) / len(parts)
 
