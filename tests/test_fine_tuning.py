@@ -219,7 +219,7 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
     extraction.extract(files["images"], weights, features, **cut, precision="float32", threads=1)
 
     names = {"dataset": "toy", "backbone": "vgg16", "fraction": "0.5", "run": "refit"}
-    names |= {"protocol": "same-images", "method": "fine-tuning"}
+    names |= {"protocol": "held-out", "method": "fine-tuning"}
     chosen = ("layers", "activation", "learning_rate")
     settings = {key: value for key, value in SETTINGS.items() if key not in chosen}
     common = {"names": names, "study_seed": 2018, "settings": settings}
@@ -228,7 +228,7 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
         for rate in ("head", 0.0, 0.001, "both")
     }
     selected = [
-        {"protocol": "same-images", "replicate": replicate, "learning_rate": 0.001}
+        {"protocol": "held-out", "replicate": replicate, "learning_rate": 0.001}
         | {"layers": "5", "activation": "elu"}
         for replicate in range(2)
     ]

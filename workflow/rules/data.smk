@@ -42,6 +42,7 @@ rule fetch_vgg16_weights:
     log:
         paths.log(paths.vgg16_weights),
         paths.benchmark(paths.vgg16_weights),
+    priority: FETCH
     localrule: True
     conda:
         "../../envs/environment.yaml"

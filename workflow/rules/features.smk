@@ -120,6 +120,7 @@ rule fetch_weights:
     log:
         paths.log(paths.weights),
         paths.benchmark(paths.weights),
+    priority: FETCH
     localrule: True
     conda:
         "../../envs/environment.yaml"

@@ -155,6 +155,7 @@ rule fine_tune:
         paths.benchmark(paths.refit),
     wildcard_constraints:
         method="|".join(records.trained_by("fine_tune")),
+    priority: RANK  # takes long without a GPU: not last, when one core would be left
     conda:
         "../../envs/environment.yaml"
     resources:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from transfer_gain.names import BASELINE, FINE_TUNING, FROM_SCRATCH, PROTOCOLS
+from transfer_gain.names import BASELINE, FINE_TUNING, FROM_SCRATCH, HELD_OUT, PROTOCOLS
 
 if TYPE_CHECKING:
     from transfer_gain.config.study import Study
@@ -106,14 +106,23 @@ def parts_of_runs(study: "Study", dataset: str, fraction: str) -> list[str]:
 
 
 def refits(study: "Study", method: str) -> list[Job]:
-    """Return the selected heads that a method trains another way."""
+    """Return the selected heads that a method trains another way.
+
+    Fine-tuning is slow, and not in the 2018 paper, so it is not done under its protocol.
+    """
+    protocols = PROTOCOLS
+    backbones, least = trained_backbones(study), 0.0
+    if method == FINE_TUNING:
+        protocols = (HELD_OUT,)
+        backbones = [name for name in backbones if study.backbones[name].fine_tune_from]
+        least = study.fine_tuning.min_fraction
     return [
         {"dataset": dataset, "backbone": backbone, "fraction": fraction, "method": method}
         | {"protocol": protocol}
-        for dataset, backbone in product(transfer_datasets(study), trained_backbones(study))
-        if method != FINE_TUNING or study.backbones[backbone].fine_tune_from
+        for dataset, backbone in product(transfer_datasets(study), backbones)
         for fraction in study.fraction_names(backbone, study.max_refit_fractions()[method])
-        for protocol in PROTOCOLS
+        if float(fraction) >= least
+        for protocol in protocols
     ]
 
 

@@ -232,10 +232,14 @@ class FineTuning(Section):
     """The selected head, trained again together with the last layers of its backbone.
 
     Those are the layers from `fine_tune_from` on. Fine-tuning is off by default, because it is slow
-    without a GPU. Backbones with random weights are left out.
+    without a GPU. It is done under protocol `held-out` alone. Backbones with random weights are
+    left out.
     """
 
     max_fraction: MaxFraction = 0.0
+    min_fraction: float = Field(
+        default=0.0, ge=0, le=1, description="The method is left out at smaller fractions."
+    )
     learning_rates: SomeDistinct[Positive] = Field(
         default=(0.00001,),
         description="Learning rates of Adam to choose from, for backbone and head.",
@@ -248,6 +252,11 @@ class FineTuning(Section):
     def check(self, study: Study) -> None:
         """Refuse fine-tuning of no backbone."""
         backbones = study.backbones.values()
+        if self.max_fraction and self.min_fraction > self.max_fraction:
+            raise ConfigError(
+                f"fine_tuning.min_fraction: found {format_number(self.min_fraction)}, allowed: at "
+                f"most max_fraction, {format_number(self.max_fraction)}"
+            )
         if self.max_fraction and not any(backbone.fine_tune_from for backbone in backbones):
             raise ConfigError(
                 f"fine_tuning.max_fraction: found {format_number(self.max_fraction)}, allowed: 0 "

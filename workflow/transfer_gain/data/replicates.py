@@ -54,6 +54,16 @@ class Replicates(NamedTuple):
             numbers=self.replicate_numbers[chosen],
         )
 
+    def without_unused(self) -> "Replicates":
+        """Return the data without the images that no replicate selects or is scored on."""
+        used = (self.selection | self.test).any(axis=0)
+        return self._replace(
+            validation=self.validation[used],
+            selection=self.selection[:, used],
+            test=self.test[:, used],
+            image_ids=self.image_ids[used],
+        )
+
     @property
     def replicate_numbers(self) -> np.ndarray:
         """Return the number of each replicate, for its seed and its rows: int64 (replicates,)."""

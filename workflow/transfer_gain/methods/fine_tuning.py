@@ -13,7 +13,6 @@ from transfer_gain.data.replicates import Replicates, read_replicates
 from transfer_gain.features import extraction, keras_networks
 from transfer_gain.features.frozen import BackboneError
 from transfer_gain.methods import heads
-from transfer_gain.names import SAME_IMAGES
 from transfer_gain.training import loop
 from transfer_gain.training.devices import tf
 from transfer_gain.training.loop import Network, Parameters, Trained
@@ -113,7 +112,7 @@ def train(
         )
         trained.append(
             loop.train(
-                data.of([replicate]),
+                data.of([replicate]).without_unused(),  # other splits score other images
                 network,
                 learning_rate=learning_rate,
                 l2=l2,
@@ -159,7 +158,7 @@ def train_files(
         backbone: architecture, layer, input_size and so on, see `networks.open_network`.
         settings: keyword arguments of `heads.train` beside the selected ones.
         from_layer: first trained layer.
-        learning_rates: learning rates of the fine-tuning, from which the protocol selects.
+        learning_rates: learning rates of the fine-tuning; each replicate selects one.
         epochs: epochs of the fine-tuning.
         min_updates: least number of updates of the fine-tuning.
         metric: name of the metric that selects.
@@ -200,7 +199,7 @@ def train_files(
                 **{**of_head, **length, "learning_rate": rate},
             )
     tried = [loop.joined(parts) for parts in trained.values()]
-    best = _best([made["runs"] for made in tried], names["protocol"], metric)
+    best = _best([made["runs"] for made in tried], metric)
     made = {
         kind: pd.concat(
             [
@@ -216,19 +215,16 @@ def train_files(
     rows.write(made, outputs, {**names, "precision": "float32"})
 
 
-def _best(tried: Sequence[pd.DataFrame], protocol: str, metric: str) -> dict[int, int]:
-    """Return by replicate which runs a protocol selects: by score, then by loss, then the first.
+def _best(tried: Sequence[pd.DataFrame], metric: str) -> dict[int, int]:
+    """Return by replicate which of its runs is the best: by score, then by loss, then the first.
 
-    As in `selection.select_heads`, "same-images" selects by the means over replicates.
+    Scores and losses are those of its selection images, as in `selection.select_heads`.
     """
-    role = "validation" if protocol == SAME_IMAGES else "selection"
     sign = metrics.metric(metric).sign
     ranks = [
-        runs.set_index("replicate")[[f"{role}_{metric}", f"{role}_loss"]] * [-sign, 1]
+        runs.set_index("replicate")[[f"selection_{metric}", "selection_loss"]] * [-sign, 1]
         for runs in tried
     ]
-    if protocol == SAME_IMAGES:
-        ranks = [rank * 0 + rank.mean() for rank in ranks]
     return {
         replicate: min(
             range(len(tried)),
