@@ -10,6 +10,9 @@ import pytest
 
 from spies import Spy
 from toys import in_every_replicate, picture_rows
+from transfer_gain.config import jobs
+from transfer_gain.config.errors import ConfigError
+from transfer_gain.config.loading import load
 from transfer_gain.data import store
 from transfer_gain.data.replicates import Replicates
 from transfer_gain.data.sampling import draw_samples, validation_roles
@@ -192,6 +195,44 @@ def test_permuted_labels_bring_chance_and_true_ones_do_not():
     assert low < 1 / 3 < high < 0.45
     assert (accuracies[True]["train_accuracy"] > 0.45).all()  # it did learn its own labels
     assert (accuracies[False]["validation_accuracy"] > 0.6).all()
+
+
+# --- where it is done
+
+
+def test_it_is_done_with_enough_labels_and_not_as_the_2018_paper_scored():
+    backbone = {"architecture": "VGG16", "fine_tune_from": "block5_conv1"}
+    study = load(
+        {
+            "backbones": {"vgg16": backbone, "plain": {"architecture": "VGG16"}},
+            "fractions": [{"fraction": size, "replicates": 2} for size in (1, 0.3, 0.1)],
+            "fine_tuning": {"min_fraction": 0.3, "max_fraction": 1},
+        }
+    )
+    done = {tuple(job.values())[1:] for job in jobs.refits(study, "fine-tuning")}
+    assert done == {("vgg16", fraction, "fine-tuning", "held-out") for fraction in ("1", "0.3")}
+
+
+def test_a_least_fraction_above_the_largest_is_refused():
+    backbones = {"vgg16": {"architecture": "VGG16", "fine_tune_from": "block5_conv1"}}
+    expected = r"fine_tuning\.min_fraction: found 0\.5, allowed: at most max_fraction, 0\.1"
+    with pytest.raises(ConfigError, match=expected):
+        load({"backbones": backbones, "fine_tuning": {"min_fraction": 0.5, "max_fraction": 0.1}})
+
+
+def test_a_replicate_is_scored_on_its_own_images_only():
+    data = make_data(2)
+    crossed = data._replace(
+        selection=np.array([[True, False, False], [False, True, False]]),
+        test=np.array([[False, True, False], [False, False, True]]),
+        validation=data.validation[:3],
+        image_ids=np.array(["a", "b", "c"]),
+    )
+    own = crossed.of([1]).without_unused()
+    assert own.image_ids.tolist() == ["b", "c"]
+    assert own.validation.tolist() == crossed.validation[1:].tolist()
+    assert own.selection.tolist() == [[True, False]]
+    assert own.test.tolist() == [[False, True]]
 
 
 # --- from and to files

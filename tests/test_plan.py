@@ -106,6 +106,25 @@ def test_fine_tuning_is_reckoned_by_its_own_length_and_rates():
     assert plan.images_seen(study, "train_head", names, 0) > seen
 
 
+def test_runs_that_may_end_early_are_reckoned_shorter_and_compared_ones_not():
+    to_the_end, early = (load({"heads": {"stop_at_train_loss": loss}}) for loss in (None, 0.1))
+    place = {"dataset": "clothes", "fraction": "0.01"}
+    of = {
+        "train_head": place | {"backbone": "vgg16"},
+        "refit_head": place | {"backbone": "vgg16", "method": "transfer-extended"},
+        "train_from_scratch": place | {"method": "baseline"},
+    }
+    seen = {
+        rule: [plan.images_seen(study, rule, names, 0) for study in (to_the_end, early)]
+        for rule, names in of.items()
+    }
+    assert seen["refit_head"][0] == seen["refit_head"][1]
+    assert seen["train_head"][0] > seen["train_head"][1]
+    assert seen["train_from_scratch"][0] > seen["train_from_scratch"][1]
+    weak = of["train_from_scratch"] | {"method": "baseline-2018"}
+    assert plan.images_seen(early, "train_from_scratch", weak, 0) == seen["train_from_scratch"][0]
+
+
 def test_cross_fitting_has_a_replicate_for_each_split():
     mine = {"datasets": {"mine": {"source": "solar-cells", "images": 300}}}
     crossed, once = (
