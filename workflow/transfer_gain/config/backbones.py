@@ -113,7 +113,11 @@ class Backbone(Named):
         description="First layer that fine-tuning trains, together with all layers after it "
         "(block5_conv1 for the last block of VGG16); null for no fine-tuning of this network.",
     )
-
+    augmented_copies: bool = Field(
+        default=True,
+        description="Whether `transfer_augmented` uses this network: each image passes through it "
+        "once more for every copy.",
+    )
     optional: bool = Field(
         default=False,
         description="Whether the study does without this network if its ImageNet weights cannot be "

@@ -217,8 +217,9 @@ The selected head, with the last layers of its backbone trained along
 {{ backbone.fine_tune_from }} on{{ ", " if not loop.last }}{% endfor %}), at the best of the
 learning rates {{ config.fine_tuning.learning_rates | map("cell") | join(", ") }}, for {{
 config.fine_tuning.epochs }}
-epochs or {{ config.fine_tuning.min_updates }} updates (fractions up to {{
-config.fine_tuning.max_fraction | cell }}).""",
+epochs or {{ config.fine_tuning.min_updates }} updates (fractions {% if
+config.fine_tuning.min_fraction %}from {{ config.fine_tuning.min_fraction | cell }} {% endif %}up to
+{{ config.fine_tuning.max_fraction | cell }}).""",
     ),
     Method(
         name="linear-probe",
