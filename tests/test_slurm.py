@@ -136,7 +136,7 @@ def submitted(tmp_path_factory, vgg16_weights_file: Path) -> tuple[Path, str]:
 
 def test_the_tables_are_those_of_a_local_run(submitted, expected):
     checkout, _ = submitted
-    assert len(expected) == 20  # ten tables, as CSV and Parquet
+    assert {"accuracy.csv", "gains.parquet", "runs.parquet"} <= set(expected)
     assert tables(checkout) == expected
 
 
