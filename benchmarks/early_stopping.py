@@ -38,7 +38,7 @@ SIZES = {"clothes": (140, 350), "avatars": (140, 350), "solar cells": (150, 300)
 FRACTIONS, METHODS = (1, 0.3, 0.1), (BASELINE, AUGMENTATION, TRANSFER)
 # In how many jobs a study trains the runs of its splits: those of a job end together.
 JOBS = {BASELINE: 2, AUGMENTATION: 2, TRANSFER: 1}
-EVALUATIONS = 20
+EVALUATIONS, LANDMARK = 20, 20
 LOSSES = (0.3, 0.1, 0.05, 0.02)
 PATIENCE = 4  # evaluations
 METRIC = "balanced_accuracy"
@@ -151,9 +151,9 @@ def patient(history: pd.DataFrame) -> tuple[int, int]:
 
 
 RULES: dict[str, tuple[Rule, int]] = {
-    # With how many evaluations each looks once.
-    **{f"training loss below {loss}": (below(loss), 2) for loss in LOSSES},
-    "best on the selection images, patience of a fifth": (patient, 1),
+    # With how many evaluations of a run.
+    **{f"training loss below {loss}": (below(loss), loop.CHECKS) for loss in LOSSES},
+    "best on the selection images, patience of a fifth": (patient, EVALUATIONS),
 }
 
 
@@ -164,10 +164,12 @@ def compare(history: pd.DataFrame) -> Iterator[dict]:
         history: of one configuration in all splits.
     """
     _, replicates = zip(*history.groupby("replicate"), strict=True)
-    for name, (rule, every) in RULES.items():
+    length = int(history["epoch"].max())
+    for name, (rule, evaluations) in RULES.items():
+        looked_at = loop.evaluation_epochs(length, LANDMARK, evaluations)
         change, updates = [], []
         for whole in replicates:
-            seen = whole.iloc[::-every].iloc[::-1]  # the last among them
+            seen = whole[whole["epoch"].isin(looked_at)]
             stop, kept = rule(seen)
             final, then = whole.iloc[-1], seen.iloc[kept]
             change.append(100 * (then[f"test_{METRIC}"] - final[f"test_{METRIC}"]))
@@ -181,16 +183,25 @@ def section(every: list[pd.DataFrame]) -> str:
     found = pd.DataFrame(
         [{**history[PLACE].iloc[0], **row} for history in every for row in compare(history)]
     )
+    # The rates of a head are one method in a place.
+    means = found.groupby(["rule", *PLACE], as_index=False)[["change", "updates"]].mean()
     rows = []
     for name in RULES:
+        of = means[means["rule"] == name].set_index(PLACE)
+        change = of["change"].unstack("method")
+        updates = of["updates"].unstack("method").mean()
         cells = [name]
         for method in METHODS:
-            own_rows = found[(found["rule"] == name) & (found["method"] == method)]
-            cells.append(f"{own_rows['change'].mean():+.2f} ± {own_rows['change'].sem():.2f}")
-            cells.append(f"{100 * own_rows['updates'].mean():.0f} %")
-        rows.append(cells)
-    heads = [f"{what}, {method}" for method in METHODS for what in ("score", "updates")]
-    return side_by_side.table(["a run ends at", *heads], rows)
+            cells += [_spread(change[method]), f"{100 * updates[method]:.0f} %"]
+        rows.append([*cells, _spread(change[TRANSFER] - change[BASELINE])])
+    heads_of = [f"{what}, {method}" for method in METHODS for what in ("score", "updates")]
+    return side_by_side.table(
+        ["a run ends at", *heads_of, f"gain of {TRANSFER} over {BASELINE}"], rows
+    )
+
+
+def _spread(values: pd.Series) -> str:
+    return f"{values.mean():+.2f} ± {values.sem():.2f}"
 
 
 def main() -> None:

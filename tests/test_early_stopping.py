@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from toys import clouds
+from transfer_gain import metrics
 from transfer_gain.methods import heads
 from transfer_gain.training import loop
 
@@ -19,7 +20,9 @@ SETTINGS = {
     "seed_names": (2018, "toy", "0.1"),
     "evaluate_every_epoch": True,
 }
-DATA = clouds(replicates=5, distance=0.7)
+CLOUDS = clouds(replicates=5, distance=0.7)
+# As many images of each of the three classes, so that the mean over classes is that over images.
+DATA = CLOUDS._replace(samples=np.sort(CLOUDS.samples[:, :21], axis=1) // 3 * 3 + np.arange(21) % 3)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +73,14 @@ def test_a_run_ends_with_its_last_replicate(whole):
     stopped = heads.train(DATA, **SETTINGS, stop_at_train_loss=whole.history["train_loss"].max())
     assert (stopped.runs["epochs"] < SETTINGS["epochs"]).all()
     assert stopped.runs["levelled_off"].all()
+
+
+def test_images_of_a_rare_class_count_as_much_as_all_others():
+    labels = np.array([[0] * 19 + [1], [0, 1] * 10])
+    losses = np.where(labels == 0, 0.01, 1.5)
+    predicted = metrics.Predictions(labels, labels, losses, np.zeros((2, 20, 2)))
+    assert losses[0].mean() < 0.1
+    np.testing.assert_allclose(loop.loss_by_class(predicted), [0.755, 0.755])
 
 
 def test_a_loss_that_is_never_reached_changes_nothing(whole):

@@ -99,9 +99,9 @@ FRACTIONS = [format_number(each.fraction) for each in study.fractions]
 SELECTIONS = jobs.selections(study)
 HEADS = jobs.heads(study)
 FIRST_ANSWERS = jobs.first_answers(study)
-# Jobs of a higher priority start first. Those that use all cores come before others: once jobs of
-# one core run, they would wait until no job is left. So what they wait for comes first of all.
-# Checks of the images come before all training.
+# Jobs of a higher priority start first. Those that use all cores, and that a first answer waits for,
+# come before others: once jobs of one core run, they would wait until no job is left. So what they
+# wait for comes first of all. Checks of the images come before all training.
 FETCH, ON_ALL_CORES, CHECK, FIRST_ANSWER, RANK = 5, 4, 3, 2, 1
 
 
@@ -195,11 +195,6 @@ def at_once(priority):
     return lambda wildcards: (
         priority if jobs.is_part_of(dict(wildcards), FIRST_ANSWERS) else 0
     )
-
-
-def at_once_on_all_cores(wildcards):
-    """Return the priority of making images or features, of which a first answer needs some."""
-    return at_once(ON_ALL_CORES)({"dataset": wildcards.dataset})
 
 
 def growing(megabytes):

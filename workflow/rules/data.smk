@@ -60,7 +60,7 @@ rule make_images:
     log:
         paths.log(paths.images),
         paths.benchmark(paths.images),
-    priority: at_once_on_all_cores
+    priority: at_once(ON_ALL_CORES)
     conda:
         "../../envs/environment.yaml"
     # Drawing a face or decoding a photograph takes milliseconds; other images are only read.
@@ -103,6 +103,7 @@ use rule make_images as make_larger_images with:
     log:
         paths.log(paths.larger_images),
         paths.benchmark(paths.larger_images),
+    priority: 0  # a first answer is told without them
     resources:
         # Batches of images, which are compressed while the next ones are made.
         mem_mb=lambda wildcards, attempt: attempt

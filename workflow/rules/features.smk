@@ -21,7 +21,7 @@ rule extract_features:
     log:
         paths.log(paths.features),
         paths.benchmark(paths.features),
-    priority: at_once_on_all_cores
+    priority: at_once(ON_ALL_CORES)
     conda:
         "../../envs/environment.yaml"
     threads: lambda wildcards, input: 1 if input.shards else cores_for(wildcards.dataset)

@@ -115,8 +115,8 @@ class Backbone(Named):
     )
     augmented_copies: bool = Field(
         default=True,
-        description="Whether `transfer_augmented` uses this network: each image passes through it "
-        "once more for every copy.",
+        description="Whether `transfer_augmented` uses this network, for transfer-augmented and "
+        "transfer-extended: each image passes through it once more for every copy.",
     )
     optional: bool = Field(
         default=False,

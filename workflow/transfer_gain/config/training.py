@@ -132,9 +132,10 @@ class Heads(Section):
     l2: L2 = 0.0001
     stop_at_train_loss: Positive | None = Field(
         default=None,
-        description="A run ends at the first of ten evaluations at which the loss on its training "
-        "images, unchanged, is below this (in nats). null trains to the end. Runs whose length "
-        "matters always do: long runs, transfer-augmented and transfer-extended, fine-tuning.",
+        description="A run ends at the first of about ten evaluations at which the loss on its "
+        "training images, unchanged, is below this (in nats, the mean over classes). null trains "
+        "to the end. Runs whose length matters always do: long runs, transfer-augmented and "
+        "transfer-extended, fine-tuning.",
     )
 
     def configurations(self) -> Iterator[dict[str, str]]:

@@ -116,7 +116,7 @@ def train(
                 network,
                 learning_rate=learning_rate,
                 l2=l2,
-                # The head has fitted the images before.
+                # The head already fits its images, so fine-tuning would stop at once.
                 **{**settings, "stop_at_train_loss": None},
             )
         )

@@ -198,7 +198,8 @@ up to {{ config.transfer_augmented.max_fraction | cell }}).""",
         description="""\
 The selected head, trained on {{ config.transfer_augmented.copies }} augmented copies of each image
 as
-well (fractions up to {{ config.transfer_augmented.max_fraction | cell }}).""",
+well (fractions up to {{ config.transfer_augmented.max_fraction | cell }}{% for name, backbone in
+config.backbones.items() if not backbone.augmented_copies %}; not on {{ name }}{% endfor %}).""",
     ),
     Method(
         name=FINE_TUNING,

@@ -190,7 +190,8 @@ def train(
         class_weights: "none", or "balanced" for weights with which the classes of a replicate's
             sample count equally, see `class_weights.balanced`.
         stop_at_train_loss: the result of a replicate is that of the first evaluation at which the
-            loss on its sample is below this, if there is one; None for that of the last.
+            loss on its sample, see `loss_by_class`, is below this, if there is one; None for that
+            of the last.
     """
     images = data.samples.shape[1]
     batches_per_epoch = -(-images // min(batch_size, images))
@@ -263,6 +264,7 @@ def train(
         return Predictions(data.labels[images], *_in_chunks(score, images, network.scored_at_once))
 
     training = np.ones(len(numbers), bool)  # replicates that have not ended
+    fitted = ~training  # those that have ended early
     ends: list[np.ndarray] = []  # of all replicates: predictions, then what they have learned
     history = []
     for updates in fit(
@@ -273,7 +275,8 @@ def train(
         validation = predictions(data.validation[None])._replace(
             labels=data.labels[data.validation]
         )
-        scored = rows.scores(predictions(data.samples), validation, data)
+        on_samples = predictions(data.samples)
+        scored = rows.scores(on_samples, validation, data)
         epoch = updates // batches_per_epoch
         log.info(
             "epoch %d of %d: training loss %.3f, validation accuracy %.3f",
@@ -286,7 +289,8 @@ def train(
             {"replicate": numbers, "epoch": epoch, "updates": updates, **scored}
         )
         history.append(evaluated[training])
-        fitted = scored["train_loss"] < (stop_at_train_loss or 0)
+        if stop_at_train_loss:
+            fitted |= training & (loss_by_class(on_samples) < stop_at_train_loss)
         ended = training & (fitted | (epoch == length))
         if ended.any():
             learned = (values.numpy() for values in (*parameters, *network.averages))
@@ -300,13 +304,29 @@ def train(
     history = store.with_names(pd.concat(history, ignore_index=True), network.configuration)
     last = history.drop_duplicates("replicate", keep="last")
     last = last.sort_values("replicate", ignore_index=True)
-    levelled_off = rows.levelled_off(history) | (last["train_loss"] < (stop_at_train_loss or 0))
     runs = last.rename(columns={"epoch": "epochs"}).assign(
-        levelled_off=levelled_off, training_samples=images, seed=seeds
+        levelled_off=rows.levelled_off(history) | fitted, training_samples=images, seed=seeds
     )
     at_end = Predictions(validation.labels, *ends[:3])
     predicted = store.with_names(rows.predictions(at_end, data), network.configuration)
     return Trained(runs, history, predicted, ends[3:])
+
+
+def loss_by_class(predicted: Predictions) -> np.ndarray:
+    """Return each replicate's loss, averaged over the classes of its images.
+
+    The mean over images can be low while all images of a rare class are taken for another.
+
+    Args:
+        predicted: of each replicate's images, with labels (replicates, images).
+    """
+    pairs = zip(predicted.labels, predicted.losses, strict=True)
+    return np.array(
+        [
+            np.mean([losses[labels == label].mean() for label in np.unique(labels)])
+            for labels, losses in pairs
+        ]
+    )
 
 
 def joined(parts: Sequence[Trained]) -> dict[str, pd.DataFrame]:
