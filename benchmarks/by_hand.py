@@ -24,6 +24,7 @@ from features import keras_vgg16
 from scratch import keras_network, random_layers
 from side_by_side import CHECKOUT, WORK, Contestant, Timed
 from transfer_gain.config.loading import load
+from transfer_gain.config.paths import format_number
 from transfer_gain.config.study import Study
 from transfer_gain.data import store
 from transfer_gain.data.replicates import Replicates, read_replicates
@@ -120,21 +121,24 @@ class ByHand:
         hidden = [dense(each, activation, kernel_regularizer=penalty) for each in units]
         return [*hidden, dense(classes, "softmax", kernel_regularizer=penalty)]
 
-    def from_scratch(
-        self, data: Replicates, fraction: str, split: int, change: Callable | None
-    ) -> None:
-        """Train the network of one convolution for as long as ours, and let it name the classes."""
-        method = AUGMENTATION if change else BASELINE
+    def updates_of_ours(self) -> dict[tuple[str, str, int], int]:
+        """Return how long our networks from scratch took, by method, fraction and split."""
         runs = pd.read_parquet(self.about.paths.table("runs.parquet"))
-        runs = runs[(runs["method"] == method) & (runs["replicate"] == split)]
-        (updates,) = runs.loc[runs["fraction"].astype(float) == float(fraction), "updates"]
+        runs = runs[runs["method"].isin([BASELINE, AUGMENTATION])]
+        names = runs["method"].astype(str), runs["fraction"].map(format_number), runs["replicate"]
+        return dict(zip(zip(*names, strict=True), runs["updates"], strict=True))
+
+    def from_scratch(
+        self, data: Replicates, split: int, change: Callable | None, updates: int
+    ) -> None:
+        """Train the network of one convolution, and let it name the classes."""
         model = self.fitted(
             keras_network(study.network(self.about), data.classes, self.about.heads.l2),
             data.features[data.samples[split]],
             data.labels[data.samples[split]],
             self.about.baseline.learning_rates[0],
             change,
-            int(updates),
+            updates,
         )
         model.predict(data.features[data.validation], verbose=0)
 
@@ -170,7 +174,7 @@ class ByHand:
         """Train some of the splits; return the seconds that all would take."""
         begun = time.perf_counter()
         change = random_layers(self.about.augmentation.settings())
-        fractions = self.about.fraction_names()
+        fractions, updates = self.about.fraction_names(), self.updates_of_ours()
         # The rows of a fraction's images are its own, and an image may be there twice.
         rows: dict[bytes, int] = {}
         every = self.data(fractions[0]).features
@@ -191,8 +195,9 @@ class ByHand:
             own = [rows[picture.tobytes()] for picture in data.features]
             for split in range(splits):
                 self.keras.backend.clear_session()
-                for augmentation in (None, change):
-                    self.from_scratch(data, fraction, split, augmentation)
+                for method, augmentation in ((BASELINE, None), (AUGMENTATION, change)):
+                    length = updates[method, fraction, split]
+                    self.from_scratch(data, split, augmentation, length)
                 self.heads(features[own], copies[:, own], data, split)
                 self.probes(features[own], data, split)
         return once + (time.perf_counter() - begun) / splits * len(data.samples)

@@ -77,54 +77,54 @@ def studies(source: Source, images: int, channels: str) -> Iterator[tuple[float,
         )
 
 
-def trained(data: Replicates, about: Study, names: Sequence[str]) -> Iterator[tuple[str, Trained]]:
-    """Yield the runs of each configuration of a study, with a name."""
-    settings: dict[str, Any] = {
-        key: getattr(about.heads, key) for key in ("batch_size", "epochs", "min_updates", "l2")
-    }
-    settings["seed_names"] = (1, *names)
+def own_images() -> Study:
+    """Return the study of one's own images, with a dataset that needs no folder."""
+    config = yaml.safe_load((CHECKOUT / "workflow/studies/own.yaml").read_text())
+    return load(config | {"datasets": {"clothes": {"source": "fashion-mnist"}}})
+
+
+def length(about: Study) -> dict[str, Any]:
+    """Return how long all networks of a study are trained to the end, as `loop.train` takes it."""
+    keys = ("batch_size", "epochs", "min_updates", "l2")
+    return {key: getattr(about.heads, key) for key in keys}
+
+
+def head(about: Study) -> dict[str, Any]:
+    """Return the layers and activation of a study's first head, as `heads.train` takes them."""
+    return {"layers": about.heads.layers[0], "activation": about.heads.activations[0]}
+
+
+def trained(
+    data: Replicates, about: Study, names: Sequence[str]
+) -> Iterator[tuple[str, float, Trained]]:
+    """Yield method, learning rate and runs of each configuration of a study."""
+    settings = length(about) | {"seed_names": (1, *names)}
+    (rate,) = about.baseline.learning_rates
     for method, ranges in ((BASELINE, None), (AUGMENTATION, about.augmentation.settings())):
-        yield (
-            method,
-            scratch.train(
-                data,
-                network=study.network(about),
-                learning_rate=about.baseline.learning_rates[0],
-                ranges=ranges,
-                **settings,
-            ),
-        )
-    features = learning_curves.vgg16(WORK)(data.features)
+        network = study.network(about)
+        made = scratch.train(data, network=network, learning_rate=rate, ranges=ranges, **settings)
+        yield method, rate, made
+    on_features = data._replace(features=learning_curves.vgg16(WORK)(data.features))
     for rate in about.heads.learning_rates:
-        yield (
-            f"{TRANSFER}-{rate}",
-            heads.train(
-                data._replace(features=features),
-                layers=about.heads.layers[0],
-                activation=about.heads.activations[0],
-                learning_rate=rate,
-                **settings,
-            ),
-        )
+        made = heads.train(on_features, learning_rate=rate, **head(about), **settings)
+        yield TRANSFER, rate, made
 
 
 def histories() -> Iterator[pd.DataFrame]:
     """Yield the histories of all places, trained unless they are kept."""
-    config = yaml.safe_load((CHECKOUT / "workflow/studies/own.yaml").read_text())
-    about = load(config | {"datasets": {"clothes": {"source": "fashion-mnist"}}})
+    about = own_images()
     HISTORIES.mkdir(parents=True, exist_ok=True)
     for name, source, _ in learning_curves.sources(WORK):
         for images in SIZES[name]:
             for fraction, data in studies(source, images, "rgb" if name == "avatars" else "gray"):
                 stem = f"{name.replace(' ', '-')}-{images}-{fraction}"
                 if not (kept := sorted(HISTORIES.glob(f"{stem}-*.parquet"))):
-                    for run, made in trained(data, about, (name, str(fraction))):
-                        kept.append(HISTORIES / f"{stem}-{run}.parquet")
-                        place = (name, images, fraction, run.split("-0")[0])
-                        made.history.assign(**dict(zip(PLACE, place, strict=True))).to_parquet(
-                            kept[-1]
-                        )
-                        print(kept[-1], flush=True)
+                    for method, rate, made in trained(data, about, (name, str(fraction))):
+                        file = HISTORIES / f"{stem}-{method}-{rate}.parquet"
+                        place = zip(PLACE, (name, images, fraction, method), strict=True)
+                        made.history.assign(**dict(place)).to_parquet(file)
+                        kept.append(file)
+                        print(file, flush=True)
                 yield from map(pd.read_parquet, kept)
 
 
@@ -152,7 +152,9 @@ def patient(history: pd.DataFrame) -> tuple[int, int]:
 
 RULES: dict[str, tuple[Rule, int]] = {
     # With how many evaluations of a run.
-    **{f"training loss below {loss}": (below(loss), loop.CHECKS) for loss in LOSSES},
+    **{
+        f"training loss below {loss}": (below(loss), loop.EVALUATIONS_TO_STOP_AT) for loss in LOSSES
+    },
     "best on the selection images, patience of a fifth": (patient, EVALUATIONS),
 }
 
@@ -164,9 +166,9 @@ def compare(history: pd.DataFrame) -> Iterator[dict]:
         history: of one configuration in all splits.
     """
     _, replicates = zip(*history.groupby("replicate"), strict=True)
-    length = int(history["epoch"].max())
+    epochs = int(history["epoch"].max())
     for name, (rule, evaluations) in RULES.items():
-        looked_at = loop.evaluation_epochs(length, LANDMARK, evaluations)
+        looked_at = loop.evaluation_epochs(epochs, LANDMARK, evaluations)
         change, updates = [], []
         for whole in replicates:
             seen = whole[whole["epoch"].isin(looked_at)]
@@ -194,9 +196,9 @@ def section(every: list[pd.DataFrame]) -> str:
         for method in METHODS:
             cells += [_spread(change[method]), f"{100 * updates[method]:.0f} %"]
         rows.append([*cells, _spread(change[TRANSFER] - change[BASELINE])])
-    heads_of = [f"{what}, {method}" for method in METHODS for what in ("score", "updates")]
+    names = [f"{what}, {method}" for method in METHODS for what in ("score", "updates")]
     return side_by_side.table(
-        ["a run ends at", *heads_of, f"gain of {TRANSFER} over {BASELINE}"], rows
+        ["a run ends at", *names, f"gain of {TRANSFER} over {BASELINE}"], rows
     )
 
 

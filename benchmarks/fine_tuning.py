@@ -15,22 +15,19 @@ import pandas as pd
 
 import learning_curves
 import side_by_side
-from early_stopping import METRIC, SIZES, studies
+from early_stopping import METRIC, SIZES, head, length, own_images, studies
 from run import with_section
 from side_by_side import CHECKOUT, WORK
 from transfer_gain.config.paths import format_number
-from transfer_gain.config.training import Heads, LinearProbe
 from transfer_gain.data.replicates import Replicates
 from transfer_gain.data.sources.vgg16_tensors import FILE
-from transfer_gain.features import keras_networks
+from transfer_gain.features import extraction, keras_networks
 from transfer_gain.methods import fine_tuning, heads, linear_probe
 from transfer_gain.training import devices
 
 PAGE = CHECKOUT / "docs/methods.md"
 RUNS = WORK / "fine_tuning"
-FROM_LAYER, UPDATES = "block5_conv1", 100
-HEAD_RATES, RATES = (0.01, 0.001), (0.0001, 0.00001)
-LENGTH = {"epochs": 20, "min_updates": 1000}
+RATES = (0.0001, 0.00001)
 SHOWN = {
     "linear probe": ("probe", None),
     "head": ("head", None),
@@ -40,36 +37,28 @@ SHOWN = {
 
 def trained(data: Replicates, name: str) -> Iterator[pd.DataFrame]:
     """Yield the runs of all splits of a study, with columns `method` and `rate`."""
+    about, names = own_images(), (1, name, "1")
     images = data.features
     data = data._replace(features=learning_curves.vgg16(WORK)(images))
-    names = {"seed_names": (1, name, "1")}
-    yield linear_probe.fit(data, LinearProbe().l2, names["seed_names"])["runs"].assign(
-        method="probe"
-    )
-    settings = {"layers": [100], "activation": "elu", "l2": Heads().l2, "batch_size": 20, **names}
-    made = {
-        rate: heads.train(data, learning_rate=rate, **settings, **LENGTH) for rate in HEAD_RATES
-    }
-    for rate, head in made.items():
-        yield head.runs.assign(method="head", rate=rate)
-    best = np.argmax([head.runs[f"selection_{METRIC}"] for head in made.values()], axis=0)
+    yield linear_probe.fit(data, about.linear_probe.l2, names)["runs"].assign(method="probe")
+    settings = length(about) | head(about) | {"seed_names": names}
+    made = [
+        heads.train(data, learning_rate=rate, **settings) for rate in about.heads.learning_rates
+    ]
+    for rate, of_rate in zip(about.heads.learning_rates, made, strict=True):
+        yield of_rate.runs.assign(method="head", rate=rate)
+    best = np.argmax([of_rate.runs[f"selection_{METRIC}"] for of_rate in made], axis=0)
     network = keras_networks.build("VGG16", WORK / FILE, "last", learning_curves.SIZE, "float32")
-    lower, upper = fine_tuning.split(network, FROM_LAYER)
+    how = about.fine_tuning_of("vgg16")
+    lower, upper = fine_tuning.split(network, how.pop("from_layer"))
     compute = keras_networks.extractor(lower, "VGG16", learning_curves.SIZE)
-    between = np.concatenate([compute(images[row : row + 8]) for row in range(0, len(images), 8)])
+    between = learning_curves.in_batches(compute, images, extraction.BATCH)
     data = data._replace(features=between.reshape(-1, *lower.output_shape[1:]))
     for rate in RATES:
         for split, number in enumerate(best):
-            start = [values[[split]] for values in made[HEAD_RATES[number]].parameters]
-            (tuned,) = fine_tuning.train(
-                data.of([split]),
-                upper,
-                start,
-                learning_rate=rate,
-                epochs=10,
-                min_updates=UPDATES,
-                **settings,
-            )
+            start = [values[[split]] for values in made[number].parameters]
+            settings |= {**how, "learning_rate": rate}
+            (tuned,) = fine_tuning.train(data.of([split]), upper, start, **settings)
             yield tuned.runs.assign(method="fine", rate=rate)
 
 
@@ -105,8 +94,8 @@ def section() -> str:
             + [f"{values.mean():.1f}" for values in found.values()]
             + [f"{gain.mean():+.1f} ± {gain.std(ddof=1) / len(gain) ** 0.5:.1f}" for gain in gains]
         )
-    heads_of = [*SHOWN, "its gain over the probe", "over the head"]
-    return side_by_side.table(["dataset", *heads_of], rows)
+    columns = [*SHOWN, "its gain over the probe", "over the head"]
+    return side_by_side.table(["dataset", *columns], rows)
 
 
 def main() -> None:

@@ -102,10 +102,15 @@ def vgg16(work: Path) -> Callable[[np.ndarray], np.ndarray]:
     fetch(vgg16_weights.ARTEFACT, work)
     model = keras_networks.build("VGG16", work / FILE, "last", SIZE, "float32")
     compute = keras_networks.extractor(model, "VGG16")
-    size = extraction.BATCH
-    return lambda pictures: np.concatenate(
-        [compute(pictures[start : start + size]) for start in range(0, len(pictures), size)]
-    )
+    return lambda pictures: in_batches(compute, pictures, extraction.BATCH)
+
+
+def in_batches(
+    compute: Callable[[np.ndarray], np.ndarray], pictures: np.ndarray, size: int
+) -> np.ndarray:
+    """Return what a network makes of pictures, so many at a time."""
+    starts = range(0, len(pictures), size)
+    return np.concatenate([compute(pictures[start : start + size]) for start in starts])
 
 
 def _extracted(work: Path) -> Iterator[tuple[str, np.ndarray]]:

@@ -102,7 +102,7 @@ FIRST_ANSWERS = jobs.first_answers(study)
 # Jobs of a higher priority start first. Those that use all cores, and that a first answer waits for,
 # come before others: once jobs of one core run, they would wait until no job is left. So what they
 # wait for comes first of all. Checks of the images come before all training.
-FETCH, ON_ALL_CORES, CHECK, FIRST_ANSWER, RANK = 5, 4, 3, 2, 1
+FETCH, ON_ALL_CORES, CHECK, FIRST_ANSWER, EARLY = 5, 4, 3, 2, 1
 
 
 wildcard_constraints:

@@ -155,7 +155,7 @@ rule fine_tune:
         paths.benchmark(paths.refit),
     wildcard_constraints:
         method="|".join(records.trained_by("fine_tune")),
-    priority: RANK  # takes long without a GPU: not last, when one core would be left
+    priority: EARLY  # takes long without a GPU: started last, it would run alone
     conda:
         "../../envs/environment.yaml"
     resources:

@@ -21,7 +21,7 @@ rule score_backbone:
         paths.log(paths.ranked),
         paths.benchmark(paths.ranked),
     # The ranks are there before the training that they are to save.
-    priority: RANK
+    priority: EARLY
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -41,7 +41,7 @@ rule tabulate_backbone_ranks:
     log:
         paths.log(paths.table("backbone_ranks")),
         paths.benchmark(paths.table("backbone_ranks")),
-    priority: RANK
+    priority: EARLY
     conda:
         "../../envs/environment.yaml"
     params:

@@ -119,8 +119,8 @@ class ResnetScratch(Section):
     It is another rival to transfer, deeper than the baseline and slower to learn. A stem and one
     residual block per stage halve the sides of the image. Each training image is changed by one
     random operation of random strength (Müller & Hutter 2021), and shifted and mirrored as
-    `augmentation` says. Batch size, epochs, `min_updates`, `l2`
-    and `stop_at_train_loss` are those of `heads`, learning rates those of `baseline`.
+    `augmentation` says. Batch size, epochs, `min_updates`, `l2` and `stop_at_train_loss` are those
+    of `heads`, learning rates those of `baseline`.
     """
 
     max_fraction: MaxFraction = 0.0

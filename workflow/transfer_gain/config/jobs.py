@@ -110,20 +110,12 @@ def refits(study: "Study", method: str) -> list[Job]:
 
     Fine-tuning is slow, and not in the 2018 paper, so it is not done under its protocol.
     """
-    least = 0.0
-    protocols: tuple[str, ...] = PROTOCOLS
-    backbones = [study.backbones[name] for name in trained_backbones(study)]
-    if method == FINE_TUNING:
-        protocols, least = (HELD_OUT,), study.fine_tuning.min_fraction
-        names = [backbone.name for backbone in backbones if backbone.fine_tune_from]
-    else:
-        names = [backbone.name for backbone in backbones if backbone.augmented_copies]
+    protocols = (HELD_OUT,) if method == FINE_TUNING else PROTOCOLS
     return [
         {"dataset": dataset, "backbone": backbone, "fraction": fraction, "method": method}
         | {"protocol": protocol}
-        for dataset, backbone in product(transfer_datasets(study), names)
-        for fraction in study.fraction_names(backbone, study.max_refit_fractions()[method])
-        if float(fraction) >= least
+        for dataset, backbone in product(transfer_datasets(study), trained_backbones(study))
+        for fraction in study.refit_fractions(method, backbone)
         for protocol in protocols
     ]
 

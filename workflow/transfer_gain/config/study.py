@@ -277,13 +277,16 @@ class Study(Section):
         baseline = self.baseline_2018 if method == names.BASELINE_2018 else self.baseline
         return baseline.network
 
-    def max_refit_fractions(self) -> dict[str, float]:
-        """Return the methods that train a selected head again, each with its largest fraction."""
-        return {
-            names.TRANSFER_EXTENDED: self.transfer_augmented.max_fraction,
-            names.TRANSFER_AUGMENTED: self.transfer_augmented.max_fraction,
-            names.FINE_TUNING: self.fine_tuning.max_fraction,
-        }
+    def refit_fractions(self, method: str, backbone: str) -> list[str]:
+        """Return the names of the fractions at which a method trains the selected heads again."""
+        if method == names.FINE_TUNING:
+            if not self.backbones[backbone].fine_tune_from:
+                return []
+            allowed = self.fraction_names(backbone, self.fine_tuning.max_fraction)
+            return [name for name in allowed if float(name) >= self.fine_tuning.min_fraction]
+        if not self.backbones[backbone].augmented_copies:
+            return []
+        return self.fraction_names(backbone, self.transfer_augmented.max_fraction)
 
     def learning_rates(self, method: str, fraction: str) -> list[str]:
         """Return the names of the learning rates that a network trained from scratch tries."""

@@ -164,9 +164,10 @@ def _head(images: Images, recipe: Recipe, copies: int = 0) -> keras.Model:
     values = [compute(graph.as_rgb(images.pictures))]
     values += [compute(graph.as_rgb(copy)) for copy in _copies(images, recipe, copies)]
     data = images.with_features(np.concatenate(values))
-    # With copies, a run is as long as in the study, see `loop.train`.
-    stopping = {"stop_at_train_loss": None} if copies else {}
-    trained = heads.train(data, seed_names=images.seed_names, **{**recipe.head, **stopping})
+    settings = recipe.head
+    if copies:  # trained to the end, as in the study
+        settings["stop_at_train_loss"] = None
+    trained = heads.train(data, seed_names=images.seed_names, **settings)
     parameters = [each[0] for each in trained.parameters]
     return graph.with_head(features, parameters, recipe.configuration["activation"])
 

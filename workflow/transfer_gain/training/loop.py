@@ -26,7 +26,7 @@ CHANGED_BYTES = 2**23
 
 # Scoring 7,000 validation images costs more than training on 42, so each run is scored this often.
 EVALUATIONS = 5
-CHECKS = 10  # the same for a run that may stop early
+EVALUATIONS_TO_STOP_AT = 10  # of a run that may end early
 
 Parameters = Sequence[tf.Variable]
 
@@ -210,10 +210,11 @@ def train(
     parameters = [tf.Variable(np.stack(values)) for values in zip(*initial, strict=True)]
     ordered = np.stack(orders, axis=1)
     batches: list[np.ndarray | ChangedBatches] = [ordered]
+    times = EVALUATIONS_TO_STOP_AT if stop_at_train_loss else EVALUATIONS
     stops = (
         list(range(1, length + 1))
         if evaluate_every_epoch
-        else evaluation_epochs(length, epochs, CHECKS if stop_at_train_loss else EVALUATIONS)
+        else evaluation_epochs(length, epochs, times)
     )
     evaluations = [epoch * batches_per_epoch for epoch in stops]
     pauses = set(evaluations)
@@ -263,8 +264,8 @@ def train(
     def predictions(images: np.ndarray) -> Predictions:
         return Predictions(data.labels[images], *_in_chunks(score, images, network.scored_at_once))
 
-    training = np.ones(len(numbers), bool)  # replicates that have not ended
-    fitted = ~training  # those that have ended early
+    running = np.ones(len(numbers), bool)  # replicates that have not ended
+    fitted = ~running  # those that have ended early
     ends: list[np.ndarray] = []  # of all replicates: predictions, then what they have learned
     history = []
     for updates in fit(
@@ -288,18 +289,18 @@ def train(
         evaluated = pd.DataFrame(
             {"replicate": numbers, "epoch": epoch, "updates": updates, **scored}
         )
-        history.append(evaluated[training])
+        history.append(evaluated[running])
         if stop_at_train_loss:
-            fitted |= training & (loss_by_class(on_samples) < stop_at_train_loss)
-        ended = training & (fitted | (epoch == length))
+            fitted |= running & (loss_by_class(on_samples) < stop_at_train_loss)
+        ended = running & (fitted | (epoch == length))
         if ended.any():
             learned = (values.numpy() for values in (*parameters, *network.averages))
             now = [np.array(values) for values in (*validation[1:], *learned)]
             ends = ends or now
             for of_all, values in zip(ends, now, strict=True):
                 of_all[ended] = values[ended]
-            training &= ~ended
-        if not training.any():
+            running &= ~ended
+        if not running.any():
             break
     history = store.with_names(pd.concat(history, ignore_index=True), network.configuration)
     last = history.drop_duplicates("replicate", keep="last")
