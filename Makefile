@@ -97,8 +97,9 @@ ask-predict:
 check: env
 	@$(MAKE) --no-print-directory -j 2 style unit
 
+# Two tests at a time: each takes up to 3 GB, and most of them wait for Snakemake on one core.
 test: env browser store-packages style
-	$(RUN) pytest
+	$(RUN) pytest -n 2 --dist loadfile
 
 style: env
 	$(RUN) ruff check --output-format concise

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if "vgg16_weights_file" in getattr(item, "fixturenames", ()):
                 item.add_marker("network")
+
+
+def pytest_collection_finish() -> None:
+    """Set up TensorFlow if a test module has imported it, since its first use fixes the threads."""
+    if "tensorflow" in sys.modules:
+        _set_up_tensorflow()
+
+
+def _set_up_tensorflow() -> None:
+    """Set up TensorFlow as in a job of two threads without an accelerator."""
+    from transfer_gain import gpus
+    from transfer_gain.training import devices
+
+    visible = os.environ.get(gpus.VISIBLE)
+    devices.configure(gpu=False, calls=2)
+    os.environ.pop(gpus.VISIBLE)  # it hides GPUs from this process, not from those that tests start
+    if visible is not None:
+        os.environ[gpus.VISIBLE] = visible
 
 
 @pytest.fixture(scope="session")
@@ -53,11 +72,9 @@ def browser():
 
 @pytest.fixture(scope="session")
 def tensorflow():
-    """TensorFlow set up as in a job of two threads without an accelerator."""
-    from transfer_gain.training import devices
-
-    devices.configure(gpu=False, calls=2)
-    return devices.tf
+    """TensorFlow, imported and set up."""
+    _set_up_tensorflow()
+    return sys.modules["tensorflow"]
 
 
 @pytest.fixture

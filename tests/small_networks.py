@@ -1,6 +1,10 @@
 """A small Keras network for tests of models, and a study of own images with it."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 # For `pictures.make_own_images` in `mine` and the network in `small.keras`.
 STUDY = {
@@ -36,3 +40,12 @@ def save_small_keras(path: Path) -> None:
     values = keras.layers.Conv2D(6, 3, strides=2, activation="relu", name="first")(values)
     values = keras.layers.Conv2D(8, 3, strides=2, activation="relu", name="second")(values)
     keras.Model(inputs, values).save(path)
+
+
+def extracted(
+    pictures: np.ndarray, cut: Mapping[str, Any], weights: Path | str, **_: Any
+) -> np.ndarray:
+    """Return the features of pictures as a study extracts them, for tests of its model."""
+    from transfer_gain.features import networks
+
+    return networks.open_network(weights=weights, precision="float32", **cut).compute(pictures)

@@ -1,12 +1,14 @@
 """Promises of class weights: whatever trains, a rare class is recalled more often with them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 
+from small_networks import extracted
 from toys import NETWORK, in_every_replicate
 from transfer_gain.config.loading import load
 from transfer_gain.data import class_weights
@@ -155,12 +157,13 @@ def test_the_model_to_take_home_recalls_a_rare_class_more_often(method, cut):
     ranges = {"rotation": 10, "shift": 0.1, "zoom": 0.1, "shear": 5, "flip": True}
     network = NETWORK | {"stride": 2, "pooling": 4}
     backbone = {} if method in ("baseline", "augmentation") else cut
+    data = replace(data, features=extracted(data.pictures, **cut))
     found = []
     for weights in ({}, {"class_weights": "balanced"}):
         recipe = Recipe(
             configuration, settings | weights, **backbone, network=network, ranges=ranges, copies=1
         )
-        model = final_training.train(method, data, recipe)
+        model, _ = final_training.train(method, data, recipe)
         _, probabilities = graph.outputs(model)(graph.as_rgb(data.pictures))
         rows = pd.DataFrame({"label": data.labels, "predicted": probabilities.argmax(axis=1)})
         found.append(recalls(rows))

@@ -266,7 +266,7 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
     common = {"names": names, "study_seed": 2018, "settings": settings}
     outputs = {
         rate: {kind: tmp_path / f"{kind}-{rate}" for kind in ("runs", "history", "predictions")}
-        for rate in ("head", 0.0, 0.001, "both")
+        for rate in ("head", 0.0, 0.001, "both", "1-of-2", "2-of-2")
     }
     selected = [
         {"protocol": "held-out", "replicate": replicate, "learning_rate": 0.001}
@@ -277,8 +277,9 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
     others = (files["samples"], files["validation_roles"])
     common["selection"] = tmp_path / "selection.parquet"
     heads.train_files(features, *others, outputs["head"], **common)
-    rates = {0.0: [0.0], 0.001: [0.001], "both": [0.0, 0.001]}
+    rates = {0.0: [0.0], 0.001: [0.001], "both": [0.0, 0.001], "1-of-2": [0.001], "2-of-2": [0.001]}
     for rate, learning_rates in rates.items():
+        common["names"] = {**names, "part": rate if "-of-" in str(rate) else "1-of-1"}
         fine_tuning.train_files(
             files["images"],
             weights,
@@ -293,7 +294,9 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
             min_updates=0,
             metric="accuracy",
         )
-    head, still, tuned, both = (store.read_rows(paths["runs"]) for paths in outputs.values())
+    head, still, tuned, both, *parts = (
+        store.read_rows(paths["runs"]) for paths in outputs.values()
+    )
     scores = [column for column in head if column.endswith("_loss")]
     np.testing.assert_allclose(still[scores], head[scores], rtol=1e-3)
     counts = [column for column in head if column.endswith("_accuracy")]
@@ -302,6 +305,8 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
     about = {**names, "fraction": 0.5, "precision": "float32", "learning_rate": 0.001, "epochs": 2}
     assert tuned[list(about)].drop_duplicates().to_dict("records") == [about]
     assert set(store.read_rows(outputs[0.001]["history"])["epoch"]) == {1, 2}
+    assert [part["replicate"].tolist() for part in parts] == [[0], [1]]
+    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), tuned, rtol=1e-3)
     # Of several rates, all are kept, and the best on the protocol's images is the refit.
     columns = ["validation_accuracy", "validation_loss"]
     ranks = [(-each[columns[0]].mean(), each[columns[1]].mean()) for each in (still, tuned)]

@@ -1,11 +1,13 @@
 """Promises of the model to take home: it computes what was trained, and its files are safe."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from small_networks import extracted
 from transfer_gain.data import store
 from transfer_gain.data.fitting import Fit
 from transfer_gain.features import keras_networks
@@ -41,6 +43,12 @@ def images(channels: int = 3, classes: int = 3, side: int = 40) -> Images:
     return Images(pictures, labels, names, classes, "mine", 2018)
 
 
+def on_backbone(cut: dict, **kind: int) -> Images:
+    """Return pictures with their features."""
+    data = images(**kind)
+    return replace(data, features=extracted(data.pictures, **cut))
+
+
 @pytest.fixture(scope="module")
 def cut(tmp_path_factory: pytest.TempPathFactory) -> dict:
     """Return a small backbone in a Keras file."""
@@ -57,33 +65,23 @@ def cut(tmp_path_factory: pytest.TempPathFactory) -> dict:
     return {"cut": cut | scaling, "weights": str(path)}
 
 
-def features(data: Images, recipe: Recipe) -> np.ndarray:
-    """Return the features as the study extracts them."""
-    parts = dict(recipe.cut)
-    scaling = {key: parts.pop(key) for key in ("mean", "scale")}
-    network = keras_networks.build(weights=recipe.weights, precision="float32", **parts)
-    compute = keras_networks.extractor(network, "keras-file", 32, **scaling)
-    return compute(data.pictures)
-
-
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_head_on_its_backbone_computes_what_was_trained(cut, channels):
-    data = images(channels)
+    data = on_backbone(cut, channels=channels)
     recipe = Recipe(HEAD, SETTINGS, **cut)
-    model = final_training.train("transfer", data, recipe)
-    values = features(data, recipe)
+    model, values = final_training.train("transfer", data, recipe)
     of_model, probabilities = graph.outputs(model)(graph.as_rgb(data.pictures))
     np.testing.assert_allclose(of_model, values, rtol=1e-4, atol=1e-4)
-    trained = heads.train(data.with_features(of_model), seed_names=data.seed_names, **recipe.head)
-    expected = tf.nn.softmax(heads.logits(trained.parameters, of_model[None], tf.nn.elu))[0]
+    trained = heads.train(data.with_features(values), seed_names=data.seed_names, **recipe.head)
+    expected = tf.nn.softmax(heads.logits(trained.parameters, values[None], tf.nn.elu))[0]
     np.testing.assert_allclose(probabilities, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_a_probe_computes_what_was_fitted(cut, classes):
-    data = images(classes=classes)
+    data = on_backbone(cut, classes=classes)
     recipe = Recipe({"l2": 0.001}, SETTINGS, **cut)
-    model = final_training.train("linear-probe", data, recipe)
+    model, _ = final_training.train("linear-probe", data, recipe)
     of_model, probabilities = graph.outputs(model)(data.pictures)
     probe, scale = linear_probe.solve(of_model, data.labels, 0.001)
     np.testing.assert_allclose(probabilities, probe.predict_proba(of_model / scale), atol=1e-5)
@@ -94,38 +92,37 @@ def test_a_probe_computes_what_was_fitted(cut, classes):
 def test_a_network_from_scratch_computes_what_was_trained(channels, ranges):
     data = images(channels)
     recipe = Recipe({"learning_rate": 0.01}, SETTINGS, network=NETWORK, ranges=RANGES)
-    model = final_training.train("augmentation" if ranges else "baseline", data, recipe)
-    _, probabilities = graph.outputs(model)(graph.as_rgb(data.pictures))
+    model, features = final_training.train("augmentation" if ranges else "baseline", data, recipe)
+    of_model, probabilities = graph.outputs(model)(graph.as_rgb(data.pictures))
     trained = scratch.train(
         data.with_features(data.pictures), network=NETWORK, learning_rate=0.01, ranges=ranges,
         seed_names=data.seed_names, **SETTINGS,
     )  # fmt: skip
     values = scratch.logits(trained.parameters, tf.constant(data.pictures[None]), tf.nn.relu, 2, 4)
     np.testing.assert_allclose(probabilities, tf.nn.softmax(values)[0], atol=1e-5)
+    np.testing.assert_array_equal(features, of_model)
 
 
 def test_fine_tuning_changes_the_backbone_of_the_model(cut):
-    data = images()
+    data = on_backbone(cut)
     tuning = {"from_layer": "second", "learning_rate": 0.01, "epochs": 2, "min_updates": 4}
     recipe = Recipe(HEAD, SETTINGS, **cut, fine_tuning=tuning)
-    frozen, tuned = (
-        graph.outputs(final_training.train(method, data, recipe))(data.pictures)[0]
-        for method in ("transfer", "fine-tuning")
+    (_, frozen), (model, tuned) = (
+        final_training.train(method, data, recipe) for method in ("transfer", "fine-tuning")
     )
     assert np.abs(frozen - tuned).max() > 1e-3
+    np.testing.assert_array_equal(graph.outputs(model)(data.pictures)[0], tuned)
 
 
 def test_augmented_copies_change_the_head(cut):
-    data = images()
+    data = on_backbone(cut)
     plain, augmented = (
-        graph.outputs(
-            final_training.train(
-                "transfer-augmented", data,
-                Recipe(HEAD, SETTINGS, **cut, ranges=RANGES, copies=copies),
-            )
-        )(data.pictures)[1]
+        graph.outputs(final_training.train("transfer-augmented", data, recipe).network)(
+            data.pictures
+        )[1]
         for copies in (0, 2)
-    )  # fmt: skip
+        for recipe in [Recipe(HEAD, SETTINGS, **cut, ranges=RANGES, copies=copies)]
+    )
     assert np.abs(plain - augmented).max() > 1e-3
 
 
@@ -146,10 +143,12 @@ def test_the_preprocessing_of_every_kind_is_affine(name):
 
 
 def test_both_files_give_the_same_probabilities_and_the_same_bytes_each_time(cut, tmp_path: Path):
-    data = images()
+    data = on_backbone(cut)
     for name in ("a", "b"):
         keras.utils.clear_session()  # the names of layers begin anew, as in another process
-        model = final_training.train("linear-probe", data, Recipe({"l2": 0.001}, SETTINGS, **cut))
+        model, _ = final_training.train(
+            "linear-probe", data, Recipe({"l2": 0.001}, SETTINGS, **cut)
+        )
         files.write_keras(model, tmp_path / f"{name}.keras")
         files.write_onnx(model, tmp_path / f"{name}.onnx")
     for kind in ("keras", "onnx"):
@@ -179,12 +178,14 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @pytest.fixture
 def made(cut, tmp_path: Path) -> Path:
     """Make a model where the best method's backbone is in ONNX and the next one is unknown."""
-    data = images()
+    data = on_backbone(cut)
     splits = ["training"] * 18 + ["test"] * 6
     index = pd.DataFrame({"image_id": data.image_ids, "split": splits, "label": data.labels})
     about = {"classes": ["a", "b", "c"]}
     path = tmp_path / "images.parquet"
     store.write_arrays(path, "pixels", (40, 40, 3), "|u1", [(index, data.pictures)], about)
+    features = tmp_path / "features.parquet"
+    store.write_arrays(features, "features", (8,), "<f4", [(index, data.features)], about)
     methods = [("transfer", "dino"), ("magic", "none"), ("linear-probe", "small")]
     candidates = pd.DataFrame(methods, columns=["method", "backbone"]).assign(
         labels=8, score=[0.9, 0.8, 0.7], low=[0.8, np.nan, np.nan], high=np.nan, fraction=1.0,
@@ -205,6 +206,7 @@ def made(cut, tmp_path: Path) -> Path:
         seed=2018,
         how=Fit(40, "rgb", "pad", "#000000"),
         images=dict.fromkeys(("none", "dino", "small"), path),
+        features=dict.fromkeys(("dino", "small"), features),
         backbones={
             "dino": {"cut": {"architecture": "onnx-file"}, "weights": "dino.onnx"},
             "small": cut,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from checkout import ROOT, python
-from small_networks import save_small_keras
+from small_networks import extracted, save_small_keras
 from transfer_gain.model import description, unlike
 from transfer_gain.model.description import Description, Expected, Image, ModelError
 from transfer_gain.reporting import model_card
@@ -50,10 +50,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(0)
     labels = np.arange(12, dtype=np.int32) % 2
     pictures = rng.integers(0, 128, (12, 32, 32, 3)) + 127 * labels[:, None, None, None]
-    data = Images(pictures.astype(np.uint8), labels, labels.astype(str), 2, "mine", 1)
+    pictures = pictures.astype(np.uint8)
     cut = {"architecture": "keras-file", "layer": "last", "input_size": 32, "pooling": "avg"}
-    recipe = Recipe({"l2": 0.01}, cut=cut, weights=folder / "small.keras")
-    files.write_keras(final_training.train("linear-probe", data, recipe), folder / "model.keras")
+    weights = folder / "small.keras"
+    features = extracted(pictures, cut, weights)
+    data = Images(pictures, labels, labels.astype(str), 2, "mine", 1, features)
+    recipe = Recipe({"l2": 0.01}, cut=cut, weights=weights)
+    final = final_training.train("linear-probe", data, recipe)
+    files.write_keras(final.network, folder / "model.keras")
     np.save(folder / "training_features.npy", np.eye(2, 8, dtype=np.float32))
     _describe(folder)
     return folder

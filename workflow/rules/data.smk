@@ -66,7 +66,7 @@ rule make_images:
     # Drawing a face or decoding a photograph takes milliseconds; other images are only read.
     threads:
         lambda wildcards: (
-            cores_for(wildcards.dataset)
+            cores_for(wildcards.dataset, awaited=True)
             if study.datasets[wildcards.dataset].source
             in ("avatars", "peeps", "folder")
             else 1
@@ -103,7 +103,8 @@ use rule make_images as make_larger_images with:
     log:
         paths.log(paths.larger_images),
         paths.benchmark(paths.larger_images),
-    priority: 0  # a first answer is told without them
+    priority: EARLY  # a first answer is told without them
+    threads: lambda wildcards: cores_for(wildcards.dataset)
     resources:
         # Batches of images, which are compressed while the next ones are made.
         mem_mb=lambda wildcards, attempt: attempt

@@ -149,10 +149,10 @@ rule fine_tune:
         validation_roles=paths.validation_roles,
         selection=paths.selection,
     output:
-        **run_files(paths.refit),
+        **run_files(paths.fine_tuned),
     log:
-        paths.log(paths.refit),
-        paths.benchmark(paths.refit),
+        paths.log(paths.fine_tuned),
+        paths.benchmark(paths.fine_tuned),
     wildcard_constraints:
         method="|".join(records.trained_by("fine_tune")),
     priority: EARLY  # takes long without a GPU: started last, it would run alone

@@ -36,6 +36,9 @@ rule train_model:
         images=lambda wildcards: sorted(
             set(jobs.images_by_backbone(study, wildcards.dataset).values())
         ),
+        of_backbones=lambda wildcards: list(
+            jobs.features_by_backbone(study, wildcards.dataset).values()
+        ),
         weights=[weights_file(each) for each in jobs.trained_backbones(study)],
     output:
         keras=f"{paths.model}/model.keras",
@@ -58,6 +61,9 @@ rule train_model:
         settings=lambda wildcards: study.datasets[wildcards.dataset].settings(),
         images=lambda wildcards: stored(
             jobs.images_by_backbone(study, wildcards.dataset)
+        ),
+        features=lambda wildcards: stored(
+            jobs.features_by_backbone(study, wildcards.dataset)
         ),
         backbones={
             name: {

@@ -19,6 +19,7 @@ with job.monitored(*snakemake.log):
         seed=params.seed,
         how=Fit.of(params.settings),
         images=params.images,
+        features=params.features,
         backbones=params.backbones,
         recipe=params.recipe,
         code=provenance.describe_code(Path(making.__file__).parents[3])["sha256"],

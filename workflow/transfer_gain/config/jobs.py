@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 Job = dict[str, Any]
 
-# About so many runs of a configuration from scratch are trained by one job. Cross-fitting has 12,
-# which the first answer waits for: two jobs use two cores.
+# About so many runs of a configuration from scratch, or of fine-tuning, are trained by one job.
+# Cross-fitting has 12, which the first answer waits for: two jobs use two cores.
 RUNS_AT_ONCE = 10
 
 
@@ -95,7 +95,7 @@ def from_scratch(study: "Study", method: str) -> list[Job]:
 
 
 def parts_of_runs(study: "Study", dataset: str, fraction: str) -> list[str]:
-    """Return the names of the parts in which the runs from scratch are trained.
+    """Return the names of the parts in which runs from scratch, or fine-tuning, are trained.
 
     Images that come with a split are not cross-fitted, which only reading them shows. So there are
     no more parts than replicates.
@@ -117,6 +117,15 @@ def refits(study: "Study", method: str) -> list[Job]:
         for dataset, backbone in product(transfer_datasets(study), trained_backbones(study))
         for fraction in study.refit_fractions(method, backbone)
         for protocol in protocols
+    ]
+
+
+def fine_tuned(study: "Study") -> list[Job]:
+    """Return the backbones and heads that are fine-tuned: as `refits`, by part of runs."""
+    return [
+        {**refit, "part": part}
+        for refit in refits(study, FINE_TUNING)
+        for part in parts_of_runs(study, refit["dataset"], refit["fraction"])
     ]
 
 
@@ -230,9 +239,12 @@ def features_by_backbone(study: "Study", dataset: str) -> dict[str, str]:
 
 
 def samples_passed(study: "Study", dataset: str, backbone: str) -> list[str]:
-    """Return the samples that limit which images pass through a backbone; none if all do."""
+    """Return the samples that limit which images pass through a backbone; none if all do.
+
+    A model is trained on all images.
+    """
     fractions = study.fraction_names(backbone)
-    if "1" in fractions:
+    if "1" in fractions or study.datasets[dataset].few_images:
         return []
     return [study.paths.samples.format(dataset=dataset, fraction=name) for name in fractions]
 

@@ -121,6 +121,11 @@ class Paths:
         )
 
     @property
+    def fine_tuned(self) -> str:
+        """Return the folder of `runs` and `history` of some fine-tuned backbones and heads."""
+        return f"{self.refit}/part={{part}}"
+
+    @property
     def ranked(self) -> str:
         """Return the path of a backbone's score before anything is trained, one row."""
         return f"{self.results}/ranks/{self._dataset_backbone}/fraction={{fraction}}.parquet"

@@ -70,6 +70,12 @@ class Replicates(NamedTuple):
         return np.arange(len(self.samples)) if self.numbers is None else self.numbers
 
 
+def of_part(part: str, replicates: int) -> np.ndarray:
+    """Return the numbers of the replicates in a part, such as "1-of-2", from 0."""
+    number, parts = map(int, part.split("-of-"))
+    return np.array_split(np.arange(replicates), parts)[number - 1]
+
+
 def read_replicates(
     features: Path | str,
     samples: Path | str,

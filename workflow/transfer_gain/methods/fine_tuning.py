@@ -9,7 +9,7 @@ import pandas as pd
 
 from transfer_gain import metrics
 from transfer_gain.data import rows
-from transfer_gain.data.replicates import Replicates, read_replicates
+from transfer_gain.data.replicates import Replicates, of_part, read_replicates
 from transfer_gain.features import extraction, keras_networks
 from transfer_gain.features.frozen import BackboneError
 from transfer_gain.methods import heads
@@ -152,8 +152,9 @@ def train_files(
         validation_roles: file of the images that select and score.
         selection: see `heads.selected_settings`.
         outputs: files to write, see `rows.write`.
-        names: dataset, backbone, method, fraction, run and protocol, for the rows. The rows of
-            learning rates that are not selected have "search" as their run.
+        names: dataset, backbone, method, fraction, run and protocol, for the rows, and which part
+            of the replicates is trained, such as "1-of-2". The rows of learning rates that are not
+            selected have "search" as their run.
         study_seed: the study's seed.
         backbone: architecture, layer, input_size and so on, see `networks.open_network`.
         settings: keyword arguments of `heads.train` beside the selected ones.
@@ -187,7 +188,11 @@ def train_files(
     )
     length = {"epochs": epochs, "min_updates": min_updates}
     trained: dict[float, list[Trained]] = {rate: [] for rate in learning_rates}
-    for replicates, configuration in heads.selected_settings(selection, names["protocol"]):
+    own = of_part(names["part"], len(data.samples))
+    for selected, configuration in heads.selected_settings(selection, names["protocol"]):
+        replicates = np.intersect1d(selected, own)
+        if not len(replicates):
+            continue
         of_head = {**settings, **configuration}
         head = heads.train(on_features.of(replicates), seed_names=seed_names, **of_head)
         for rate in learning_rates:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from transfer_gain.data import augmentation, rows
-from transfer_gain.data.replicates import Replicates, read_replicates
+from transfer_gain.data.replicates import Replicates, of_part, read_replicates
 from transfer_gain.methods import heads
 from transfer_gain.training import loop
 from transfer_gain.training.devices import tf
@@ -161,8 +161,7 @@ def train_files(
     """
     data = read_replicates(images, samples, validation_roles)
     seed_names = (study_seed, names["dataset"], names["fraction"])
-    number, parts = map(int, names["part"].split("-of-"))
-    replicates = np.array_split(np.arange(len(data.samples)), parts)[number - 1]
+    replicates = of_part(names["part"], len(data.samples))
     trained = train(data.of(replicates), seed_names=seed_names, ranges=ranges, **settings)
     about = {"backbone": "none", "precision": "float32", "run": "grid", "protocol": "both"}
     rows.write(trained._asdict(), outputs, {**names, **about})

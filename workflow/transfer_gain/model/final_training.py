@@ -6,7 +6,7 @@ A method that can be exported has its function in `TRAINERS`, which follow `Trai
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -44,6 +44,8 @@ class Images:
         classes: number of classes.
         dataset: name of the dataset, for the seeds.
         study_seed: the study's seed.
+        features: of the pictures, float32 (images, features), as the study extracted them from the
+            backbone; None for training from scratch.
     """
 
     pictures: np.ndarray
@@ -52,6 +54,7 @@ class Images:
     classes: int
     dataset: str
     study_seed: int
+    features: np.ndarray | None = None
 
     @property
     def side(self) -> int:
@@ -130,15 +133,24 @@ class Recipe:
         }
 
 
-Trainer = Callable[[Images, Recipe], keras.Model]
+class Final(NamedTuple):
+    """A method that was trained on all images.
+
+    Attributes:
+        network: from fitted pictures, uint8 (images, side, side, 3), to probabilities (images,
+            classes), with a layer `graph.FEATURES`.
+        features: what this layer makes of the images, float32 (images, features).
+    """
+
+    network: keras.Model
+    features: np.ndarray
 
 
-def train(method: str, images: Images, recipe: Recipe) -> keras.Model:
+Trainer = Callable[[Images, Recipe], Final]
+
+
+def train(method: str, images: Images, recipe: Recipe) -> Final:
     """Train a method on all images.
-
-    Returns:
-        From fitted pictures, uint8 (images, side, side, 3), to probabilities (images, classes),
-        with a layer `graph.FEATURES`.
 
     Raises:
         NotExportableError: the method or its backbone cannot become a Keras graph.
@@ -158,21 +170,22 @@ def _features(images: Images, recipe: Recipe) -> keras.Model:
     return graph.to_features(side, channels, network, recipe.cut["input_size"], preprocessing)
 
 
-def _head(images: Images, recipe: Recipe, copies: int = 0) -> keras.Model:
-    features = _features(images, recipe)
-    compute = graph.features_of(features)
-    values = [compute(graph.as_rgb(images.pictures))]
-    values += [compute(graph.as_rgb(copy)) for copy in _copies(images, recipe, copies)]
-    data = images.with_features(np.concatenate(values))
-    settings = recipe.head
+def _head(images: Images, recipe: Recipe, copies: int = 0) -> Final:
+    assert images.features is not None
+    backbone = _features(images, recipe)
+    values, settings = [images.features], recipe.head
     if copies:  # trained to the end, as in the study
+        compute = graph.features_of(backbone)
+        values += [compute(graph.as_rgb(copy)) for copy in _copies(images, recipe, copies)]
         settings["stop_at_train_loss"] = None
+    data = images.with_features(np.concatenate(values))
     trained = heads.train(data, seed_names=images.seed_names, **settings)
     parameters = [each[0] for each in trained.parameters]
-    return graph.with_head(features, parameters, recipe.configuration["activation"])
+    network = graph.with_head(backbone, parameters, recipe.configuration["activation"])
+    return Final(network, images.features)
 
 
-def _augmented_head(images: Images, recipe: Recipe) -> keras.Model:
+def _augmented_head(images: Images, recipe: Recipe) -> Final:
     return _head(images, recipe, recipe.copies)
 
 
@@ -183,19 +196,17 @@ def _copies(images: Images, recipe: Recipe, count: int) -> Iterator[np.ndarray]:
             generator(images.study_seed, images.dataset, image, "copies"), count, **recipe.ranges
         )
         for image in images.image_ids
-        if count
     ]
     for number in range(count):
         drawn = np.stack([each[number] for each in transforms])
         yield augmentation.apply(images.pictures, drawn)
 
 
-def _probe(images: Images, recipe: Recipe) -> keras.Model:
-    features = _features(images, recipe)
-    values = graph.features_of(features)(graph.as_rgb(images.pictures))
+def _probe(images: Images, recipe: Recipe) -> Final:
+    assert images.features is not None
     with threadpool_limits(1):  # the last bits of a sum depend on the number of threads
         probe, scale = linear_probe.solve(
-            values,
+            images.features,
             images.labels,
             recipe.configuration["l2"],
             recipe.settings.get("class_weights", NONE),
@@ -203,12 +214,12 @@ def _probe(images: Images, recipe: Recipe) -> keras.Model:
     kernel, bias = probe.coef_.T / scale, probe.intercept_
     if images.classes == 2:  # a single kernel is the difference of two
         kernel, bias = kernel * [[-0.5, 0.5]], bias * [-0.5, 0.5]
-    return graph.with_head(features, [kernel.astype(np.float32), bias.astype(np.float32)], None)
+    parameters = [kernel.astype(np.float32), bias.astype(np.float32)]
+    network = graph.with_head(_features(images, recipe), parameters, None)
+    return Final(network, images.features)
 
 
-def _from_scratch(
-    images: Images, recipe: Recipe, ranges: Mapping[str, Any] | None = None
-) -> keras.Model:
+def _from_scratch(images: Images, recipe: Recipe, ranges: Mapping[str, Any] | None = None) -> Final:
     trained = scratch.train(
         images.with_features(images.pictures),
         network=recipe.network,
@@ -217,23 +228,25 @@ def _from_scratch(
         seed_names=images.seed_names,
         **recipe.settings,
     )
-    return graph.from_scratch(
+    network = graph.from_scratch(
         images.side,
         images.channels,
         [each[0] for each in trained.parameters],
         **{key: recipe.network[key] for key in ("activation", "stride", "pooling")},
     )
+    return _with_own_features(network, images)
 
 
-def _augmented_from_scratch(images: Images, recipe: Recipe) -> keras.Model:
+def _augmented_from_scratch(images: Images, recipe: Recipe) -> Final:
     return _from_scratch(images, recipe, recipe.ranges)
 
 
-def _fine_tuned(images: Images, recipe: Recipe) -> keras.Model:
+def _fine_tuned(images: Images, recipe: Recipe) -> Final:
     assert recipe.cut is not None
+    assert images.features is not None
     cut, tuning = recipe.cut, dict(recipe.fine_tuning)
     network, preprocessing = graph.build_backbone(cut, recipe.weights)
-    features = graph.to_features(
+    backbone = graph.to_features(
         images.side, images.channels, network, cut["input_size"], preprocessing
     )
     lower, upper = fine_tuning.split(network, tuning.pop("from_layer"))
@@ -243,8 +256,8 @@ def _fine_tuned(images: Images, recipe: Recipe) -> keras.Model:
     starts = range(0, len(images.labels), size)
     between = np.concatenate([compute(images.pictures[start : start + size]) for start in starts])
     between = between.reshape(-1, *lower.output_shape[1:])
-    values = graph.features_of(features)(graph.as_rgb(images.pictures))
-    head = heads.train(images.with_features(values), seed_names=images.seed_names, **recipe.head)
+    on_features = images.with_features(images.features)
+    head = heads.train(on_features, seed_names=images.seed_names, **recipe.head)
     (tuned,) = fine_tuning.train(
         images.with_features(between),
         upper,
@@ -253,11 +266,17 @@ def _fine_tuned(images: Images, recipe: Recipe) -> keras.Model:
         **{**recipe.head, **tuning, "learning_rate": recipe.configuration["learning_rate"]},
     )
     parameters = [each[0] for each in tuned.parameters]
-    # The layers of the upper part are those of the network, and so of `features`.
+    # The layers of the upper part are those of the network, and so of `backbone`.
     trained = len(upper.trainable_variables)
     for variable, value in zip(upper.trainable_variables, parameters[:trained], strict=True):
         variable.assign(value)
-    return graph.with_head(features, parameters[trained:], recipe.configuration["activation"])
+    network = graph.with_head(backbone, parameters[trained:], recipe.configuration["activation"])
+    return _with_own_features(network, images)
+
+
+def _with_own_features(network: keras.Model, images: Images) -> Final:
+    """Return a network whose features the study has not extracted, with its features."""
+    return Final(network, graph.outputs(network)(graph.as_rgb(images.pictures))[0])
 
 
 TRAINERS: dict[str, Trainer] = {

@@ -16,13 +16,11 @@ from transfer_gain.data.whole_files import written_whole
 from transfer_gain.features.frozen import BackboneError
 from transfer_gain.model import description, files, final_training, graph, unlike
 from transfer_gain.model.description import Description, Expected, Image
-from transfer_gain.model.final_training import Images, NotExportableError, Recipe
+from transfer_gain.model.final_training import Final, Images, NotExportableError, Recipe
 from transfer_gain.names import FROM_SCRATCH
 from transfer_gain.seeds import generator
 
-import keras  # isort: skip  (after TensorFlow is set up)
-
-COMPARED = 64  # pictures for which the probabilities of both files are compared
+COMPARED = 16  # pictures for which the probabilities of both files are compared
 CONFIGURATION = ("layers", "activation", "learning_rate", "l2")
 
 log = logging.getLogger(__name__)
@@ -37,6 +35,7 @@ def make(
     seed: int,
     how: Fit,
     images: Mapping[str, Path | str],
+    features: Mapping[str, Path | str],
     backbones: Mapping[str, Mapping[str, Any]],
     recipe: Mapping[str, Any],
     code: str,
@@ -51,6 +50,7 @@ def make(
         seed: the study's seed.
         how: how the dataset's pictures are brought to one shape.
         images: file of the dataset's images for each backbone, "none" among them.
+        features: file of the dataset's features from each trained backbone.
         backbones: cut, weights and fine_tuning of each trained backbone, see `Recipe`.
         recipe: settings, network, ranges and copies, see `Recipe`.
         code: SHA-256 of the code.
@@ -64,9 +64,9 @@ def make(
         method, backbone = candidate["method"], candidate["backbone"]
         configuration = {name: candidate[name] for name in CONFIGURATION}
         path = images[backbone]
-        data = read_images(path, dataset, seed)
+        data = read_images(path, features.get(backbone), dataset, seed)
         try:
-            model = final_training.train(
+            final = final_training.train(
                 method,
                 data,
                 Recipe(
@@ -77,18 +77,19 @@ def make(
                 ),
             )
             with written_whole(outputs["onnx"]) as temporary:
-                files.write_onnx(model, temporary)
+                files.write_onnx(final.network, temporary)
             with written_whole(outputs["keras"]) as temporary:
-                files.write_keras(model, temporary)
+                files.write_keras(final.network, temporary)
             image_input(KERAS_FILE, outputs["keras"])  # whether it will be opened
         except (NotExportableError, BackboneError, NetworkFileError) as error:
             instead_of.append(_instead(method, backbone, error))
             log.warning("%s", instead_of[-1])
             continue
         _describe(
-            model,
-            data,
+            final,
+            data.pictures,
             outputs,
+            generator(seed, dataset, "model", "kept"),
             dataset=dataset,
             classes=tuple(store.read_metadata(path)["classes"]),
             images_of_class=tuple(np.bincount(data.labels).tolist()),
@@ -110,14 +111,22 @@ def _weighting(recipe: Mapping[str, Any]) -> dict[str, str]:
     return {key: value for key, value in recipe["settings"].items() if key == "class_weights"}
 
 
-def read_images(path: Path | str, dataset: str, seed: int) -> Images:
+def read_images(path: Path | str, features: Path | str | None, dataset: str, seed: int) -> Images:
     """Read all labeled images of a file, but those that the dataset came with for testing.
 
+    Args:
+        path: a file of images.
+        features: file of their features; None for training from scratch.
+        dataset: see `Images`.
+        seed: see `Images`.
+
     Raises:
-        StoreError: the file is corrupt.
+        StoreError: a file is corrupt, or the features are not those of the images.
     """
     index = store.read_index(path)
     rows = np.flatnonzero(index["split"] != store.TEST)
+    if features and not store.read_index(features)["image_id"].equals(index["image_id"]):
+        raise store.StoreError(f"{features}: found other images than in {path}")
     return Images(
         store.read_arrays(path, rows),
         index["label"].to_numpy(np.int32)[rows],
@@ -125,26 +134,35 @@ def read_images(path: Path | str, dataset: str, seed: int) -> Images:
         len(store.read_metadata(path)["classes"]),
         dataset,
         seed,
+        store.read_arrays(features, rows) if features else None,
     )
 
 
 def _describe(
-    model: keras.Model, trained_on: Images, outputs: Mapping[str, Path | str], **facts: Any
+    final: Final,
+    pictures: np.ndarray,
+    outputs: Mapping[str, Path | str],
+    rng: np.random.Generator,
+    **facts: Any,
 ) -> None:
     """Write the features of the training images, and the description last."""
-    pictures = graph.as_rgb(trained_on.pictures)
-    features, probabilities = graph.outputs(model)(pictures)
-    # All of 2,000 pictures would take a minute on the one thread that ONNX gets.
-    compared = np.linspace(0, len(pictures) - 1, min(COMPARED, len(pictures))).astype(int)
-    by_onnx = files.onnx_probabilities(outputs["onnx"])(pictures[compared])
-    rng = generator(trained_on.study_seed, trained_on.dataset, "model", "kept")
-    known = unlike.kept(features, rng)
+    # All would take minutes on one thread.
+    few = np.linspace(0, len(pictures) - 1, min(COMPARED, len(pictures))).astype(int)
+    compared = graph.as_rgb(pictures[few])
+    features, probabilities = graph.outputs(final.network)(compared)
+    by_onnx = files.onnx_probabilities(outputs["onnx"])(compared)
+    log.info(
+        "the features differ from those of training by at most %g, where the largest is %g",
+        np.abs(features - final.features[few]).max(),
+        np.abs(final.features[few]).max(),
+    )
+    known = unlike.kept(final.features, rng)
     with written_whole(outputs["features"]) as temporary, temporary.open("wb") as file:
         np.save(file, known)
     described = Description(
         format=2,
         unlike_distance=unlike.limit(known),
-        onnx_difference=float(np.abs(by_onnx - probabilities[compared]).max()),
+        onnx_difference=float(np.abs(by_onnx - probabilities).max()),
         files={
             "model.keras": description.digest(outputs["keras"]),
             "model.onnx": description.digest(outputs["onnx"]),

@@ -38,7 +38,7 @@ COSTS: Costs = {
     "extract_unlabelled": (6, 16000),
     "replay_labels": (30, 0),
     "train_selected_head": (1, 150),
-    "train_model": (30, 15000),
+    "train_model": (20, 2000),
     "train_siamese": (110, 0),
     "train_embedding": (5, 0),
     "evaluate_distances": (2, 0),
@@ -150,7 +150,8 @@ def images_seen(
 
     if "fraction" not in wildcards:
         fractions = study.fraction_names(wildcards.get("backbone", next(iter(study.backbones))))
-        limited = rule.startswith("extract_") and "1" not in fractions
+        limited = "1" not in fractions and not dataset.few_images
+        limited = limited and rule.startswith("extract_")
         images = validation + (sum(map(sampled, fractions)) if limited else training)
         images *= _work(study, wildcards)
         if rule == "extract_shard":
@@ -172,10 +173,11 @@ def images_seen(
     seen = times * max(length.epochs * sampled(fraction), runs * updates)
     if study.heads.stop_at_train_loss and wildcards.get("method") != BASELINE_2018:
         seen *= UNTIL_FITTED.get(rule, 1)
-    if "backbone" in wildcards or "method" not in wildcards:
+    if "backbone" not in wildcards and "method" in wildcards:
+        seen *= _pixels(dataset)
+    elif rule != "fine_tune":
         return seen
-    parts = parts_of_runs(study, dataset.name, fraction)
-    return seen * _pixels(dataset) / len(parts)
+    return seen / len(parts_of_runs(study, dataset.name, fraction))
 
 
 def _work(study: "Study", wildcards: Mapping[str, str]) -> float:
