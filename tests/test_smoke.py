@@ -270,8 +270,8 @@ def test_one_core_gives_the_same_bytes_as_two(study: Path, results: Path, tmp_pa
     one_of_a_kind = [
         "scratch/clothes/augmentation/fraction=0.1/learning_rate=0.01/epochs=20/part=1-of-1/history.parquet",
         *[
-            f"refits/clothes/vgg16-auto/{method}/fraction=0.1/protocol=held-out/history.parquet"
-            for method in ("transfer-augmented", "fine-tuning")
+            f"refits/clothes/vgg16-auto/{method}/fraction=0.1/protocol=held-out/{part}history.parquet"
+            for method, part in (("transfer-augmented", ""), ("fine-tuning", "part=1-of-1/"))
         ],
         "probes/clothes/vgg16-auto/fraction=0.1/runs.parquet",
     ]

@@ -1,0 +1,141 @@
+"""Linear probes of a study of one's own images, compared with scikit-learn's cross-validation.
+
+All fit the same splits of small studies with the same penalties. Features are VGG16's at 64 pixels.
+The losses on the images of a split that are not trained on must agree.
+"""
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+import learning_curves
+import side_by_side
+from early_stopping import own_images, studies
+from side_by_side import WORK, Contestant
+from transfer_gain.data.replicates import Replicates
+from transfer_gain.methods import linear_probe
+
+OURS = "transfer-gain"
+# Largest accepted difference of a loss from ours, relative, or in nats if the loss is below 1. In
+# `LogisticRegressionCV` all splits share the scale of the features, on which the penalty depends.
+TOLERANCE = 0.1
+
+
+def ours(data: Replicates, penalties: Sequence[float]) -> Callable[[int], np.ndarray]:
+    """Prepare our probes, which also score by all metrics and return predictions."""
+
+    def run(number: int) -> np.ndarray:
+        runs = linear_probe.fit(data, penalties, (1, "probes", "1"))["runs"]
+        return runs.pivot(index="replicate", columns="l2", values="validation_loss")[
+            list(penalties)
+        ].to_numpy()
+
+    return run
+
+
+def cross_validation(data: Replicates, penalties: Sequence[float]) -> Callable[[int], np.ndarray]:
+    """Prepare `LogisticRegressionCV`: from the strongest penalty on, each starts at the last."""
+    from sklearn.linear_model import LogisticRegressionCV
+
+    scored = data.selection | data.test
+    splits = [
+        (sample, np.flatnonzero(own)) for sample, own in zip(data.samples, scored, strict=True)
+    ]
+    factor = 0.5 if data.classes == 2 else 1  # see `linear_probe.solve`
+    strengths = [1 / (2 * l2 * factor * data.samples.shape[1]) for l2 in penalties]
+
+    def run(number: int) -> np.ndarray:
+        scale = np.sqrt(np.mean(np.square(data.features, dtype=np.float64)))
+        search = LogisticRegressionCV(
+            Cs=strengths,
+            cv=splits,
+            scoring="neg_log_loss",
+            refit=False,
+            max_iter=linear_probe.ITERATIONS,
+            l1_ratios=(0,),
+            use_legacy_attributes=False,
+        )
+        search.fit(data.features / np.float32(scale), data.labels)
+        return -search.scores_.reshape(len(splits), len(penalties))
+
+    return run
+
+
+def in_their_span(data: Replicates, penalties: Sequence[float]) -> Callable[[int], np.ndarray]:
+    """Prepare what ours could be: kernels lie in the span of the images, which has fewer dimensions.
+
+    The kernel of a penalized probe is a sum of images (the representer theorem), so that features
+    can be replaced by their coordinates in that span. Each penalty starts at the last.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    factor = 0.5 if data.classes == 2 else 1
+    scored = data.selection | data.test
+
+    def run(number: int) -> np.ndarray:
+        losses = np.empty((len(data.samples), len(penalties)))
+        for split, (sample, own) in enumerate(zip(data.samples, scored, strict=True)):
+            with threadpool_limits(1):
+                values = data.features[sample]
+                scale = np.float32(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
+                basis, triangle = np.linalg.qr((values / scale).T)
+                others = data.features[own] / scale @ basis
+                probe = LogisticRegression(max_iter=linear_probe.ITERATIONS, warm_start=True)
+                for place, l2 in enumerate(penalties):
+                    probe.C = 1 / (2 * l2 * factor * len(sample))
+                    probe.fit(triangle.T, data.labels[sample])
+                    logarithms = probe.predict_log_proba(others)
+                    truth = data.labels[own]
+                    losses[split, place] = -logarithms[np.arange(len(truth)), truth].mean()
+        return losses
+
+    return run
+
+
+def agree(made: Mapping[str, np.ndarray]) -> None:
+    """Raise an error if a peer's losses differ from ours."""
+    for name, losses in made.items():
+        np.testing.assert_allclose(losses, made[OURS], TOLERANCE, TOLERANCE, err_msg=name)
+
+
+def main(arguments: Sequence[str] | None = None) -> str:
+    """Run the contestants and return the section of the README."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=350)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1, help="our jobs have one")
+    options = parser.parse_args(arguments)
+    WORK.mkdir(parents=True, exist_ok=True)
+    penalties = sorted(own_images().linear_probe.l2, reverse=True)
+    sections = []
+    for name, source, _ in learning_curves.sources(WORK):
+        _, data = next(studies(source, options.images, "gray"))
+        data = data._replace(features=learning_curves.vgg16(WORK)(data.features))
+        contestants = [
+            Contestant(each, prepare, (data, penalties))
+            for each, prepare in (
+                (OURS, ours),
+                ("scikit-learn, LogisticRegressionCV", cross_validation),
+                ("in the span of the images", in_their_span),
+            )
+        ]
+        race = side_by_side.race(contestants, options.rounds, options.threads, check=agree)
+        rows = [
+            [each, side_by_side.spread(seconds), side_by_side.ratio(seconds, race.seconds[OURS])]
+            for each, seconds in race.seconds.items()
+        ]
+        sections.append(
+            f"{name}: {len(data.samples)} splits of {options.images} images, "
+            f"{data.samples.shape[1]} to train on, {data.features.shape[1]:,} features, "
+            f"{data.classes} classes, {len(penalties)} penalties; {options.rounds} rounds on "
+            f"{options.threads} core.\n\n"
+            + side_by_side.table(["", "seconds", "time / ours"], rows)
+            + side_by_side.not_run(race.failed)
+        )
+    return "\n\n".join(sections)
+
+
+if __name__ == "__main__":
+    print(main())
