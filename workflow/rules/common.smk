@@ -181,25 +181,20 @@ def weights_file(backbone):
     return paths.weights_of(study.backbones[backbone].architecture)
 
 
-def is_awaited(wildcards):
-    """Return whether a first answer waits for a job."""
-    return jobs.is_part_of(dict(wildcards), FIRST_ANSWERS)
+def cores_for(dataset):
+    """Return the cores for drawing or extracting a dataset's images: one core for a few images.
 
-
-def cores_for(dataset, awaited=False):
-    """Return the cores for making or extracting a dataset's images: one core for a few images.
-
-    A job that uses all cores waits until no other job runs, and dependent jobs wait with it. Of
-    few images, this is worth it only if a first answer waits as well.
+    A job that uses all cores waits until no other job runs, and dependent jobs wait with it.
     """
-    about = study.datasets[dataset]
-    few = about.few_images and not awaited
-    return 1 if few or (about.training_per_class or 1000) < 100 else 8
+    few = study.datasets[dataset].training_per_class or 1000
+    return 1 if few < 100 else 8
 
 
-def at_once(priority, others=0):
-    """Return a priority for the jobs that a first answer waits for, and one for the others."""
-    return lambda wildcards: priority if is_awaited(wildcards) else others
+def at_once(priority):
+    """Return a priority for the jobs that a first answer waits for; 0 for others of the rule."""
+    return lambda wildcards: (
+        priority if jobs.is_part_of(dict(wildcards), FIRST_ANSWERS) else 0
+    )
 
 
 def growing(megabytes):

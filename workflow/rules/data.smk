@@ -66,7 +66,7 @@ rule make_images:
     # Drawing a face or decoding a photograph takes milliseconds; other images are only read.
     threads:
         lambda wildcards: (
-            cores_for(wildcards.dataset, awaited=True)
+            cores_for(wildcards.dataset)
             if study.datasets[wildcards.dataset].source
             in ("avatars", "peeps", "folder")
             else 1
@@ -103,8 +103,7 @@ use rule make_images as make_larger_images with:
     log:
         paths.log(paths.larger_images),
         paths.benchmark(paths.larger_images),
-    priority: EARLY  # a first answer is told without them
-    threads: lambda wildcards: cores_for(wildcards.dataset)
+    priority: 0  # a first answer is told without them
     resources:
         # Batches of images, which are compressed while the next ones are made.
         mem_mb=lambda wildcards, attempt: attempt

@@ -21,15 +21,10 @@ rule extract_features:
     log:
         paths.log(paths.features),
         paths.benchmark(paths.features),
-    priority: at_once(ON_ALL_CORES, others=EARLY)
+    priority: at_once(ON_ALL_CORES)
     conda:
         "../../envs/environment.yaml"
-    threads:
-        lambda wildcards, input: (
-            1
-            if input.shards
-            else cores_for(wildcards.dataset, awaited=is_awaited(wildcards))
-        )
+    threads: lambda wildcards, input: 1 if input.shards else cores_for(wildcards.dataset)
     resources:
         gpu=lambda wildcards, input: no_gpu(wildcards) if input.shards else 1,
         mem_mb=growing(4000),
@@ -76,7 +71,6 @@ rule extract_copies:
     log:
         paths.log(paths.copies),
         paths.benchmark(paths.copies),
-    priority: EARLY
     conda:
         "../../envs/environment.yaml"
     threads: lambda wildcards: cores_for(wildcards.dataset)
