@@ -63,7 +63,7 @@ def cross_validation(data: Replicates, penalties: Sequence[float]) -> Callable[[
 
 
 def in_their_span(data: Replicates, penalties: Sequence[float]) -> Callable[[int], np.ndarray]:
-    """Prepare what ours could be: kernels lie in the span of the images, which has fewer dimensions.
+    """Prepare what ours could be: fitted in the span of the images, which has fewer dimensions.
 
     The kernel of a penalized probe is a sum of images (the representer theorem), so that features
     can be replaced by their coordinates in that span. Each penalty starts at the last.

@@ -22,6 +22,7 @@ BENCHMARKS = {
     "features": ("VGG16's features", "--images 256 --rounds 2"),
     "feature_networks": ("Averaged features at 224 pixels", "--images 64 --rounds 2"),
     "heads": ("The sweep of heads", "--per-class 60 --fractions 1 --rates 0.001 --rounds 1"),
+    "probes": ("Linear probes", "--images 140 --rounds 1"),
     "store": ("Features on disk", "--per-class 60 --encoded 420 --rounds 2"),
     "snakemake_overhead": ("What the workflow adds to Snakemake", "--rates 2 --rounds 2"),
     "scratch": ("Training from scratch with augmentation", "--images 420 --rounds 2"),
