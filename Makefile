@@ -99,7 +99,7 @@ check: env
 
 # Two tests at a time: each takes up to 3 GB, and most of them wait for Snakemake on one core.
 test: env browser store-packages style
-	$(RUN) pytest -n 2 --dist loadfile
+	$(RUN) pytest -n 2 --dist loadfile --durations 60
 
 style: env
 	$(RUN) ruff check --output-format concise
