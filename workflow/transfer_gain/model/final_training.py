@@ -139,7 +139,8 @@ class Final(NamedTuple):
     Attributes:
         network: from fitted pictures, uint8 (images, side, side, 3), to probabilities (images,
             classes), with a layer `graph.FEATURES`.
-        features: what this layer makes of the images, float32 (images, features).
+        features: of the images, float32 (images, features): the study's if it has extracted them,
+            otherwise those of this layer, which computes in float32.
     """
 
     network: keras.Model
