@@ -218,7 +218,7 @@ def test_the_smoke_study_has_the_tables_of_a_local_run(tmp_path: Path, vgg16_wei
     )
     of_a_local_run = tables_of_a_local_run(local)
     run(submitted)
-    assert len(of_a_local_run) == 28  # fourteen tables, as CSV and Parquet
+    assert len(of_a_local_run) == 42  # twenty-one tables, as CSV and Parquet
     assert tables(submitted) == of_a_local_run
     assert (submitted / "results/tiny/report.html").exists()
 
