@@ -235,17 +235,12 @@ def main(arguments: Sequence[str] | None = None) -> str:
         warmups=0,
     )
     images = len(store.read_index(about.paths.images.format(**NAMES)))
-    rows = [
-        [name, side_by_side.spread(took, 0), side_by_side.ratio(took, race.seconds[OURS])]
-        for name, took in race.seconds.items()
-    ]
     return (
         f"{images} photographs of solar cells as one's own, on {options.threads} cores; rounds: "
         f"{options.rounds}. Ours is everything from the folder to the report and the model. By "
         f"hand are networks, heads and probes alone, under one protocol: {options.splits} of "
         f"{about.cross_fitting.splits} splits, extrapolated to all.\n\n"
-        + side_by_side.table(["", "seconds", "time / ours"], rows)
-        + side_by_side.not_run(race.failed)
+        + side_by_side.times(race, OURS, digits=0)
     )
 
 

@@ -42,11 +42,10 @@ def cross_validation(data: Replicates, penalties: Sequence[float]) -> Callable[[
     splits = [
         (sample, np.flatnonzero(own)) for sample, own in zip(data.samples, scored, strict=True)
     ]
-    factor = 0.5 if data.classes == 2 else 1  # see `linear_probe.solve`
-    strengths = [1 / (2 * l2 * factor * data.samples.shape[1]) for l2 in penalties]
+    labels = data.labels[data.samples[0]]
+    strengths = [linear_probe.inverse_penalty(l2, labels) for l2 in penalties]
 
     def run(number: int) -> np.ndarray:
-        scale = np.sqrt(np.mean(np.square(data.features, dtype=np.float64)))
         search = LogisticRegressionCV(
             Cs=strengths,
             cv=splits,
@@ -56,7 +55,8 @@ def cross_validation(data: Replicates, penalties: Sequence[float]) -> Callable[[
             l1_ratios=(0,),
             use_legacy_attributes=False,
         )
-        search.fit(data.features / np.float32(scale), data.labels)
+        scale = linear_probe.root_mean_square(data.features)
+        search.fit(data.features / scale, data.labels)
         return -search.scores_.reshape(len(splits), len(penalties))
 
     return run
@@ -71,21 +71,20 @@ def in_their_span(data: Replicates, penalties: Sequence[float]) -> Callable[[int
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
-    factor = 0.5 if data.classes == 2 else 1
     scored = data.selection | data.test
 
     def run(number: int) -> np.ndarray:
         losses = np.empty((len(data.samples), len(penalties)))
         for split, (sample, own) in enumerate(zip(data.samples, scored, strict=True)):
             with threadpool_limits(1):
-                values = data.features[sample]
-                scale = np.float32(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
+                values, labels = data.features[sample], data.labels[sample]
+                scale = linear_probe.root_mean_square(values)
                 basis, triangle = np.linalg.qr((values / scale).T)
                 others = data.features[own] / scale @ basis
                 probe = LogisticRegression(max_iter=linear_probe.ITERATIONS, warm_start=True)
                 for place, l2 in enumerate(penalties):
-                    probe.C = 1 / (2 * l2 * factor * len(sample))
-                    probe.fit(triangle.T, data.labels[sample])
+                    probe.C = linear_probe.inverse_penalty(l2, labels)
+                    probe.fit(triangle.T, labels)
                     logarithms = probe.predict_log_proba(others)
                     truth = data.labels[own]
                     losses[split, place] = -logarithms[np.arange(len(truth)), truth].mean()
@@ -122,17 +121,11 @@ def main(arguments: Sequence[str] | None = None) -> str:
             )
         ]
         race = side_by_side.race(contestants, options.rounds, options.threads, check=agree)
-        rows = [
-            [each, side_by_side.spread(seconds), side_by_side.ratio(seconds, race.seconds[OURS])]
-            for each, seconds in race.seconds.items()
-        ]
         sections.append(
             f"{name}: {len(data.samples)} splits of {options.images} images, "
             f"{data.samples.shape[1]} to train on, {data.features.shape[1]:,} features, "
             f"{data.classes} classes, {len(penalties)} penalties; {options.rounds} rounds on "
-            f"{options.threads} core.\n\n"
-            + side_by_side.table(["", "seconds", "time / ours"], rows)
-            + side_by_side.not_run(race.failed)
+            f"{options.threads} core.\n\n" + side_by_side.times(race, OURS)
         )
     return "\n\n".join(sections)
 

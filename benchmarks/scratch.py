@@ -209,17 +209,12 @@ def main(arguments: Sequence[str] | None = None) -> str:
         ),
     ]
     race = side_by_side.race(contestants, options.rounds, threads)
-    rows = [
-        [name, side_by_side.spread(seconds), side_by_side.ratio(seconds, race.seconds[OURS])]
-        for name, seconds in race.seconds.items()
-    ]
     return (
         f"One epoch of {data.samples.shape[1]:,} images of {data.features.shape[1]} × "
         f"{data.features.shape[2]} pixels, batches of {BATCH}, {options.rounds} rounds, {threads} "
         f"core{'s' * (threads > 1)}, of which ours uses one. PyTorch runs the operations of "
         "torchvision's affine transform; torchvision itself changes one image at a time.\n\n"
-        + side_by_side.table(["", "seconds per epoch", "time / ours"], rows)
-        + side_by_side.not_run(race.failed)
+        + side_by_side.times(race, OURS, "seconds per epoch")
     )
 
 

@@ -171,6 +171,22 @@ def ratio(peer: Sequence[float], ours: Sequence[float]) -> str:
     return spread([theirs / own for theirs, own in zip(peer, ours, strict=True)]) + " ×"
 
 
+def times(race: Race, ours: str, what: str = "seconds", digits: int = 2) -> str:
+    """Return a Markdown table of each contestant's time and its ratio to ours, and who did not run.
+
+    Args:
+        race: the results.
+        ours: name of the contestant that the others are compared with.
+        what: what the times are, in the header.
+        digits: digits of the times.
+    """
+    rows = [
+        [name, spread(took, digits), ratio(took, race.seconds[ours])]
+        for name, took in race.seconds.items()
+    ]
+    return table(["", what, "time / ours"], rows) + not_run(race.failed)
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table."""
     lines = [header, ["---"] * len(header), *rows]

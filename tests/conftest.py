@@ -31,8 +31,8 @@ def pytest_collection_finish() -> None:
         _set_up_tensorflow()
 
 
-def _set_up_tensorflow() -> None:
-    """Set up TensorFlow as in a job of two threads without an accelerator."""
+def _set_up_tensorflow():
+    """Return TensorFlow, set up as in a job of two threads without an accelerator."""
     from transfer_gain import gpus
     from transfer_gain.training import devices
 
@@ -41,6 +41,7 @@ def _set_up_tensorflow() -> None:
     os.environ.pop(gpus.VISIBLE)  # it hides GPUs from this process, not from those that tests start
     if visible is not None:
         os.environ[gpus.VISIBLE] = visible
+    return devices.tf
 
 
 @pytest.fixture(scope="session")
@@ -73,8 +74,7 @@ def browser():
 @pytest.fixture(scope="session")
 def tensorflow():
     """TensorFlow, imported and set up."""
-    _set_up_tensorflow()
-    return sys.modules["tensorflow"]
+    return _set_up_tensorflow()
 
 
 @pytest.fixture

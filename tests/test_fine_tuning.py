@@ -277,9 +277,15 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
     others = (files["samples"], files["validation_roles"])
     common["selection"] = tmp_path / "selection.parquet"
     heads.train_files(features, *others, outputs["head"], **common)
-    rates = {0.0: [0.0], 0.001: [0.001], "both": [0.0, 0.001], "1-of-2": [0.001], "2-of-2": [0.001]}
-    for rate, learning_rates in rates.items():
-        common["names"] = {**names, "part": rate if "-of-" in str(rate) else "1-of-1"}
+    tried = {
+        0.0: ([0.0], "1-of-1"),
+        0.001: ([0.001], "1-of-1"),
+        "both": ([0.0, 0.001], "1-of-1"),
+        "1-of-2": ([0.001], "1-of-2"),
+        "2-of-2": ([0.001], "2-of-2"),
+    }
+    for rate, (learning_rates, part) in tried.items():
+        common["names"] = {**names, "part": part}
         fine_tuning.train_files(
             files["images"],
             weights,

@@ -36,9 +36,9 @@ rule train_model:
         images=lambda wildcards: sorted(
             set(jobs.images_by_backbone(study, wildcards.dataset).values())
         ),
-        of_backbones=lambda wildcards: list(
-            jobs.features_by_backbone(study, wildcards.dataset).values()
-        ),
+        features=lambda wildcards: jobs.features_by_backbone(
+            study, wildcards.dataset
+        ).values(),
         weights=[weights_file(each) for each in jobs.trained_backbones(study)],
     output:
         keras=f"{paths.model}/model.keras",

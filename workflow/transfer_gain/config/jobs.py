@@ -241,7 +241,7 @@ def features_by_backbone(study: "Study", dataset: str) -> dict[str, str]:
 def samples_passed(study: "Study", dataset: str, backbone: str) -> list[str]:
     """Return the samples that limit which images pass through a backbone; none if all do.
 
-    A model is trained on all images.
+    Of a dataset of few images all do, since its model is trained on them.
     """
     fractions = study.fraction_names(backbone)
     if "1" in fractions or study.datasets[dataset].few_images:

@@ -108,16 +108,26 @@ def solve(
     Returns:
         The probe, and what features are divided by before they enter it.
     """
-    scale = np.float32(np.sqrt(np.mean(np.square(features, dtype=np.float64))))
-    # For two classes, scikit-learn fits a single kernel, the difference of the two. The squares of
-    # the two kernels add up to half of its square.
-    kernels = 0.5 if len(np.unique(labels)) == 2 else 1
+    scale = root_mean_square(features)
     probe = LogisticRegression(
-        C=1 / (2 * l2 * kernels * len(labels)),
+        C=inverse_penalty(l2, labels),
         max_iter=ITERATIONS,
         class_weight="balanced" if class_weights == BALANCED else None,
     )
     return probe.fit(features / scale, labels), scale
+
+
+def root_mean_square(features: np.ndarray) -> np.float32:
+    """Return the number that features are divided by before they enter a probe."""
+    return np.float32(np.sqrt(np.mean(np.square(features, dtype=np.float64))))
+
+
+def inverse_penalty(l2: float, labels: np.ndarray) -> float:
+    """Return scikit-learn's C for a penalty, and for the labels to fit."""
+    # For two classes, scikit-learn fits a single kernel, the difference of the two. The squares of
+    # the two kernels add up to half of its square.
+    kernels = 0.5 if len(np.unique(labels)) == 2 else 1
+    return 1 / (2 * l2 * kernels * len(labels))
 
 
 def _scored(probe: LogisticRegression, features: np.ndarray, labels: np.ndarray) -> Predictions:

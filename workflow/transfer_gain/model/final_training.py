@@ -163,7 +163,7 @@ def train(method: str, images: Images, recipe: Recipe) -> Final:
     return TRAINERS[method](images, recipe)
 
 
-def _features(images: Images, recipe: Recipe) -> keras.Model:
+def _backbone(images: Images, recipe: Recipe) -> keras.Model:
     """Return the backbone from pictures to features."""
     assert recipe.cut is not None
     network, preprocessing = graph.build_backbone(recipe.cut, recipe.weights)
@@ -173,7 +173,7 @@ def _features(images: Images, recipe: Recipe) -> keras.Model:
 
 def _head(images: Images, recipe: Recipe, copies: int = 0) -> Final:
     assert images.features is not None
-    backbone = _features(images, recipe)
+    backbone = _backbone(images, recipe)
     values, settings = [images.features], recipe.head
     if copies:  # trained to the end, as in the study
         compute = graph.features_of(backbone)
@@ -216,7 +216,7 @@ def _probe(images: Images, recipe: Recipe) -> Final:
     if images.classes == 2:  # a single kernel is the difference of two
         kernel, bias = kernel * [[-0.5, 0.5]], bias * [-0.5, 0.5]
     parameters = [kernel.astype(np.float32), bias.astype(np.float32)]
-    network = graph.with_head(_features(images, recipe), parameters, None)
+    network = graph.with_head(_backbone(images, recipe), parameters, None)
     return Final(network, images.features)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transfer_gain.config.jobs import parts_of_runs
+from transfer_gain.config.jobs import parts_of_runs, samples_passed
 from transfer_gain.methods.records import METHODS
 from transfer_gain.names import BASELINE_2018
 from transfer_gain.runtime import network_work
@@ -149,9 +149,9 @@ def images_seen(
         return study.runs_of(dataset.name, fraction) * training * float(fraction)
 
     if "fraction" not in wildcards:
-        fractions = study.fraction_names(wildcards.get("backbone", next(iter(study.backbones))))
-        limited = "1" not in fractions and not dataset.few_images
-        limited = limited and rule.startswith("extract_")
+        backbone = wildcards.get("backbone", next(iter(study.backbones)))
+        limited = rule.startswith("extract_") and samples_passed(study, dataset.name, backbone)
+        fractions = study.fraction_names(backbone)
         images = validation + (sum(map(sampled, fractions)) if limited else training)
         images *= _work(study, wildcards)
         if rule == "extract_shard":
