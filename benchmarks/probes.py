@@ -62,37 +62,6 @@ def cross_validation(data: Replicates, penalties: Sequence[float]) -> Callable[[
     return run
 
 
-def in_their_span(data: Replicates, penalties: Sequence[float]) -> Callable[[int], np.ndarray]:
-    """Prepare what ours could be: fitted in the span of the images, which has fewer dimensions.
-
-    The kernel of a penalized probe is a sum of images (the representer theorem), so that features
-    can be replaced by their coordinates in that span. Each penalty starts at the last.
-    """
-    from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
-
-    scored = data.selection | data.test
-
-    def run(number: int) -> np.ndarray:
-        losses = np.empty((len(data.samples), len(penalties)))
-        for split, (sample, own) in enumerate(zip(data.samples, scored, strict=True)):
-            with threadpool_limits(1):
-                values, labels = data.features[sample], data.labels[sample]
-                scale = linear_probe.root_mean_square(values)
-                basis, triangle = np.linalg.qr((values / scale).T)
-                others = data.features[own] / scale @ basis
-                probe = LogisticRegression(max_iter=linear_probe.ITERATIONS, warm_start=True)
-                for place, l2 in enumerate(penalties):
-                    probe.C = linear_probe.inverse_penalty(l2, labels)
-                    probe.fit(triangle.T, labels)
-                    logarithms = probe.predict_log_proba(others)
-                    truth = data.labels[own]
-                    losses[split, place] = -logarithms[np.arange(len(truth)), truth].mean()
-        return losses
-
-    return run
-
-
 def agree(made: Mapping[str, np.ndarray]) -> None:
     """Raise an error if a peer's losses differ from ours."""
     for name, losses in made.items():
@@ -117,7 +86,6 @@ def main(arguments: Sequence[str] | None = None) -> str:
             for each, prepare in (
                 (OURS, ours),
                 ("scikit-learn, LogisticRegressionCV", cross_validation),
-                ("in the span of the images", in_their_span),
             )
         ]
         race = side_by_side.race(contestants, options.rounds, options.threads, check=agree)

@@ -147,8 +147,9 @@ def train(method: str, data: Replicates, names: tuple[int, str, str], settings: 
 
         def classify_by_probe(run: Any) -> np.ndarray:
             sample = data.samples[run.replicate]
-            probe, scale = linear_probe.solve(data.features[sample], data.labels[sample], run.l2)
-            return probe.predict(data.features / scale)
+            features, labels = data.features[sample], data.labels[sample]
+            [probe] = linear_probe.solve(features, labels, [run.l2])
+            return probe.log_probabilities(data.features).argmax(axis=1)
 
         made = linear_probe.fit(data, settings.linear_probe.l2, names)
         return Fitted(made["runs"], made["predictions"], classify_by_probe)

@@ -56,8 +56,9 @@ def optimum(
 
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("class_weights", ["none", "balanced"])
-def test_the_optimum_is_that_of_the_stated_loss(classes, class_weights):
-    data, penalties = make_data(classes=classes, images=41), [1, 0.1, 0.01]
+@pytest.mark.parametrize("width", [5, 60])  # fewer and more than there are images
+def test_the_optimum_is_that_of_the_stated_loss(classes, class_weights, width):
+    data, penalties = make_data(classes=classes, images=41, width=width), [0.1, 1, 0.01]
     fitted = linear_probe.fit(data, penalties, NAMES, class_weights)["runs"]
     fitted = fitted.set_index(["l2", "replicate"])
     assert len(fitted) == 3 * 2
@@ -70,7 +71,7 @@ def test_the_optimum_is_that_of_the_stated_loss(classes, class_weights):
                 assert counts.min() < counts.max()
                 weights = len(sample) / (classes * counts)
             losses, accuracy = optimum(data, sample, l2, weights)
-            np.testing.assert_allclose(row[LOSSES].astype(float), losses, rtol=2e-3)
+            np.testing.assert_allclose(row[LOSSES].astype(float), losses, rtol=2e-3, atol=2e-4)
             assert row["validation_accuracy"] == pytest.approx(accuracy, abs=1.5 / 60)
     assert fitted["levelled_off"].all()
 
@@ -86,6 +87,26 @@ def test_the_scale_of_features_does_not_matter(factor, tolerance):
         pd.testing.assert_frame_equal(one, other, check_exact=True)
     columns = [column for column in one if column.endswith(("_loss", "_accuracy"))]
     np.testing.assert_allclose(one[columns], other[columns], rtol=tolerance)
+
+
+def test_the_order_of_penalties_changes_no_digit():
+    data = make_data(1, width=60)
+    one, other = (
+        linear_probe.fit(data, penalties, NAMES)["runs"].sort_values("l2", ignore_index=True)
+        for penalties in ([0.01, 1, 0.1], [1, 0.1, 0.01])
+    )
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+@pytest.mark.parametrize("images", [30, 60])
+def test_the_span_of_images_has_all_of_their_features(images):
+    features = np.random.default_rng(0).normal(size=(images, 50))
+    features[:, 7] = 0
+    features[1] = features[0]
+    coordinates, basis = linear_probe.span(features)
+    assert coordinates.shape == (images, min(images, 50))
+    np.testing.assert_allclose(coordinates @ basis.T, features, atol=1e-12)
+    np.testing.assert_allclose(basis.T @ basis, np.eye(min(images, 50)), atol=1e-12)
 
 
 def test_permuted_labels_bring_chance_and_true_ones_do_not():

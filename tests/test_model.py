@@ -83,8 +83,8 @@ def test_a_probe_computes_what_was_fitted(cut, classes):
     recipe = Recipe({"l2": 0.001}, SETTINGS, **cut)
     model, _ = final_training.train("linear-probe", data, recipe)
     of_model, probabilities = graph.outputs(model)(data.pictures)
-    probe, scale = linear_probe.solve(of_model, data.labels, 0.001)
-    np.testing.assert_allclose(probabilities, probe.predict_proba(of_model / scale), atol=1e-5)
+    [probe] = linear_probe.solve(of_model, data.labels, [0.001])
+    np.testing.assert_allclose(np.log(probabilities), probe.log_probabilities(of_model), atol=1e-4)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

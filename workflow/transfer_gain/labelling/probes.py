@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
 from transfer_gain.data.class_weights import BALANCED, NONE, balanced
@@ -18,8 +17,7 @@ LEAST = 1e-12  # probability, so that its logarithm is finite
 class Probe(NamedTuple):
     """A linear probe that knows all classes, also those of which it has seen no image."""
 
-    fitted: LogisticRegression
-    scale: np.float32
+    fitted: linear_probe.Probe
     classes: int
     l2: float
     class_weights: str
@@ -31,7 +29,7 @@ class Probe(NamedTuple):
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """Return the probability of each class, float64 (images, classes)."""
         found = np.zeros((len(features), self.classes))
-        found[:, self.fitted.classes_] = self.fitted.predict_proba(features / self.scale)
+        found[:, self.fitted.classes] = np.exp(self.fitted.log_probabilities(features))
         return found
 
 
@@ -47,8 +45,8 @@ def fit(
         l2: weight of the penalty, > 0.
         class_weights: see `loop.train`.
     """
-    fitted, scale = linear_probe.solve(features, labels, l2, class_weights)
-    return Probe(fitted, scale, classes, l2, class_weights)
+    [fitted] = linear_probe.solve(features, labels, [l2], class_weights)
+    return Probe(fitted, classes, l2, class_weights)
 
 
 def penalty(
@@ -78,15 +76,13 @@ def penalty(
     divide = StratifiedKFold(folds, shuffle=True, random_state=int(rng.integers(2**31)))
     parts = list(divide.split(features, labels))
     weights = balanced(counts) if class_weights == BALANCED else np.ones(len(counts))
-    losses = []
-    for l2 in ordered:
-        loss = 0.0
-        for fitted, left_out in parts:
-            probe = fit(features[fitted], labels[fitted], len(counts), l2, class_weights)
-            found = probe.probabilities(features[left_out])
-            true = found[np.arange(len(left_out)), labels[left_out]]
-            loss -= (weights[labels[left_out]] * np.log(np.maximum(true, LEAST))).sum()
-        losses.append(loss)
+    losses = np.zeros(len(ordered))
+    for fitted, left_out in parts:
+        solved = linear_probe.solve(features[fitted], labels[fitted], ordered, class_weights)
+        truth = labels[left_out]
+        for place, probe in enumerate(solved):
+            logarithms = probe.log_probabilities(features[left_out])
+            losses[place] -= (weights[truth] * logarithms[np.arange(len(truth)), truth]).sum()
     return ordered[int(np.argmin(losses))]
 
 
@@ -102,11 +98,7 @@ def compact(features: np.ndarray) -> np.ndarray:
     Returns:
         float64 (images, the smaller of images and values).
     """
-    values = np.asarray(features, np.float64)
-    if values.shape[1] <= len(values):
-        return values
-    triangle: np.ndarray = np.linalg.qr(values.T)[1]
-    return triangle.T
+    return linear_probe.span(np.asarray(features, np.float64))[0]
 
 
 def unit(features: np.ndarray) -> np.ndarray:

@@ -2,10 +2,13 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
@@ -19,6 +22,26 @@ from transfer_gain.seeds import run_seed
 ITERATIONS = 1000
 
 log = logging.getLogger(__name__)
+
+
+class Probe(NamedTuple):
+    """A fitted probe.
+
+    Attributes:
+        kernel: (values, classes), for features as they are.
+        bias: (classes,).
+        classes: labels that it has seen, in ascending order, int (classes,).
+        iterations: of L-BFGS.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    classes: np.ndarray
+    iterations: int
+
+    def log_probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Return the logarithm of each class's probability, (images, classes)."""
+        return log_softmax(features @ self.kernel + self.bias, axis=1)
 
 
 def fit(
@@ -46,27 +69,27 @@ def fit(
     """
     fitted, predicted = [], []
     images = data.samples.shape[1]
-    for l2 in penalties:
-        for replicate, sample in enumerate(data.samples):
-            # The last bits of a sum depend on the number of threads.
-            with threadpool_limits(1):
-                own_labels = data.labels[sample]
-                probe, scale = solve(data.features[sample], own_labels, l2, class_weights)
-                training, validation = (
-                    _scored(probe, data.features[images_of] / scale, truth)
-                    for images_of, truth in (
-                        (sample, own_labels),
-                        (data.validation, data.labels[data.validation]),
-                    )
-                )
+    # The last bits of a sum depend on the number of threads.
+    with threadpool_limits(1):
+        probes = [
+            solve(data.features[sample], data.labels[sample], penalties, class_weights)
+            for sample in data.samples
+        ]
+        for (place, l2), (replicate, sample) in product(
+            enumerate(penalties), enumerate(data.samples)
+        ):
+            probe = probes[replicate][place]
+            training, validation = (
+                _scored(probe, data.features[images_of], data.labels[images_of])
+                for images_of in (sample, data.validation)
+            )
             own = data.of([replicate])
             scored = rows.scores(training, validation, own)
-            iterations = int(probe.n_iter_[0])
             log.info(
                 "l2 %g, replicate %d: %d iterations, validation accuracy %.3f",
                 l2,
                 replicate,
-                iterations,
+                probe.iterations,
                 scored["validation_accuracy"][0],
             )
             configuration = {
@@ -81,10 +104,10 @@ def fit(
                     {
                         **configuration,
                         "replicate": replicate,
-                        "epochs": iterations,
-                        "updates": iterations,
+                        "epochs": probe.iterations,
+                        "updates": probe.iterations,
                         **scored,
-                        "levelled_off": iterations < ITERATIONS,
+                        "levelled_off": probe.iterations < ITERATIONS,
                         "training_samples": images,
                         "seed": run_seed(*seed_names, replicate),
                     }
@@ -95,26 +118,58 @@ def fit(
 
 
 def solve(
-    features: np.ndarray, labels: np.ndarray, l2: float, class_weights: str = NONE
-) -> tuple[LogisticRegression, np.float32]:
-    """Fit one probe (see `fit`).
+    features: np.ndarray, labels: np.ndarray, penalties: Sequence[float], class_weights: str = NONE
+) -> list[Probe]:
+    """Fit a probe per penalty (see `fit`), from the strongest on, each from where the last ended.
 
     Args:
-        features: float32 (images, features).
+        features: float (images, values).
         labels: int (images,), all classes among them.
-        l2: weight of the penalty, > 0.
+        penalties: weights of the penalty, > 0, in any order.
         class_weights: see `loop.train`.
 
     Returns:
-        The probe, and what features are divided by before they enter it.
+        The probes, in the order of the penalties.
     """
-    scale = root_mean_square(features)
-    probe = LogisticRegression(
-        C=inverse_penalty(l2, labels),
+    scale, center = root_mean_square(features), features.mean(axis=0)
+    # The bias is not penalized, so that centered features give the same probe, in fewer iterations.
+    coordinates, basis = span((features - center) / scale)
+    logistic = LogisticRegression(
         max_iter=ITERATIONS,
         class_weight="balanced" if class_weights == BALANCED else None,
+        warm_start=True,
     )
-    return probe.fit(features / scale, labels), scale
+    probes = {}
+    for l2 in sorted(penalties, reverse=True):
+        logistic.C = inverse_penalty(l2, labels)
+        logistic.fit(coordinates, labels)
+        kernel = basis @ logistic.coef_.T / scale
+        bias = logistic.intercept_ - center @ kernel
+        if len(logistic.classes_) == 2:  # a single kernel is the difference of two
+            halves = np.array([-0.5, 0.5], kernel.dtype)
+            kernel, bias = kernel * halves, bias * halves
+        probes[l2] = Probe(kernel, bias, logistic.classes_, int(logistic.n_iter_[0]))
+    return [probes[l2] for l2 in penalties]
+
+
+def span(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return features in the span of their images, which may have far fewer dimensions.
+
+    The kernel of a penalized probe is a sum of images (the representer theorem), so that the probe
+    of these coordinates, times the basis, is that of the features.
+
+    Args:
+        features: float (images, values).
+
+    Returns:
+        Coordinates (images, dimensions), and an orthonormal basis (values, dimensions): dimensions
+        are the smaller of images and values. `coordinates @ basis.T` are the features.
+    """
+    images, values = features.shape
+    if values <= images:
+        return features, np.eye(values, dtype=features.dtype)
+    basis, triangle = np.linalg.qr(features.T)
+    return triangle.T, basis
 
 
 def root_mean_square(features: np.ndarray) -> np.float32:
@@ -132,7 +187,7 @@ def inverse_penalty(l2: float, labels: np.ndarray) -> float:
 
 def _scored(probe: LogisticRegression, features: np.ndarray, labels: np.ndarray) -> Predictions:
     """Return the predictions for images (images, values) of one replicate."""
-    logarithms = probe.predict_log_proba(features)
+    logarithms = probe.log_probabilities(features)
     entropy = -logarithms[np.arange(len(labels)), labels]
     probabilities = np.exp(logarithms)[None]
     return Predictions(labels, logarithms.argmax(axis=1)[None], entropy[None], probabilities)

@@ -206,16 +206,13 @@ def _copies(images: Images, recipe: Recipe, count: int) -> Iterator[np.ndarray]:
 def _probe(images: Images, recipe: Recipe) -> Final:
     assert images.features is not None
     with threadpool_limits(1):  # the last bits of a sum depend on the number of threads
-        probe, scale = linear_probe.solve(
+        [probe] = linear_probe.solve(
             images.features,
             images.labels,
-            recipe.configuration["l2"],
+            [recipe.configuration["l2"]],
             recipe.settings.get("class_weights", NONE),
         )
-    kernel, bias = probe.coef_.T / scale, probe.intercept_
-    if images.classes == 2:  # a single kernel is the difference of two
-        kernel, bias = kernel * [[-0.5, 0.5]], bias * [-0.5, 0.5]
-    parameters = [kernel.astype(np.float32), bias.astype(np.float32)]
+    parameters = [probe.kernel.astype(np.float32), probe.bias.astype(np.float32)]
     network = graph.with_head(_backbone(images, recipe), parameters, None)
     return Final(network, images.features)
 
