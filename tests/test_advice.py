@@ -9,10 +9,18 @@ from scipy.special import expit
 
 from studies import TABLES, forecast, of_images, of_mistakes, options, runs, study
 from transfer_gain.metrics import ACCURACY
-from transfer_gain.reporting import advice, answer, answer_json, forecast_sentences
+from transfer_gain.reporting import (
+    advice,
+    answer,
+    answer_json,
+    findings,
+    forecast_sentences,
+    option_rows,
+)
 from transfer_gain.reporting.looked_at import looked_at
 
 SCRATCH, TRANSFER, PROBE = ("none", "baseline"), ("vgg16", "transfer"), ("vgg16", "linear-probe")
+FINE_TUNING = ("vgg16", "fine-tuning")
 NOISE = np.array([0.003, -0.001, 0.002, -0.004, 0.001])
 
 
@@ -41,8 +49,17 @@ def said(scored=(100,) * 7, **means: float) -> str:
     return advice.opening(tables_of(of_means(**means), scored), ACCURACY, "clothes")[0]
 
 
-def rising(per_tenfold: float, wishes=None, noise: float = 0.01) -> list[str]:
-    """The opening where transfer's accuracy is 0.7 and rises so fast, in logits per tenfold."""
+def rising(per_tenfold: float, wishes=None, noise: float = 0.01, tuned: float | None = None):
+    """The opening where transfer's accuracy is 0.7 and rises so fast, in logits per tenfold.
+
+    With an accuracy of fine-tuning, that is tried with all labels alone.
+    """
+    made = rising_tables(per_tenfold, wishes, noise, tuned)
+    return advice.opening(made, ACCURACY, "clothes")
+
+
+def rising_tables(per_tenfold: float, wishes=None, noise: float = 0.01, tuned: float | None = None):
+    """The tables of that opening."""
     rows = [
         runs(
             method,
@@ -53,8 +70,9 @@ def rising(per_tenfold: float, wishes=None, noise: float = 0.01) -> list[str]:
         for method, start in ((TRANSFER, 0.85), (SCRATCH, 0.0))
         for fraction in (0.01, 0.1, 1.0)
     ]
-    made = tables_of(pd.concat(rows, ignore_index=True), **(wishes or {}))
-    return advice.opening(made, ACCURACY, "clothes")
+    if tuned is not None:
+        rows.append(runs(FINE_TUNING, 1.0, list(tuned + NOISE), protocol="held-out"))
+    return tables_of(pd.concat(rows, ignore_index=True), **(wishes or {}))
 
 
 def test_a_clear_winner_is_recommended_with_its_rival_and_the_odds():
@@ -124,6 +142,35 @@ def test_labels_are_advised_where_they_probably_help():
 def test_the_fewest_labels_that_probably_help_are_advised():
     _, labels, *_ = rising(0.2)
     assert labels.startswith("Then label until there are 5 times as many images: ")
+
+
+def test_a_method_tried_with_all_labels_alone_has_another_s_forecast(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    advised, labels, *_ = rising(0.8, tuned=0.8)
+    assert advised.startswith("On clothes, use fine-tuning from vgg16: accuracy 0.8")
+    assert labels.startswith(
+        "Then label until there are 2 times as many images, judged by transfer from vgg16 (0.70"
+    )
+    assert " now), which was tried with fewer labels too: accuracy 0.7" in labels
+    made = rising_tables(0.8, tuned=0.8)
+    assert ("vgg16", "transfer") in advice.standing(made, ACCURACY, "clothes").methods()
+    more = forecast_sentences.more_labels(made, "clothes")
+    expected = made["forecast"].query("method == 'transfer' and protocol == 'held-out'")
+    for column in ("score", "gain", "p_better"):
+        assert more[column].tolist() == expected[column].tolist()
+    monkeypatch.setattr(option_rows, "_seconds", lambda *_: {})  # costs have their own tests
+    judged = [row[0] for row in option_rows.shown(made, ACCURACY, "clothes").rows]
+    assert "2 times the labels with transfer from vgg16" in judged
+    finding = findings.finding("decision", {"dataset": "clothes"}, made, ACCURACY)
+    assert finding.startswith("5 times the labels are expected to bring transfer from vgg16 +")
+
+
+def test_nothing_stands_in_for_a_method_that_is_forecast():
+    made = rising_tables(0.8, tuned=0.5)
+    assert forecast_sentences.stand_in(made, "clothes") is None
+    methods = advice.standing(made, ACCURACY, "clothes").methods()
+    assert methods == [TRANSFER, SCRATCH]
 
 
 def test_labels_are_not_advised_where_they_will_bring_little():
@@ -233,8 +280,10 @@ def test_a_study_whose_backbones_stop_at_fewer_labels_is_answered():
     ]
     made = tables_of(pd.concat(rows, ignore_index=True))
     assert answer.best_transfer(made, ACCURACY, "clothes") == ("transfer", "vgg16")
-    sentences = answer.answer(made, ACCURACY)["clothes"]
-    assert sentences[0].startswith("On clothes, use training from scratch: accuracy 0.8")
+    sentences = answer.details(made, ACCURACY)["clothes"]
+    assert advice.opening(made, ACCURACY, "clothes")[0].startswith(
+        "On clothes, use training from scratch: accuracy 0.8"
+    )
     assert any("Transfer from vgg16, compared with" in each for each in sentences)
 
 

@@ -47,6 +47,11 @@ def test_it_says_that_classes_were_weighted(weights, expected):
     assert "count equally" not in unweighted
 
 
+def test_it_says_at_which_sizes_backbones_see_the_pictures():
+    said = looked_at(made(("a", 90, 10, 10), ("b", 90, 10, 11), larger_sizes="96, 224"), "mine")
+    assert "in color, cropped to a square of 64 pixels (for some backbones of 96, 224). " in said
+
+
 def test_many_classes_are_counted():
     rows = [(f"class {number}", 10 + number, 2, 2) for number in range(20)]
     said = looked_at(made(*rows, channels="gray", resize="stretch"), "mine")

@@ -16,7 +16,8 @@ from transfer_gain.metrics import ACCURACY, BALANCED_ACCURACY, LOSS, metric
 from transfer_gain.reporting import alt_text
 from transfer_gain.reporting import mistakes as told
 from transfer_gain.reporting.figures.confusion import MOST_CLASSES, PAIRS, plot_confusion
-from transfer_gain.reporting.figures.mistakes import SHOWN, plot_mistakes
+from transfer_gain.reporting.figures.contact_sheet import SHOWN
+from transfer_gain.reporting.figures.mistakes import plot_mistakes
 from transfer_gain.reporting.figures.reliability import plot_reliability
 
 CLASSES = ["sound", "cracked", "dirty"]

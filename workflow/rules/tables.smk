@@ -77,6 +77,7 @@ rule tabulate_classes:
         **code_of("tabulate_classes"),
         **study.class_weighting,
         datasets=TRANSFER,
+        larger=jobs.larger_sizes(study),
     script:
         "../scripts/tabulate_classes.py"
 

@@ -19,6 +19,7 @@ with job.monitored(*snakemake.log):
             store.read_metadata(images),
             dataset,
             snakemake.params.get("class_weights", "none"),
+            snakemake.params.larger.get(dataset, []),
         )
         for dataset, images, roles in files
     )

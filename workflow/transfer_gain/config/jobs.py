@@ -200,15 +200,21 @@ def images_by_backbone(study: "Study", dataset: str) -> dict[str, str]:
 
 def larger_images(study: "Study") -> list[Job]:
     """Return the images that are stored at a larger size as well, for a backbone."""
-    sizes = {
-        (dataset, study.stored_size(dataset, backbone)): None
-        for dataset, backbone in product(transfer_datasets(study), study.backbones)
-    }
     return [
         {"dataset": dataset, "size": size}
-        for dataset, size in sizes
-        if size > study.datasets[dataset].image_size
+        for dataset, sizes in larger_sizes(study).items()
+        for size in sizes
     ]
+
+
+def larger_sizes(study: "Study") -> dict[str, list[int]]:
+    """Return the sizes above `image_size` at which backbones see a dataset's images."""
+    sizes: dict[str, dict[int, None]] = {}
+    for dataset, backbone in product(transfer_datasets(study), study.backbones):
+        size = study.stored_size(dataset, backbone)
+        if size > study.datasets[dataset].image_size:
+            sizes.setdefault(dataset, {})[size] = None
+    return {dataset: list(own) for dataset, own in sizes.items()}
 
 
 def ranked(study: "Study") -> list[Job]:

@@ -193,6 +193,25 @@ def _is_zero(values: np.ndarray) -> bool:
     return bool((np.abs(np.nan_to_num(values)) <= statistics.RESOLUTION).all())
 
 
+def beats(chance: Any, score: Any, low: Any, high: Any, metric: Metric) -> Any:
+    """Return whether a method is certainly better than a guess that does not look at the images.
+
+    Its whole interval has to be, or its score if it has no interval.
+
+    Args:
+        chance: score of the best guess, see `Metric.chance`: a number or, as the others, a column.
+        score: the method's.
+        low: lower end of its interval, NaN without one.
+        high: upper end.
+        metric: the metric of the scores.
+
+    Returns:
+        bool, or a column of them.
+    """
+    worst = np.where(np.isnan(low), score, low if metric.higher_is_better else high)
+    return metric.sign * worst > metric.sign * chance
+
+
 def mean_interval(
     evidence: Evidence, metric: Metric, level: float = 0.95
 ) -> tuple[float, float, float]:

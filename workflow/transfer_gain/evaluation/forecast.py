@@ -158,8 +158,7 @@ def _said(
     points = _points(known, seed_names)
     if points is None:
         return {"status": ONE_RUN}
-    _, low, _ = evidence.mean_interval(known[most], metric)
-    if known[most].mean <= chance or low <= chance:
+    if not evidence.beats(chance, *evidence.mean_interval(known[most], metric), metric):
         return {"status": CHANCE}
     clip = known[most].clip
     found = learning_curve.forecast(points, TIMES, clip)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from transfer_gain.evaluation import evidence, recommendation, statistics
 from transfer_gain.evaluation.evidence import METHOD, Evidence, by_place
+from transfer_gain.evaluation.forecast import EXPECTED, FEW_FRACTIONS
 from transfer_gain.evaluation.recommendation import Candidate
 from transfer_gain.metrics import Metric
 from transfer_gain.names import HELD_OUT
@@ -51,13 +52,15 @@ def options(
     Returns:
         Columns `COLUMNS`. Of each dataset: the recommended method, then the other methods at the
         largest fraction, the best first, then the recommended method with more labels, then the
-        methods that were not tried. `gain` is what is gained over the recommended method with the
-        labels at hand; an improvement is above zero. Its interval holds for all other methods
-        together (Bonferroni), and `outcome` is what it shows (`statistics.outcome`). `p_better`,
-        `p_equal` and `p_worse` are the probabilities that the gain is above, within and below the
-        margin, see `comparison.gains`. Of more labels, gains and `p_better` are those of the
-        forecast, each by itself; the other two are empty. `new_labels`
-        are labeled images beyond those at hand; `times` is how many times as many there are then.
+        methods that were not tried. If the recommended method was trained with too few fractions to
+        be forecast, the best of the others that are stands in for it. `gain` is what is gained over
+        the recommended method with the labels at hand; an improvement is above zero. Its interval
+        holds for all other methods together (Bonferroni), and `outcome` is what it shows
+        (`statistics.outcome`). `p_better`, `p_equal` and `p_worse` are the probabilities that the
+        gain is above, within and below the margin, see `comparison.gains`. Of more labels, gains
+        and `p_better` are those of the forecast, each by itself and over the same method now; the
+        other two are empty. `new_labels` are labeled images beyond those at hand; `times` is how
+        many times as many there are then.
     """
     selected = selected[selected["protocol"] == HELD_OUT]
     largest = selected.groupby("dataset")["fraction"].transform("max")
@@ -74,7 +77,7 @@ def options(
         ]
         rows += [
             {**row, "margin": own.margin, "labeling_minutes": _minutes(row, minutes_per_label)}
-            for row in _more_labels(forecast, dataset, best)
+            for row in _more_labels(forecast, dataset, [best, *others])
         ]
         rows += [
             {"dataset": dataset, "option": UNTRIED, "method": method, "status": NOT_TRIED}
@@ -119,12 +122,22 @@ def _gain(gain: Evidence, told_together: int) -> dict[str, Any]:
     }
 
 
-def _more_labels(forecast: pd.DataFrame, dataset: str, best: Candidate) -> list[dict[str, Any]]:
-    """Return the columns of the recommended method with more labels, from table `forecast`."""
-    of_best = (forecast["dataset"] == dataset) & (forecast["protocol"] == HELD_OUT)
-    of_best &= (forecast[METHOD] == [best.backbone, best.method]).all(axis=1)
+def _more_labels(
+    forecast: pd.DataFrame, dataset: str, ranked: Sequence[Candidate]
+) -> list[dict[str, Any]]:
+    """Return the columns of more labels, from table `forecast`: of the best method, or a stand-in.
+
+    The best of the others stands in for a method that was trained with too few fractions.
+    """
+    forecast = forecast[(forecast["dataset"] == dataset) & (forecast["protocol"] == HELD_OUT)]
+    of_best, *of_others = (
+        forecast[(forecast[METHOD] == [each.backbone, each.method]).all(axis=1)] for each in ranked
+    )
+    if (of_best["status"] == FEW_FRACTIONS).any():
+        stand_ins = (rows for rows in of_others if (rows["status"] == EXPECTED).any())
+        of_best = next(stand_ins, of_best)
     kept = [name for name in COLUMNS if name in forecast]
-    rows = forecast.loc[of_best, [*kept, "total_labels"]].to_dict("records")
+    rows = of_best[[*kept, "total_labels"]].to_dict("records")
     return [
         row
         | {

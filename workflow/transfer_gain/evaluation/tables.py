@@ -148,6 +148,7 @@ def classes(
     metadata: Mapping[str, Any],
     dataset: str,
     weights: str = class_weights.NONE,
+    larger: Sequence[int] = (),
 ) -> pd.DataFrame:
     """Count the images of each class by what they are for.
 
@@ -157,12 +158,14 @@ def classes(
         metadata: of its images: classes, shape, resize.
         dataset: name of the dataset.
         weights: how training weights the classes, see `loop.train`.
+        larger: larger sizes, in pixels, at which backbones see the pictures.
 
     Returns:
         One row per class: dataset, class, images (in all), training, selection, test (images of a
         split, rounded means of several), scored (images that any split scores), splits, size (of a
         picture, in pixels), channels, resize. With weights also weight: how much one of all
-        training images counts in training, 1 on average.
+        training images counts in training, 1 on average. With larger sizes also larger_sizes, such
+        as "96, 224".
     """
     labels = index.set_index("image_id")["label"]
     images, splits = labels.value_counts().sort_index(), roles["split"].nunique()
@@ -187,6 +190,8 @@ def classes(
             "resize": metadata["resize"],
         }
     )
+    if larger:
+        table["larger_sizes"] = ", ".join(map(str, sorted(larger)))
     if weights == class_weights.BALANCED:
         table["weight"] = class_weights.balanced(counts["training"].to_numpy())
     return table

@@ -56,6 +56,28 @@ def split(model: keras.Model, from_layer: str) -> tuple[keras.Model, keras.Model
     return keras.Model(model.input, between), upper
 
 
+def lower_outputs(
+    lower: keras.Model, pictures: np.ndarray, backbone: Mapping[str, Any]
+) -> np.ndarray:
+    """Return what the frozen lower part of a network computes of pictures.
+
+    Args:
+        lower: see `split`.
+        pictures: uint8 (images, height, width, 1 or 3).
+        backbone: its architecture, input_size and, of a network from a file, mean and scale.
+
+    Returns:
+        float32 (images, ...).
+    """
+    scaling = {key: backbone.get(key) for key in ("mean", "scale")}
+    size = backbone["input_size"]
+    compute = keras_networks.extractor(lower, backbone["architecture"], size, **scaling)
+    at_once = extraction.batch_size(size)
+    starts = range(0, len(pictures), at_once)
+    computed = np.concatenate([compute(pictures[start : start + at_once]) for start in starts])
+    return computed.reshape(-1, *lower.output_shape[1:])
+
+
 def train(
     data: Replicates,
     upper: keras.Model,
@@ -170,22 +192,12 @@ def train_files(
     """
     seed_names = (study_seed, names["dataset"], names["fraction"])
     on_features = read_replicates(features, samples, validation_roles)
-    cut, scaling = dict(backbone), {}
-    for key in ("mean", "scale"):
-        scaling[key] = cut.pop(key, None)
+    cut = {key: value for key, value in backbone.items() if key not in ("mean", "scale")}
     lower, upper = split(
         keras_networks.build(weights=weights, precision="float32", **cut), from_layer
     )
     data = read_replicates(images, samples, validation_roles)
-    compute = keras_networks.extractor(lower, cut["architecture"], cut["input_size"], **scaling)
-    batch = extraction.batch_size(cut["input_size"])
-    outputs_of_lower = [
-        compute(data.features[start : start + batch])
-        for start in range(0, len(data.features), batch)
-    ]
-    data = data._replace(
-        features=np.concatenate(outputs_of_lower).reshape(-1, *lower.output_shape[1:])
-    )
+    data = data._replace(features=lower_outputs(lower, data.features, backbone))
     length = {"epochs": epochs, "min_updates": min_updates}
     trained: dict[float, list[Trained]] = {rate: [] for rate in learning_rates}
     own = of_part(names["part"], len(data.samples))

@@ -15,7 +15,6 @@ from transfer_gain.config.networks import ONNX_FILE
 from transfer_gain.data import augmentation
 from transfer_gain.data.class_weights import NONE
 from transfer_gain.data.replicates import Replicates
-from transfer_gain.features import extraction, keras_networks
 from transfer_gain.methods import fine_tuning, heads, linear_probe, scratch
 from transfer_gain.model import graph
 from transfer_gain.names import (
@@ -248,12 +247,7 @@ def _fine_tuned(images: Images, recipe: Recipe) -> Final:
         images.side, images.channels, network, cut["input_size"], preprocessing
     )
     lower, upper = fine_tuning.split(network, tuning.pop("from_layer"))
-    scaling = {key: cut.get(key) for key in ("mean", "scale")}
-    compute = keras_networks.extractor(lower, cut["architecture"], cut["input_size"], **scaling)
-    size = extraction.batch_size(cut["input_size"])
-    starts = range(0, len(images.labels), size)
-    between = np.concatenate([compute(images.pictures[start : start + size]) for start in starts])
-    between = between.reshape(-1, *lower.output_shape[1:])
+    between = fine_tuning.lower_outputs(lower, images.pictures, cut)
     on_features = images.with_features(images.features)
     head = heads.train(on_features, seed_names=images.seed_names, **recipe.head)
     (tuned,) = fine_tuning.train(

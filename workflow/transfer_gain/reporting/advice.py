@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from transfer_gain.evaluation import options
+from transfer_gain.evaluation import evidence, options
 from transfer_gain.evaluation.evidence import METHOD
 from transfer_gain.evaluation.statistics import BETTER, EQUAL, WORSE
 from transfer_gain.metrics import Metric
@@ -35,6 +35,7 @@ class Standing(NamedTuple):
         p_better: probability that the recommended method is better than the rival by more than the
             margin; NaN if their difference has no interval.
         methods_tried: methods among which the best was picked.
+        stand_in: row of the method that is forecast in place of the recommended one, or None.
     """
 
     best: pd.Series
@@ -44,11 +45,12 @@ class Standing(NamedTuple):
     rival_beats_chance: bool
     p_better: float
     methods_tried: int
+    stand_in: pd.Series | None
 
     def methods(self) -> list[tuple[str, str]]:
-        """Return backbone and method of the recommended method and of its rival."""
-        rows = (row for row in (self.best, self.rival) if row is not None)
-        return [(row["backbone"], row["method"]) for row in rows]
+        """Return backbone and method of the recommended one, its rival and what is forecast."""
+        rows = (row for row in (self.best, self.rival, self.stand_in) if row is not None)
+        return [*dict.fromkeys((row["backbone"], row["method"]) for row in rows)]
 
 
 def standing(tables: Tables, metric: Metric, dataset: str) -> Standing:
@@ -68,14 +70,19 @@ def standing(tables: Tables, metric: Metric, dataset: str) -> Standing:
     rival = None if others.empty else others.iloc[0]
     scored = tables["classes"].query("dataset == @dataset")["scored"]
     chance = metric.chance(scored.to_numpy())
+
+    def beats(row: pd.Series) -> bool:
+        return bool(evidence.beats(chance, row["score"], row["low"], row["high"], metric))
+
     return Standing(
         best=best,
         rival=rival,
         chance=chance,
-        best_beats_chance=_beats(best, chance, metric),
-        rival_beats_chance=rival is not None and _beats(rival, chance, metric),
+        best_beats_chance=beats(best),
+        rival_beats_chance=rival is not None and beats(rival),
         p_better=np.nan if rival is None else rival["p_worse"],
         methods_tried=tried,
+        stand_in=forecast_sentences.stand_in(tables, dataset),
     )
 
 
@@ -158,13 +165,6 @@ def _odds(found: Standing, known: str) -> str:
     if known == BETTER:
         return words.sentence(probability)
     return f"This is not settled: {probability}."
-
-
-def _beats(row: pd.Series, chance: float, metric: Metric) -> bool:
-    """Return whether a method's interval, or its score if it has none, is better than a guess."""
-    worst = row["low" if metric.higher_is_better else "high"]
-    worst = row["score"] if pd.isna(worst) else worst
-    return bool(metric.sign * worst > metric.sign * chance)
 
 
 def _named(row: pd.Series) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
+from transfer_gain.evaluation import evidence
 from transfer_gain.evaluation.evidence import METHOD
 from transfer_gain.evaluation.statistics import BETTER, RELEVANT, UNDECIDED, WORSE
 from transfer_gain.methods import records
@@ -29,8 +30,8 @@ PROTOCOL = HELD_OUT
 Tables = Mapping[str, pd.DataFrame]
 
 
-def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
-    """Return paragraphs per dataset, the opening first.
+def details(tables: Tables, metric: Metric) -> dict[str, list[str]]:
+    """Return the paragraphs that follow the opening (`advice.opening`), by dataset.
 
     Args:
         tables: the metric's table, `options`, `gains`, `hypotheses`, `label_value`, `forecast`,
@@ -40,7 +41,6 @@ def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
     """
     paragraphs = {
         dataset: [
-            " ".join(advice.opening(tables, metric, dataset)),
             f"{best_methods(tables, metric, dataset)} {cheapest(tables, metric, dataset)}".strip(),
             gain(tables, metric, dataset),
             label_value(tables, metric, dataset),
@@ -56,8 +56,9 @@ def answer(tables: Tables, metric: Metric) -> dict[str, list[str]]:
 def write(tables: Tables, metric: Metric, where: str, models: Iterable[str] = ()) -> str:
     """Return the answer, its caveats and where report and models lie, as lines for a terminal."""
     lines = []
-    for dataset, sentences in answer(tables, metric).items():
-        lines += [sentences[0], looked_at.looked_at(tables, dataset), *sentences[1:]]
+    for dataset, sentences in details(tables, metric).items():
+        opening = " ".join(advice.opening(tables, metric, dataset))
+        lines += [opening, looked_at.looked_at(tables, dataset), *sentences]
     lines += [*caveats(tables, metric), *limits(tables)]
     lines += [f"The model: {model}/" for model in models]
     return "\n".join([*lines, f"The report: {where}"]) + "\n"
@@ -319,8 +320,8 @@ def _chances(tables: Tables, metric: Metric) -> dict[str, float]:
 
 def _may_be_chance(rows: pd.DataFrame, chance: Mapping[str, float], metric: Metric) -> pd.Series:
     """Return which rows are not significantly better than a guess."""
-    worst = rows["ci_low" if metric.higher_is_better else "ci_high"].fillna(rows["mean"])
-    return metric.sign * worst <= metric.sign * rows["dataset"].map(chance)
+    low, high = rows["ci_low"], rows["ci_high"]
+    return ~evidence.beats(rows["dataset"].map(chance), rows["mean"], low, high, metric)
 
 
 def _methods_and_sizes(rows: pd.DataFrame) -> list[str]:

@@ -22,7 +22,7 @@ def write(
     """Return the answer as JSON; what is not known is null.
 
     Args:
-        tables: see `answer.answer`.
+        tables: see `answer.details`.
         metric: the metric that is compared.
         where: path of the report.
         models: folder of the model of each dataset that has one.
@@ -34,9 +34,9 @@ def write(
             "model": models.get(dataset),
             "opening": advice.opening(tables, metric, dataset),
             "looked_at": looked_at.looked_at(tables, dataset),
-            "details": details,
+            "details": sentences,
         }
-        for dataset, (_, *details) in answer.answer(tables, metric).items()
+        for dataset, sentences in answer.details(tables, metric).items()
     }
     whole = {
         "format": FORMAT,

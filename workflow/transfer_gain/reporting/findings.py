@@ -21,7 +21,7 @@ def finding(kind: str, wildcards: Mapping[str, str], tables: Tables, metric: Met
     Args:
         kind: kind of the figure, such as "gains".
         wildcards: dataset and protocol, if the figure has them.
-        tables: tables by name, see `answer.answer`.
+        tables: tables by name, see `answer.details`.
         metric: the metric that is compared.
     """
     if kind not in _WRITERS or wildcards.get("protocol") == SAME_IMAGES:
@@ -35,7 +35,10 @@ def _decision(tables: Tables, metric: Metric, dataset: str) -> str:
         return "Scores by labels; what more would bring cannot be told"
     most = rows.iloc[-1]
     times = words.times(most["times"])
-    return f"{times} times the labels are expected to bring {words.points(most['gain'])} points"
+    to = ""
+    if (other := forecast_sentences.stand_in(tables, dataset)) is not None:
+        to = f" {words.method(other['method'], other['backbone'])}"
+    return f"{times} times the labels are expected to bring{to} {words.points(most['gain'])} points"
 
 
 def _learning_curves(tables: Tables, metric: Metric, dataset: str) -> str:

@@ -39,6 +39,10 @@ def next_labels(tables: Tables, metric: Metric, dataset: str) -> str:
     many = f"{words.times(row['times'])} times as many images"
     if known := work(row):
         many += f" ({', '.join(known)})"
+    if (other := stand_in(tables, dataset)) is not None:
+        name = words.method(other["method"], other["backbone"])
+        many += f", judged by {name} ({words.accuracy(other['score'])} now), "
+        many += "which was tried with fewer labels too"
     if likely.empty:
         little = row["p_better"] < UNLIKELY
         begun = "More labels alone will bring little" if little else "More labels may bring little"
@@ -118,6 +122,22 @@ def sentence(tables: Tables, metric: Metric, dataset: str) -> str:
     times = words.listed([words.times(value) for value in rows["times"]])
     scores = [words.score(row["score"], row["low"], row["high"]) for _, row in rows.iterrows()]
     return f"With {times} times the labels, {method} is expected to reach {words.listed(scores)}."
+
+
+def stand_in(tables: Tables, dataset: str) -> pd.Series | None:
+    """Return the method that is forecast in place of the recommended one, as it is now.
+
+    Args:
+        tables: `options`.
+        dataset: its name.
+
+    Returns:
+        Its row of table `options`; None if the recommended method is forecast, or none is.
+    """
+    rows = tables["options"].query("dataset == @dataset")
+    now = rows[rows["option"] == options.METHOD_INSTEAD]
+    now = now.merge(more_labels(tables, dataset)[METHOD].drop_duplicates(), on=METHOD)
+    return None if now.empty else now.iloc[0]
 
 
 def more_labels(tables: Tables, dataset: str) -> pd.DataFrame:

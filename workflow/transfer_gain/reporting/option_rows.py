@@ -43,6 +43,8 @@ def shown(tables: Tables, metric: Metric, dataset: str) -> Shown:
     """
     seconds = _seconds(tables, metric, dataset)
     rows = tables["options"].query("dataset == @dataset")
+    other = forecast_sentences.stand_in(tables, dataset)
+    judged = "" if other is None else f" with {words.method(other['method'], other['backbone'])}"
 
     def computing(row: pd.Series) -> str:
         measured = row["option"] in (options.BEST, options.METHOD_INSTEAD)
@@ -50,7 +52,7 @@ def shown(tables: Tables, metric: Metric, dataset: str) -> Shown:
         return _number(taken, _computing)
 
     columns: dict[str, Callable[[pd.Series], str]] = {
-        "option": _label,
+        "option": lambda row: _label(row, judged),
         metric_display.words(metric).noun: lambda row: _number(
             row["score"], lambda score: words.score(score, row["low"], row["high"])
         ),
@@ -70,9 +72,10 @@ def shown(tables: Tables, metric: Metric, dataset: str) -> Shown:
     )
 
 
-def _label(row: pd.Series) -> str:
+def _label(row: pd.Series, judged: str) -> str:
+    """Return the name of an option; `judged` says with which method more labels are judged."""
     if row["option"] == options.MORE_LABELS:
-        times = f"{words.times(row['times'])} times the labels"
+        times = f"{words.times(row['times'])} times the labels{judged}"
         return f"{times}: {', '.join(known)}" if (known := forecast_sentences.work(row)) else times
     if row["option"] == options.UNTRIED:
         return f"{records.method(row['method']).label}: {row['status']}"

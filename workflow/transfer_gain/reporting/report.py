@@ -195,18 +195,18 @@ def render(
     )
     environment.filters["cell"] = cell
     script = (TEMPLATES / "report.js").read_text()
-    answered = answer.answer(rows, metric)
+    details = answer.details(rows, metric)
     beside = shown.pop(BESIDE_ANSWER) or {"figures": []}
     return environment.get_template("report.html").render(
         **facts,
         methods=_described_methods(rows[metric.name], facts["config"], environment),
         metric=metric_display.words(metric),
-        openings={name: terms.explained(advice.opening(rows, metric, name)) for name in answered},
-        options={name: option_rows.shown(rows, metric, name) for name in answered},
+        openings={name: terms.explained(advice.opening(rows, metric, name)) for name in details},
+        options={name: option_rows.shown(rows, metric, name) for name in details},
         beside={each["made"].wildcards["dataset"]: each for each in beside["figures"]},
         answer={
             name: terms.explained([looked_at.looked_at(rows, name), *sentences])
-            for name, (_, *sentences) in answered.items()
+            for name, sentences in details.items()
         },
         caveats=terms.explained([*answer.caveats(rows, metric), *answer.limits(rows)]),
         terms=terms.TERMS,

@@ -1,17 +1,37 @@
 """Pictures side by side, each with what is to be said of it and its name."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
+from transfer_gain.data import store
 from transfer_gain.printable import printable
 from transfer_gain.reporting.figures.style import show_image
 
+SHOWN = 24  # pictures of a sheet at most
 _COLUMNS = 6
 _LONGEST = 24  # characters of an image's name
 _SIDE = 128  # pixels of a picture at most: 24 photographs of 224 would be megabytes in the report
+
+
+def read_pictures(images: Path | str, names: Sequence[str]) -> np.ndarray:
+    """Return images by their names, uint8 (images, size, size, 1 or 3).
+
+    Args:
+        images: file of a dataset's images.
+        names: values of `image_id`.
+
+    Raises:
+        StoreError: the file is corrupt.
+        KeyError: an image is not in it.
+    """
+    index = store.read_index(images)
+    row_of_image = pd.Series(np.arange(len(index)), index=index["image_id"])
+    return store.read_arrays(images, row_of_image[list(names)].to_numpy())
 
 
 def contact_sheet(pixels: np.ndarray, titles: Sequence[str], names: Sequence[str]) -> Figure:

@@ -5,10 +5,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from transfer_gain.reporting import words
-from transfer_gain.reporting.figures.contact_sheet import contact_sheet
+from transfer_gain.reporting.figures.contact_sheet import SHOWN, contact_sheet
 from transfer_gain.reporting.figures.style import class_label, footnote, paper_style, percent
-
-SHOWN = 24  # images
 
 
 def plot_mistakes(mistakes: pd.DataFrame, pixels: np.ndarray, dataset: str) -> Figure:

@@ -6,10 +6,8 @@ from matplotlib.figure import Figure
 
 from transfer_gain.labelling.strategies import BY_NAME
 from transfer_gain.reporting import words
-from transfer_gain.reporting.figures.contact_sheet import contact_sheet
+from transfer_gain.reporting.figures.contact_sheet import SHOWN, contact_sheet
 from transfer_gain.reporting.figures.style import class_label, footnote, paper_style
-
-SHOWN = 24  # images
 
 
 def plot_to_label(listed: pd.DataFrame, pixels: np.ndarray, dataset: str) -> Figure:
