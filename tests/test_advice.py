@@ -8,6 +8,8 @@ import pytest
 from scipy.special import expit
 
 from studies import TABLES, forecast, of_images, of_mistakes, options, runs, study
+from transfer_gain.evaluation import forecast as future
+from transfer_gain.evaluation import options as choices
 from transfer_gain.metrics import ACCURACY
 from transfer_gain.reporting import (
     advice,
@@ -54,12 +56,12 @@ def rising(per_tenfold: float, wishes=None, noise: float = 0.01, tuned: float | 
 
     With an accuracy of fine-tuning, that is tried with all labels alone.
     """
-    made = rising_tables(per_tenfold, wishes, noise, tuned)
+    made = tables_of(rising_runs(per_tenfold, noise, tuned), **(wishes or {}))
     return advice.opening(made, ACCURACY, "clothes")
 
 
-def rising_tables(per_tenfold: float, wishes=None, noise: float = 0.01, tuned: float | None = None):
-    """The tables of that opening."""
+def rising_runs(per_tenfold: float, noise: float = 0.01, tuned=None) -> pd.DataFrame:
+    """The runs of that opening."""
     rows = [
         runs(
             method,
@@ -72,7 +74,7 @@ def rising_tables(per_tenfold: float, wishes=None, noise: float = 0.01, tuned: f
     ]
     if tuned is not None:
         rows.append(runs(FINE_TUNING, 1.0, list(tuned + NOISE), protocol="held-out"))
-    return tables_of(pd.concat(rows, ignore_index=True), **(wishes or {}))
+    return pd.concat(rows, ignore_index=True)
 
 
 def test_a_clear_winner_is_recommended_with_its_rival_and_the_odds():
@@ -150,10 +152,12 @@ def test_a_method_tried_with_all_labels_alone_has_another_s_forecast(
     advised, labels, *_ = rising(0.8, tuned=0.8)
     assert advised.startswith("On clothes, use fine-tuning from vgg16: accuracy 0.8")
     assert labels.startswith(
-        "Then label until there are 2 times as many images, judged by transfer from vgg16 (0.70"
+        "This method was tried with too few numbers of labels to be forecast. Transfer from vgg16, "
+        "0.70"
     )
-    assert " now), which was tried with fewer labels too: accuracy 0.7" in labels
-    made = rising_tables(0.8, tuned=0.8)
+    assert " now, is expected to reach 0.7" in labels
+    assert "with 2 times as many images; the probability that it gains more than 2" in labels
+    made = tables_of(rising_runs(0.8, tuned=0.8))
     assert ("vgg16", "transfer") in advice.standing(made, ACCURACY, "clothes").methods()
     more = forecast_sentences.more_labels(made, "clothes")
     expected = made["forecast"].query("method == 'transfer' and protocol == 'held-out'")
@@ -161,13 +165,36 @@ def test_a_method_tried_with_all_labels_alone_has_another_s_forecast(
         assert more[column].tolist() == expected[column].tolist()
     monkeypatch.setattr(option_rows, "_seconds", lambda *_: {})  # costs have their own tests
     judged = [row[0] for row in option_rows.shown(made, ACCURACY, "clothes").rows]
-    assert "2 times the labels with transfer from vgg16" in judged
+    assert "2 times the labels, transfer from vgg16 against itself now" in judged
     finding = findings.finding("decision", {"dataset": "clothes"}, made, ACCURACY)
     assert finding.startswith("5 times the labels are expected to bring transfer from vgg16 +")
 
 
+def test_a_perfect_score_needs_no_stand_in():
+    _, labels, *_ = rising(0.8, tuned=1 - NOISE)  # 1 in each run
+    assert labels == "What more labels would bring cannot be told: no score can be higher."
+
+
+def test_only_a_method_of_the_same_family_stands_in():
+    selected = rising_runs(0.8, tuned=0.8)
+    expected = forecast(selected)
+    assert (expected.query("method == 'baseline'")["status"] == future.EXPECTED).all()
+    expected.loc[expected["method"] == "transfer", "status"] = future.BACKTEST
+    scores = tables_of(selected)["accuracy"]
+    made = {"options": choices.options(selected, {}, ACCURACY, scores, expected)}
+    assert set(forecast_sentences.more_labels(made, "clothes")["method"]) == {"fine-tuning"}
+
+
+def test_a_target_that_is_reached_already_is_told_so():
+    said = rising(0.8, {"target": 0.75}, tuned=0.8)
+    reached = "The target, accuracy 0.750, is reached by fine-tuning from vgg16 with the labels at"
+    assert any(sentence.startswith(reached) for sentence in said)
+    said = rising(0.8, {"target": 0.9}, tuned=0.8)
+    assert not any("is reached by" in sentence for sentence in said)
+
+
 def test_nothing_stands_in_for_a_method_that_is_forecast():
-    made = rising_tables(0.8, tuned=0.5)
+    made = tables_of(rising_runs(0.8, tuned=0.5))
     assert forecast_sentences.stand_in(made, "clothes") is None
     methods = advice.standing(made, ACCURACY, "clothes").methods()
     assert methods == [TRANSFER, SCRATCH]

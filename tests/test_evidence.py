@@ -18,6 +18,23 @@ seeds = st.integers(0, 2**32 - 1)
 LABELS = np.repeat([0, 1, 2], [12, 14, 16])
 
 
+@pytest.mark.parametrize(
+    ("metric", "low", "high", "better"),
+    [
+        (ACCURACY, 0.55, 0.9, True),
+        (ACCURACY, 0.45, 0.9, False),
+        (ACCURACY, np.nan, np.nan, True),
+        (LOSS, 0.1, 0.45, True),
+        (LOSS, 0.1, 0.55, False),
+        (LOSS, np.nan, np.nan, False),
+    ],
+)
+def test_what_beats_a_guess_does_so_with_its_whole_interval(metric, low, high, better):
+    assert evidence.beats(0.5, 0.6, low, high, metric) == better
+    columns = (pd.Series([value] * 2) for value in (0.5, 0.6, low, high))
+    assert evidence.beats(*columns, metric).tolist() == [better] * 2
+
+
 def evidence_of(values: np.ndarray, labels: np.ndarray = LABELS, overlap=None) -> Evidence:
     """Evidence of values (replicates, images)."""
     values = np.asarray(values, float)

@@ -49,7 +49,7 @@ def test_it_says_that_classes_were_weighted(weights, expected):
 
 def test_it_says_at_which_sizes_backbones_see_the_pictures():
     said = looked_at(made(("a", 90, 10, 10), ("b", 90, 10, 11), larger_sizes="96, 224"), "mine")
-    assert "in color, cropped to a square of 64 pixels (for some backbones of 96, 224). " in said
+    assert "a square of 64 pixels (of 96 and 224 for backbones that see more). " in said
 
 
 def test_many_classes_are_counted():
@@ -87,6 +87,9 @@ def test_classes_are_counted_by_role():
     weighted = tables.classes(index, roles, metadata, "mine", "balanced")
     assert weighted["weight"].tolist() == [4 / (2 * 3), 4 / (2 * 1)]
     pd.testing.assert_frame_equal(weighted.drop(columns="weight"), table)
+    seen_larger = tables.classes(index, roles, metadata, "mine", larger=[224, 96])
+    assert set(seen_larger["larger_sizes"]) == {"96, 224"}
+    pd.testing.assert_frame_equal(seen_larger.drop(columns="larger_sizes"), table)
 
 
 def test_of_several_splits_each_image_that_is_scored_counts_once():

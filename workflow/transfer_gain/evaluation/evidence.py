@@ -199,7 +199,8 @@ def beats(chance: Any, score: Any, low: Any, high: Any, metric: Metric) -> Any:
     Its whole interval has to be, or its score if it has no interval.
 
     Args:
-        chance: score of the best guess, see `Metric.chance`: a number or, as the others, a column.
+        chance: score of the best guess, see `Metric.chance`: a number or, as the others, a column;
+            never NaN.
         score: the method's.
         low: lower end of its interval, NaN without one.
         high: upper end.
@@ -208,7 +209,7 @@ def beats(chance: Any, score: Any, low: Any, high: Any, metric: Metric) -> Any:
     Returns:
         bool, or a column of them.
     """
-    worst = np.where(np.isnan(low), score, low if metric.higher_is_better else high)
+    worst = np.where(pd.isna(low), score, low if metric.higher_is_better else high)
     return metric.sign * worst > metric.sign * chance
 
 

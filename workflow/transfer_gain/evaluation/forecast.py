@@ -149,12 +149,12 @@ def _said(
     target: float | None,
 ) -> dict[str, Any]:
     """Return what can be said of one method, by column; arrays have an item for each row."""
-    if len(known) < FEWEST:
-        return {"status": FEW_FRACTIONS}
     if max(known) < most:
         return {"status": NOT_ALL_LABELS}
     if known[most].mean >= metric.bounds[1] - statistics.RESOLUTION:
         return {"status": BEST}
+    if len(known) < FEWEST:
+        return {"status": FEW_FRACTIONS}
     points = _points(known, seed_names)
     if points is None:
         return {"status": ONE_RUN}

@@ -1,6 +1,7 @@
 """Table `options`: what a person can do next, beside each other, and what it is expected to bring.
 
-All options are compared with the same thing: the recommended method with the labels at hand.
+All options are compared with the same thing, the recommended method with the labels at hand, except
+those of a method that stands in for it (see `options`).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +15,7 @@ from transfer_gain.evaluation.evidence import METHOD, Evidence, by_place
 from transfer_gain.evaluation.forecast import EXPECTED, FEW_FRACTIONS
 from transfer_gain.evaluation.recommendation import Candidate
 from transfer_gain.metrics import Metric
-from transfer_gain.names import HELD_OUT
+from transfer_gain.names import FROM_SCRATCH, HELD_OUT
 
 COLUMNS = [
     *["dataset", "option", "backbone", "method", "times", "new_labels", "labeling_minutes"],
@@ -53,14 +54,14 @@ def options(
         Columns `COLUMNS`. Of each dataset: the recommended method, then the other methods at the
         largest fraction, the best first, then the recommended method with more labels, then the
         methods that were not tried. If the recommended method was trained with too few fractions to
-        be forecast, the best of the others that are stands in for it. `gain` is what is gained over
-        the recommended method with the labels at hand; an improvement is above zero. Its interval
-        holds for all other methods together (Bonferroni), and `outcome` is what it shows
-        (`statistics.outcome`). `p_better`, `p_equal` and `p_worse` are the probabilities that the
-        gain is above, within and below the margin, see `comparison.gains`. Of more labels, gains
-        and `p_better` are those of the forecast, each by itself and over the same method now; the
-        other two are empty. `new_labels` are labeled images beyond those at hand; `times` is how
-        many times as many there are then.
+        be forecast, the best of its family that is forecast stands in for it. `gain` is what is
+        gained over the recommended method with the labels at hand; an improvement is above zero.
+        Its interval holds for all other methods together (Bonferroni), and `outcome` is what it
+        shows (`statistics.outcome`). `p_better`, `p_equal` and `p_worse` are the probabilities that
+        the gain is above, within and below the margin, see `comparison.gains`. Of more labels,
+        gains and `p_better` are those of the forecast, each by itself and over the same method now;
+        the other two are empty. `new_labels` are labeled images beyond those at hand; `times` is
+        how many times as many there are then.
     """
     selected = selected[selected["protocol"] == HELD_OUT]
     largest = selected.groupby("dataset")["fraction"].transform("max")
@@ -127,17 +128,20 @@ def _more_labels(
 ) -> list[dict[str, Any]]:
     """Return the columns of more labels, from table `forecast`: of the best method, or a stand-in.
 
-    The best of the others stands in for a method that was trained with too few fractions.
+    The best other method of its family, transfer or training from scratch, stands in for one that
+    was trained with too few fractions.
     """
     forecast = forecast[(forecast["dataset"] == dataset) & (forecast["protocol"] == HELD_OUT)]
-    of_best, *of_others = (
-        forecast[(forecast[METHOD] == [each.backbone, each.method]).all(axis=1)] for each in ranked
+    is_scratch = ranked[0].backbone == FROM_SCRATCH
+    chosen, *others = (
+        forecast[(forecast[METHOD] == [each.backbone, each.method]).all(axis=1)]
+        for each in ranked
+        if (each.backbone == FROM_SCRATCH) == is_scratch
     )
-    if (of_best["status"] == FEW_FRACTIONS).any():
-        stand_ins = (rows for rows in of_others if (rows["status"] == EXPECTED).any())
-        of_best = next(stand_ins, of_best)
+    if (chosen["status"] == FEW_FRACTIONS).any():
+        chosen = next((rows for rows in others if (rows["status"] == EXPECTED).any()), chosen)
     kept = [name for name in COLUMNS if name in forecast]
-    rows = of_best[[*kept, "total_labels"]].to_dict("records")
+    rows = chosen[[*kept, "total_labels"]].to_dict("records")
     return [
         row
         | {

@@ -29,7 +29,7 @@ class Probe(NamedTuple):
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """Return the probability of each class, float64 (images, classes)."""
         found = np.zeros((len(features), self.classes))
-        found[:, self.fitted.classes] = np.exp(self.fitted.log_probabilities(features))
+        found[:, self.fitted.seen] = np.exp(self.fitted.log_probabilities(features))
         return found
 
 
@@ -98,7 +98,8 @@ def compact(features: np.ndarray) -> np.ndarray:
     Returns:
         float64 (images, the smaller of images and values).
     """
-    return linear_probe.span(np.asarray(features, np.float64))[0]
+    values = np.asarray(features, np.float64)
+    return values if values.shape[1] <= len(values) else linear_probe.span(values)[0]
 
 
 def unit(features: np.ndarray) -> np.ndarray:

@@ -55,6 +55,7 @@ def _numbers(tables: Tables, metric: Metric, dataset: str) -> dict[str, Any]:
     return {
         "recommended": _scored(found.best) if found.best_beats_chance else None,
         "rival": None if found.rival is None else _scored(found.rival),
+        "stand_in": None if found.stand_in is None else _scored(found.stand_in),
         "chance": found.chance,
         "margin": found.best["margin"],
         "p_better_than_rival": found.p_better,

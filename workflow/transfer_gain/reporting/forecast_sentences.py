@@ -41,8 +41,12 @@ def next_labels(tables: Tables, metric: Metric, dataset: str) -> str:
         many += f" ({', '.join(known)})"
     if (other := stand_in(tables, dataset)) is not None:
         name = words.method(other["method"], other["backbone"])
-        many += f", judged by {name} ({words.accuracy(other['score'])} now), "
-        many += "which was tried with fewer labels too"
+        return (
+            "This method was tried with too few numbers of labels to be forecast. "
+            f"{name[0].upper()}{name[1:]}, {words.accuracy(other['score'])} now, is expected to "
+            f"reach {score} with {many}; the probability that it gains more than {margin} is "
+            f"{chance}."
+        )
     if likely.empty:
         little = row["p_better"] < UNLIKELY
         begun = "More labels alone will bring little" if little else "More labels may bring little"
@@ -78,9 +82,9 @@ def target(tables: Tables, metric: Metric, dataset: str) -> str:
         metric: the metric that is compared.
         dataset: its name.
     """
-    rows = tables["options"]
-    usable = rows["option"].isin([options.BEST, options.METHOD_INSTEAD])
-    usable = rows.loc[(rows["dataset"] == dataset) & usable, METHOD]
+    rows = tables["options"].query("dataset == @dataset")
+    best = rows[rows["option"] == options.BEST]
+    usable = rows.loc[rows["option"].isin([options.BEST, options.METHOD_INSTEAD]), METHOD]
     rows = tables["forecast"]
     rows = rows[(rows["dataset"] == dataset) & (rows["protocol"] == HELD_OUT)]
     rows = rows.merge(usable, on=METHOD).drop_duplicates(METHOD).dropna(subset="target")
@@ -88,6 +92,11 @@ def target(tables: Tables, metric: Metric, dataset: str) -> str:
         return ""
     noun = metric_display.words(metric).noun
     wanted = f"the target, {noun} {words.accuracy(rows['target'].iloc[0])}"
+    # Without a forecast of its own, what it would need is not known, but it may be there already.
+    unknown = best.merge(rows[METHOD], on=METHOD).empty
+    if unknown and (best["score"] >= rows["target"].iloc[0]).any():
+        reached = words.method(best["method"].iloc[0], best["backbone"].iloc[0])
+        return f"{words.sentence(wanted)[:-1]}, is reached by {reached} with the labels at hand."
     within = rows[rows["target_relation"] != "more than"]
     if within.empty:
         return f"No method here is expected to reach {wanted}, with {FARTHEST} times the labels."
@@ -105,7 +114,7 @@ def target(tables: Tables, metric: Metric, dataset: str) -> str:
 
 
 def sentence(tables: Tables, metric: Metric, dataset: str) -> str:
-    """Say what the recommended method is expected to score with more labels.
+    """Say what the recommended method, or its stand-in, is expected to score with more labels.
 
     Args:
         tables: `options`.

@@ -32,7 +32,7 @@ def looked_at(tables: Tables, dataset: str) -> str:
     text = f"Looked at {words.count(images)} images of {dataset}: {_classes(rows)}; {color}"
     text += f", {_RESIZED[first['resize']]} of {first['size']} pixels"
     if pd.notna(larger := first.get("larger_sizes")):
-        text += f" (for some backbones of {larger})"
+        text += f" (of {words.listed(larger.split(', '))} for backbones that see more)"
     counts = [words.count(int(roles[role].sum())) for role in roles]
     if first["splits"] == 1:
         text += f". {counts[0]} are for training, {counts[1]} for selection and {counts[2]} are "

@@ -33,7 +33,8 @@ class Shown(NamedTuple):
 def shown(tables: Tables, metric: Metric, dataset: str) -> Shown:
     """Return the options of a dataset as texts; columns without any are left out.
 
-    The first row is the best method, which the others are compared with. Computing is the
+    The first row is the best method, which the others are compared with, except where another
+    method stands in for it with more labels (see `options.options`). Computing is the
     time that this study took for all runs of a method with all labels.
 
     Args:
@@ -44,7 +45,9 @@ def shown(tables: Tables, metric: Metric, dataset: str) -> Shown:
     seconds = _seconds(tables, metric, dataset)
     rows = tables["options"].query("dataset == @dataset")
     other = forecast_sentences.stand_in(tables, dataset)
-    judged = "" if other is None else f" with {words.method(other['method'], other['backbone'])}"
+    judged = ""
+    if other is not None:
+        judged = f", {words.method(other['method'], other['backbone'])} against itself now"
 
     def computing(row: pd.Series) -> str:
         measured = row["option"] in (options.BEST, options.METHOD_INSTEAD)
