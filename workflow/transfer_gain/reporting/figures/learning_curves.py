@@ -26,6 +26,10 @@ from transfer_gain.reporting.figures.style import (
     paper_style,
 )
 
+_DASHED = (
+    "\ndashed: forecasts of the baseline and of the best method that has one, with 95 % intervals"
+)
+
 
 def plot_learning_curves(
     scores: pd.DataFrame, chance: float, metric: Metric, forecast: pd.DataFrame
@@ -68,20 +72,21 @@ def plot_learning_curves(
         footnote(
             figure,
             f"{BAND_AND_BARS};\n{NO_BARS}; markers are shifted sideways to avoid overlap\n"
-            f"{_replicates(scores)}"
-            + "\ndashed: forecast of the best method and the baseline, with its 95 % interval"
-            * (not shown.empty),
+            f"{_replicates(scores)}{'' if shown.empty else _DASHED}",
         )
     return figure
 
 
 def _drawn(forecast: pd.DataFrame, scores: pd.DataFrame, metric: Metric) -> pd.DataFrame:
-    """Return the forecasts of the baseline and of the best method with all labels."""
+    """Return the forecasts of the baseline and of the best method that has one."""
+    forecast = forecast[forecast["score"].notna()]
     at_most = records.ranked(scores[scores["labels"] == scores["labels"].max()])
+    at_most = at_most.merge(forecast[METHOD].drop_duplicates(), on=METHOD)
+    if at_most.empty:
+        return forecast[:0]
     best = at_most.loc[(metric.sign * at_most["mean"]).idxmax()]
     is_best = (forecast[METHOD] == best[METHOD]).all(axis=1)
-    wanted = is_best | (forecast["method"] == BASELINE)
-    return forecast[wanted & forecast["score"].notna()]
+    return forecast[is_best | (forecast["method"] == BASELINE)]
 
 
 def _plot_forecast(
