@@ -152,8 +152,8 @@ def test_a_method_tried_with_all_labels_alone_has_another_s_forecast(
     advised, labels, *_ = rising(0.8, tuned=0.8)
     assert advised.startswith("On clothes, use fine-tuning from vgg16: accuracy 0.8")
     assert labels.startswith(
-        "This method was tried with too few numbers of labels to be forecast. Transfer from vgg16, "
-        "0.70"
+        "Fine-tuning from vgg16 was tried with too few numbers of labels to be forecast. Transfer "
+        "from vgg16, 0.70"
     )
     assert " now, is expected to reach 0.7" in labels
     assert "with 2 times as many images; the probability that it gains more than 2" in labels

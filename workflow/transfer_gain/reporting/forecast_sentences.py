@@ -40,13 +40,14 @@ def next_labels(tables: Tables, metric: Metric, dataset: str) -> str:
     if known := work(row):
         many += f" ({', '.join(known)})"
     if (other := stand_in(tables, dataset)) is not None:
-        name = words.method(other["method"], other["backbone"])
-        return (
-            "This method was tried with too few numbers of labels to be forecast. "
-            f"{name[0].upper()}{name[1:]}, {words.accuracy(other['score'])} now, is expected to "
-            f"reach {score} with {many}; the probability that it gains more than {margin} is "
-            f"{chance}."
+        best = tables["options"].query("dataset == @dataset and option == @options.BEST").iloc[0]
+        tried, name = (words.method(each["method"], each["backbone"]) for each in (best, other))
+        told = words.sentence(f"{tried} was tried with too few numbers of labels to be forecast")
+        expected = words.sentence(
+            f"{name}, {words.accuracy(other['score'])} now, is expected to reach {score} with "
+            f"{many}; the probability that it gains more than {margin} is {chance}"
         )
+        return f"{told} {expected}"
     if likely.empty:
         little = row["p_better"] < UNLIKELY
         begun = "More labels alone will bring little" if little else "More labels may bring little"
