@@ -135,17 +135,17 @@ def _advice(found: Standing, known: str, metric: Metric, dataset: str) -> str:
     best, rival, guess = found.best, found.rival, words.accuracy(found.chance)
     if not found.best_beats_chance:
         return (
-            f"On {dataset}, use none of these methods yet: the best, {_named(best)}, scores "
+            f"On {dataset}, use none of these methods yet: the best, {words.named(best)}, scores "
             f"{_score(best)}, and a guess that does not look at the images {guess}. More labels, "
             "or other images, come first."
         )
-    text = f"On {dataset}, use {_named(best)}: {metric_display.words(metric).noun} {_score(best)} "
-    text += "on new images like these"
+    text = f"On {dataset}, use {words.named(best)}: {metric_display.words(metric).noun} "
+    text += f"{_score(best)} on new images like these"
     if found.methods_tried > 1:
         text += f" (the best of {found.methods_tried}, so rather a little less)"
     if rival is None:
         return f"{text}."
-    text += f"; {_named(rival)} reaches {words.accuracy(rival['score'])}"
+    text += f"; {words.named(rival)} reaches {words.accuracy(rival['score'])}"
     if not found.rival_beats_chance:
         text += f", not clearly better than a guess ({guess})"
     return f"{text}. {_odds(found, known)}"
@@ -165,10 +165,6 @@ def _odds(found: Standing, known: str) -> str:
     if known == BETTER:
         return words.sentence(probability)
     return f"This is not settled: {probability}."
-
-
-def _named(row: pd.Series) -> str:
-    return words.method(row["method"], row["backbone"])
 
 
 def _score(row: pd.Series) -> str:

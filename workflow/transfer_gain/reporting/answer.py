@@ -77,7 +77,7 @@ def best_methods(tables: Tables, metric: Metric, dataset: str) -> str:
         at_size = at_size.sort_values("mean", ascending=not metric.higher_is_better, kind="stable")
         best, others = at_size.iloc[0], at_size.iloc[1:]
         score = words.score(best["mean"], best["ci_low"], best["ci_high"])
-        method = words.method(best["method"], best["backbone"])
+        method = words.named(best)
         text = f"{_at(best['labels'], not found)}, {method} ({score}"
         once = best["replicates"] == 1
         text += ", one run only, so differences are not tested)" if once else ")"

@@ -37,7 +37,7 @@ def _decision(tables: Tables, metric: Metric, dataset: str) -> str:
     times = words.times(most["times"])
     to = ""
     if (other := forecast_sentences.stand_in(tables, dataset)) is not None:
-        to = f" {words.method(other['method'], other['backbone'])}"
+        to = f" {words.named(other)}"
     return f"{times} times the labels are expected to bring{to} {words.points(most['gain'])} points"
 
 

@@ -40,12 +40,12 @@ def next_labels(tables: Tables, metric: Metric, dataset: str) -> str:
     if known := work(row):
         many += f" ({', '.join(known)})"
     if (other := stand_in(tables, dataset)) is not None:
-        best = tables["options"].query("dataset == @dataset and option == @options.BEST").iloc[0]
-        tried, name = (words.method(each["method"], each["backbone"]) for each in (best, other))
+        tried = words.named(_recommended(tables, dataset))
         told = words.sentence(f"{tried} was tried with too few numbers of labels to be forecast")
+        now = f"{words.named(other)}, {words.accuracy(other['score'])} now"
         expected = words.sentence(
-            f"{name}, {words.accuracy(other['score'])} now, is expected to reach {score} with "
-            f"{many}; the probability that it gains more than {margin} is {chance}"
+            f"{now}, is expected to reach {score} with {many}; the probability that it gains more "
+            f"than {margin} is {chance}"
         )
         return f"{told} {expected}"
     if likely.empty:
@@ -84,7 +84,6 @@ def target(tables: Tables, metric: Metric, dataset: str) -> str:
         dataset: its name.
     """
     rows = tables["options"].query("dataset == @dataset")
-    best = rows[rows["option"] == options.BEST]
     usable = rows.loc[rows["option"].isin([options.BEST, options.METHOD_INSTEAD]), METHOD]
     rows = tables["forecast"]
     rows = rows[(rows["dataset"] == dataset) & (rows["protocol"] == HELD_OUT)]
@@ -92,12 +91,14 @@ def target(tables: Tables, metric: Metric, dataset: str) -> str:
     if rows.empty:
         return ""
     noun = metric_display.words(metric).noun
-    wanted = f"the target, {noun} {words.accuracy(rows['target'].iloc[0])}"
+    score = rows["target"].iloc[0]
+    wanted = f"the target, {noun} {words.accuracy(score)}"
     # Without a forecast of its own, what it would need is not known, but it may be there already.
-    unknown = best.merge(rows[METHOD], on=METHOD).empty
-    if unknown and (best["score"] >= rows["target"].iloc[0]).any():
-        reached = words.method(best["method"].iloc[0], best["backbone"].iloc[0])
-        return f"{words.sentence(wanted)[:-1]}, is reached by {reached} with the labels at hand."
+    best = _recommended(tables, dataset)
+    is_forecast = (rows[METHOD] == best[METHOD]).all(axis=1).any()
+    if not is_forecast and best["score"] >= score:
+        reached = f"{wanted}, is reached by {words.named(best)} with the labels at hand"
+        return words.sentence(reached)
     within = rows[rows["target_relation"] != "more than"]
     if within.empty:
         return f"No method here is expected to reach {wanted}, with {FARTHEST} times the labels."
@@ -106,7 +107,7 @@ def target(tables: Tables, metric: Metric, dataset: str) -> str:
     low, high = row["target_low"], row["target_high"]
     high = high if high == float("inf") else round(high)
     ends = words.interval(round(low), high, words.count)
-    method = words.method(row["method"], row["backbone"])
+    method = words.named(row)
     text = f"To reach {wanted}, {method} needs {needed}{ends} training images per class"
     total = row["target_labels"] * row["total_labels"] / row["labels"]
     return (
@@ -126,7 +127,7 @@ def sentence(tables: Tables, metric: Metric, dataset: str) -> str:
     if rows.empty:
         return _not_forecast(metric)
     first = rows.iloc[0]
-    method = words.method(first["method"], first["backbone"])
+    method = words.named(first)
     if first["status"] != EXPECTED:
         return f"What {method} would reach with more labels cannot be told: {_reason(first)}."
     times = words.listed([words.times(value) for value in rows["times"]])
@@ -155,6 +156,12 @@ def more_labels(tables: Tables, dataset: str) -> pd.DataFrame:
     rows = tables["options"]
     rows = rows[(rows["dataset"] == dataset) & (rows["option"] == options.MORE_LABELS)]
     return rows.sort_values("times")
+
+
+def _recommended(tables: Tables, dataset: str) -> pd.Series:
+    """Return the row of the recommended method in table `options`."""
+    rows = tables["options"]
+    return rows[(rows["dataset"] == dataset) & (rows["option"] == options.BEST)].iloc[0]
 
 
 def _not_forecast(metric: Metric) -> str:

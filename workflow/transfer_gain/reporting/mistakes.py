@@ -29,7 +29,7 @@ def mistakes(tables: Tables, metric: Metric, dataset: str) -> str:
     scores = tables[metric.name]
     scores = scores[scores["protocol"] == HELD_OUT]
     labels = scores.loc[(scores[names] == chosen).all(axis=1), "labels"].iloc[0]
-    method = words.method(chosen["method"], chosen["backbone"])
+    method = words.named(chosen)
     text = f"At {words.count(labels)} images per class, {method}"
     wrong = rows[rows["rank"] > 0]
     if wrong.empty:

@@ -47,7 +47,7 @@ def shown(tables: Tables, metric: Metric, dataset: str) -> Shown:
     other = forecast_sentences.stand_in(tables, dataset)
     judged = ""
     if other is not None:
-        judged = f", {words.method(other['method'], other['backbone'])} against itself now"
+        judged = f", {words.named(other)} against itself now"
 
     def computing(row: pd.Series) -> str:
         measured = row["option"] in (options.BEST, options.METHOD_INSTEAD)
@@ -82,7 +82,7 @@ def _label(row: pd.Series, judged: str) -> str:
         return f"{times}: {', '.join(known)}" if (known := forecast_sentences.work(row)) else times
     if row["option"] == options.UNTRIED:
         return f"{records.method(row['method']).label}: {row['status']}"
-    name = words.method(row["method"], row["backbone"])
+    name = words.named(row)
     return f"{name} (best)" if row["option"] == options.BEST else name
 
 

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+import pandas as pd
+
 from transfer_gain.methods import records
 from transfer_gain.names import FROM_SCRATCH
 
@@ -13,6 +15,11 @@ def method(name: str, backbone: str) -> str:
     """Return a method and its backbone: "transfer from vgg16"."""
     words = records.method(name).label
     return words if backbone == FROM_SCRATCH else f"{words} from {backbone}"
+
+
+def named(row: pd.Series) -> str:
+    """Return the method of a row with the columns method and backbone, see `method`."""
+    return method(row["method"], row["backbone"])
 
 
 def accuracy(value: float) -> str:

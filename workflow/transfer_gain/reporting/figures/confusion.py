@@ -26,7 +26,7 @@ def plot_confusion(confusion: pd.DataFrame) -> Figure:
         confusion: rows of table `confusion` of one dataset.
     """
     first = confusion.iloc[0]
-    method = words.method(first["method"], first["backbone"])
+    method = words.named(first)
     title = f"{method}, {percent(first['fraction'])} of the training images"
     classes = list(confusion.loc[confusion["rank"] == 0, "class"])
     with paper_style():

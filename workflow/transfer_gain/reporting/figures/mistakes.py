@@ -27,7 +27,7 @@ def plot_mistakes(mistakes: pd.DataFrame, pixels: np.ndarray, dataset: str) -> F
         title = "no mistakes"
         if len(shown):
             first = shown.iloc[0]
-            method = words.method(first["method"], first["backbone"])
+            method = words.named(first)
             title = f"{len(shown)} of {len(mistakes)} mistake{'s' * (len(mistakes) > 1)}, "
             title += f"the most confident first\n{method}, {percent(first['fraction'])} of the "
             title += "training images"

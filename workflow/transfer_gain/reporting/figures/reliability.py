@@ -62,7 +62,7 @@ def _draw(upper: Axes, lower: Axes, rows: pd.DataFrame) -> None:
     upper.scatter(
         rows["confidence"], rows["accuracy"], 10 + 200 * rows["share"], color=color, clip_on=False
     )
-    method = words.method(first["method"], first["backbone"])
+    method = words.named(first)
     upper.set_title(
         f"{percent(first['fraction'])}: {method}\nECE {first['calibration_error']:.3f}",
         fontsize="small",
