@@ -9,9 +9,8 @@ with job.monitored(*snakemake.log):
     images, dataset = snakemake.input.images, snakemake.wildcards.dataset
     pairs = store.read_rows(snakemake.input.near_copies)
     # Images that were left out are not in the file.
-    there = (
-        pairs[["path", "other"]].isin(store.read_index(images)["image_id"].to_numpy()).all(axis=1)
-    )
+    names = store.read_index(images)["image_id"].to_numpy()
+    there = pairs[["path", "other"]].isin(names).all(axis=1)
     shown = pairs[there & (pairs["dataset"] == dataset)].head(SHOWN)
     pixels = read_pictures(images, shown[["path", "other"]].to_numpy().ravel())
     figure = plot_near_copies(shown, pixels.reshape(len(shown), 2, *pixels.shape[1:]), dataset)
