@@ -40,8 +40,8 @@ def ours(data: Replicates, settings: dict, threads: int) -> Callable[[int], Time
         drawing.append(time.perf_counter() - begun)
         return drawn
 
-    def timed_fit(*arguments: object) -> Iterator[int]:
-        updates = fit(*arguments)
+    def timed_fit(*arguments: object, **options: object) -> Iterator[int]:
+        updates = fit(*arguments, **options)
         seconds.clear()
         while True:
             begun = time.perf_counter()
@@ -54,10 +54,15 @@ def ours(data: Replicates, settings: dict, threads: int) -> Callable[[int], Time
 
     loop.fit, augmentation.draw_transforms = timed_fit, timed_draw
     updates_an_epoch = -(-data.samples.shape[1] // BATCH)
-    few = data._replace(validation=data.validation[:2], selection=np.array([True, False]))
+    few = data._replace(
+        validation=data.validation[:2],
+        selection=np.array([[True, False]]),
+        test=np.array([[False, True]]),
+        image_ids=data.image_ids[:2],
+    )
 
     def run(number: int) -> Timed:
-        scratch.train(few, **settings, evaluate_every_epoch=True)
+        scratch.train(few, **settings, evaluated=loop.EVERY_EPOCH)
         return Timed(None, sum(seconds) + drawing[-1] / settings["epochs"])
 
     return run

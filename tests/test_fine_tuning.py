@@ -220,21 +220,6 @@ def test_a_least_fraction_above_the_largest_is_refused():
         load({"backbones": backbones, "fine_tuning": {"min_fraction": 0.5, "max_fraction": 0.1}})
 
 
-def test_a_replicate_is_scored_on_its_own_images_only():
-    data = make_data(2)
-    crossed = data._replace(
-        selection=np.array([[True, False, False], [False, True, False]]),
-        test=np.array([[False, True, False], [False, False, True]]),
-        validation=data.validation[:3],
-        image_ids=np.array(["a", "b", "c"]),
-    )
-    own = crossed.of([1]).without_unused()
-    assert own.image_ids.tolist() == ["b", "c"]
-    assert own.validation.tolist() == crossed.validation[1:].tolist()
-    assert own.selection.tolist() == [[True, False]]
-    assert own.test.tolist() == [[False, True]]
-
-
 # --- from and to files
 
 

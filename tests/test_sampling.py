@@ -450,6 +450,38 @@ def test_an_unknown_image_is_refused_by_name(files: dict[str, Path], file: str):
         read_replicates(**files)
 
 
+def test_a_replicate_of_cross_fitting_scores_its_own_images(files: dict[str, Path]):
+    roles = store.read_rows(files["validation_roles"])
+    first = roles.iloc[:8].assign(split=0)
+    store.write_rows(
+        pd.concat([first, *(roles.iloc[5:12].assign(split=split) for split in (1, 2, 3))]),
+        files["validation_roles"],
+    )
+    data = read_replicates(**files)
+    assert data.image_ids[data.scored[0]].tolist() == first["image_id"].tolist()
+    # One image fewer: the first one is there twice.
+    fifth = roles["image_id"].iloc[5]
+    for places in data.scored[1:]:
+        assert data.image_ids[places].tolist() == [*roles["image_id"].iloc[5:12], fifth]
+    assert data.of([3]).scored.tolist() == [list(range(5, 12))]
+
+
+def test_an_image_of_several_roles_is_read_once(files: dict[str, Path]):
+    samples, roles = (store.read_rows(files[name]) for name in ("samples", "validation_roles"))
+    trains = samples["image_id"].unique()
+    shared = dict(zip(roles["image_id"][:6], trains, strict=False))
+    roles["image_id"] = roles["image_id"].replace(shared)
+    store.write_rows(roles, files["validation_roles"])
+    data = read_replicates(**files)
+    assert len(data.features) == len(trains) + 21 - 6
+    index, arrays = store.read_index(files["features"]), store.read_arrays(files["features"])
+    rows = index.reset_index().set_index("image_id")["index"][roles["image_id"]]
+    np.testing.assert_array_equal(data.features[data.validation], arrays[rows])
+    copies = write_copies(files, list(trains), 2)
+    with_copies = read_replicates(**files, copies=copies)
+    np.testing.assert_array_equal(with_copies.features[with_copies.validation], arrays[rows])
+
+
 # --- augmented copies
 
 

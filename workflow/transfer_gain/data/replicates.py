@@ -16,8 +16,8 @@ class Replicates(NamedTuple):
     """Training data of every method: the same images for the same fraction and replicate.
 
     Attributes:
-        features: (images, ...), features or pixels: all training images of any replicate, then
-            their augmented copies if there are any, then all validation and test images.
+        features: (images, ...), features or pixels: all images that any replicate uses, then the
+            augmented copies of those that train, if there are any.
         labels: int32 (images,).
         samples: int64 (replicates, sample size), rows of `features`.
         validation: int64 (images,), rows of `features` that any replicate selects or scores on.
@@ -54,15 +54,18 @@ class Replicates(NamedTuple):
             numbers=self.replicate_numbers[chosen],
         )
 
-    def without_unused(self) -> "Replicates":
-        """Return the data without the images that no replicate selects or is scored on."""
-        used = (self.selection | self.test).any(axis=0)
-        return self._replace(
-            validation=self.validation[used],
-            selection=self.selection[:, used],
-            test=self.test[:, used],
-            image_ids=self.image_ids[used],
-        )
+    @property
+    def scored(self) -> np.ndarray:
+        """Return the places in `validation` of what each replicate selects or is scored on.
+
+        int64 (replicates, images), or (1, images) if all share them. A replicate that has fewer
+        than another repeats its first.
+        """
+        used = self.selection | self.test
+        if (used == used[0]).all():
+            return np.flatnonzero(used[0])[None]
+        places = np.argsort(~used, axis=1, kind="stable")[:, : used.sum(axis=1).max()]
+        return np.where(np.take_along_axis(used, places, axis=1), places, places[:, :1])
 
     @property
     def replicate_numbers(self) -> np.ndarray:
@@ -104,13 +107,12 @@ def read_replicates(
     image_ids = roles["image_id"].unique()
     validation_rows = row_of_image[image_ids].to_numpy()
     replicates = sampled["replicate"].nunique()
-    rows = np.concatenate([np.unique(training_rows), validation_rows])
-    used = len(rows) - len(validation_rows)
+    rows = np.union1d(training_rows, validation_rows)  # cross-fitting has both in common
     data = Replicates(
         features=read_arrays(features, rows),
         labels=index["label"].to_numpy(np.int32)[rows],
-        samples=np.searchsorted(rows[:used], training_rows).reshape(replicates, -1),
-        validation=np.arange(used, len(rows)),
+        samples=np.searchsorted(rows, training_rows).reshape(replicates, -1),
+        validation=np.searchsorted(rows, validation_rows),
         selection=_who_has(roles, "selection", image_ids, replicates),
         test=_who_has(roles, "test", image_ids, replicates),
         classes=index["label"].nunique(),
@@ -122,7 +124,7 @@ def read_replicates(
     expected, found = (read_metadata(path).get("precision") for path in (features, copies))
     if found != expected:
         raise StoreError(f"{copies}: found precision {found}, expected {expected} as in {features}")
-    return _with_copies(data, index["image_id"].to_numpy()[rows[:used]], copies)
+    return _with_copies(data, index["image_id"].to_numpy()[rows], copies)
 
 
 def _who_has(roles: pd.DataFrame, role: str, image_ids: np.ndarray, replicates: int) -> np.ndarray:
@@ -138,23 +140,23 @@ def _who_has(roles: pd.DataFrame, role: str, image_ids: np.ndarray, replicates: 
 
 
 def _with_copies(data: Replicates, image_ids: np.ndarray, path: Path | str) -> Replicates:
-    """Add augmented copies of the training images, in the order of `image_ids`, to the samples."""
-    index = read_index(path)
-    rows_of_image = index.groupby("image_id").indices
-    if missing := set(image_ids) - set(rows_of_image):
+    """Add augmented copies of the training images to the samples.
+
+    Args:
+        data: without copies.
+        image_ids: names of all its images.
+        path: see `read_replicates`.
+    """
+    trains, sampled = np.unique(data.samples, return_inverse=True)
+    rows_of_image = read_index(path).groupby("image_id").indices
+    if missing := set(image_ids[trains]) - set(rows_of_image):
         raise StoreError(f"{path}: found no copy of image {min(missing)}, expected one or more")
-    rows = np.stack([rows_of_image[image] for image in image_ids])  # (images, copies)
-    images, copies = rows.shape
-    copies_of_sample = images + data.samples[:, :, None] * copies + np.arange(copies)
+    rows = np.stack([rows_of_image[image] for image in image_ids[trains]])  # (images, copies)
+    copies = len(data.labels) + np.arange(rows.size).reshape(rows.shape)
+    replicates = len(data.samples)
+    copies_of_sample = copies[sampled.reshape(replicates, -1)].reshape(replicates, -1)
     return data._replace(
-        features=np.concatenate(
-            [data.features[:images], read_arrays(path, rows.ravel()), data.features[images:]]
-        ),
-        labels=np.concatenate(
-            [data.labels[:images], data.labels[:images].repeat(copies), data.labels[images:]]
-        ),
-        samples=np.concatenate(
-            [data.samples, copies_of_sample.reshape(len(data.samples), -1)], axis=1
-        ),
-        validation=data.validation + rows.size,
+        features=np.concatenate([data.features, read_arrays(path, rows.ravel())]),
+        labels=np.concatenate([data.labels, data.labels[trains].repeat(rows.shape[1])]),
+        samples=np.concatenate([data.samples, copies_of_sample], axis=1),
     )

@@ -100,6 +100,11 @@ def probabilities(predicted: pd.DataFrame) -> np.ndarray:
     return predicted[probability_columns(predicted)].to_numpy(np.float64)
 
 
+def before_last_fifth(epochs: int) -> int:
+    """Return the last epoch before the last fifth of a run, rounded as evaluations are."""
+    return max(min(round(0.8 * epochs), epochs - 1), 1)
+
+
 def levelled_off(history: pd.DataFrame) -> np.ndarray:
     """Return whether each replicate's training loss had stopped falling (`STILL_FALLING`).
 
@@ -111,8 +116,7 @@ def levelled_off(history: pd.DataFrame) -> np.ndarray:
     """
     losses = history.pivot(index="replicate", columns="epoch", values="train_loss")
     *evaluated, last = losses.columns
-    # Rounded as in `loop.evaluation_epochs`.
-    before = losses[[epoch for epoch in evaluated if epoch <= max(round(0.8 * last), 1)]]
+    before = losses[[epoch for epoch in evaluated if epoch <= before_last_fifth(last)]]
     if before.empty:
         return np.zeros(len(losses), bool)
     return (before.iloc[:, -1] - losses.iloc[:, -1] < STILL_FALLING).to_numpy()

@@ -85,11 +85,13 @@ def fit(
             enumerate(penalties), enumerate(data.samples)
         ):
             probe = probes[replicate][place]
+            own = data.of([replicate])
+            (places,) = own.scored
             training, validation = (
                 _scored(probe, data.features[images_of], data.labels[images_of])
-                for images_of in (sample, data.validation)
+                for images_of in (sample, data.validation[places])
             )
-            own = data.of([replicate])
+            validation = validation.spread(places, data.labels[data.validation])
             scored = rows.scores(training, validation, own)
             log.info(
                 "l2 %g, replicate %d: %d iterations, validation accuracy %.3f",

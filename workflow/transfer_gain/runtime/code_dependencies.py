@@ -72,7 +72,7 @@ def _imported(file: Path) -> list[Path | None]:
     if file.suffix != ".py":
         return []
     imported = []
-    for node in _executed(ast.parse(file.read_text())):
+    for node in _statements(ast.parse(file.read_text())):
         if not isinstance(node, ast.ImportFrom):
             continue
         if node.level:
@@ -86,12 +86,16 @@ def _imported(file: Path) -> list[Path | None]:
     return imported
 
 
-def _executed(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes of a program, except those that only a type checker reads."""
-    yield tree
-    for node in ast.iter_child_nodes(tree):
-        if not (isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"):
-            yield from _executed(node)
+def _statements(block: ast.AST) -> Iterator[ast.AST]:
+    """Yield the statements in a block, except those that only a type checker reads.
+
+    Most nodes are expressions, which are not visited: no import is in one.
+    """
+    for field in ("body", "handlers", "orelse", "finalbody", "cases"):
+        for node in getattr(block, field, []):
+            if not (isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"):
+                yield node
+                yield from _statements(node)
 
 
 def _file(module: Path) -> Path | None:

@@ -27,6 +27,7 @@ CHANGED_BYTES = 2**23
 # Scoring 7,000 validation images costs more than training on 42, so each run is scored this often.
 EVALUATIONS = 5
 EVALUATIONS_TO_STOP_AT = 10  # of a run that may end early
+SPARSELY, EVERY_EPOCH, LAST_FIFTH = "sparsely", "every-epoch", "last-fifth"
 
 Parameters = Sequence[tf.Variable]
 
@@ -165,7 +166,7 @@ def train(
     min_updates: int,
     l2: float,
     seed_names: tuple[int, str, str],
-    evaluate_every_epoch: bool = False,
+    evaluated: str = SPARSELY,
     augmentation: Augmentation | None = None,
     class_weights: str = weighting.NONE,
     stop_at_train_loss: float | None = None,
@@ -185,7 +186,7 @@ def train(
         min_updates: least number of updates.
         l2: weight of the penalty.
         seed_names: study seed, dataset and fraction, from which each replicate's seed is derived.
-        evaluate_every_epoch: evaluate after every epoch instead of on the sparse schedule.
+        evaluated: when, `SPARSELY`, after `EVERY_EPOCH`, or before and after the `LAST_FIFTH`.
         augmentation: random changes, drawn again for every batch; None for unchanged images.
         class_weights: "none", or "balanced" for weights with which the classes of a replicate's
             sample count equally, see `class_weights.balanced`.
@@ -211,11 +212,11 @@ def train(
     ordered = np.stack(orders, axis=1)
     batches: list[np.ndarray | ChangedBatches] = [ordered]
     times = EVALUATIONS_TO_STOP_AT if stop_at_train_loss else EVALUATIONS
-    stops = (
-        list(range(1, length + 1))
-        if evaluate_every_epoch
-        else evaluation_epochs(length, epochs, times)
-    )
+    stops = {
+        SPARSELY: evaluation_epochs(length, epochs, times),
+        EVERY_EPOCH: list(range(1, length + 1)),
+        LAST_FIFTH: sorted({rows.before_last_fifth(length), length}),
+    }[evaluated]
     evaluations = [epoch * batches_per_epoch for epoch in stops]
     pauses = set(evaluations)
     if augmentation:
@@ -264,6 +265,7 @@ def train(
     def predictions(images: np.ndarray) -> Predictions:
         return Predictions(data.labels[images], *_in_chunks(score, images, network.scored_at_once))
 
+    scored = data.scored
     running = np.ones(len(numbers), bool)  # replicates that have not ended
     fitted = ~running  # those that have ended early
     ends: list[np.ndarray] = []  # of all replicates: predictions, then what they have learned
@@ -273,21 +275,21 @@ def train(
     ):
         if updates not in evaluations:
             continue
-        validation = predictions(data.validation[None])._replace(
-            labels=data.labels[data.validation]
+        validation = predictions(data.validation[scored]).spread(
+            scored, data.labels[data.validation]
         )
         on_samples = predictions(data.samples)
-        scored = rows.scores(on_samples, validation, data)
+        scores = rows.scores(on_samples, validation, data)
         epoch = updates // batches_per_epoch
         log.info(
             "epoch %d of %d: training loss %.3f, validation accuracy %.3f",
             epoch,
             length,
-            scored["train_loss"].mean(),
-            scored["validation_accuracy"].mean(),
+            scores["train_loss"].mean(),
+            scores["validation_accuracy"].mean(),
         )
         evaluated = pd.DataFrame(
-            {"replicate": numbers, "epoch": epoch, "updates": updates, **scored}
+            {"replicate": numbers, "epoch": epoch, "updates": updates, **scores}
         )
         history.append(evaluated[running])
         if stop_at_train_loss:
