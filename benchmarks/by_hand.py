@@ -1,9 +1,9 @@
 """A study of one's own images, and the same written by hand with Keras and scikit-learn.
 
-Ours is the whole of `make own`: reading the folder, near copies, all methods under both protocols,
-tables, figures, the report and the final model. By hand are the networks, heads and probes alone,
-with our images, splits, configurations and numbers of updates, under one protocol. It trains a
-few of the splits; its time is extrapolated to all.
+Ours is the whole of `make own`: reading the folder, near copies, all methods, tables, figures, the
+report and the final model. By hand are features, networks, heads, fine-tuning and probes alone,
+with our images, splits, configurations and numbers of updates. It trains a few of the splits; its
+time is extrapolated to all.
 """
 
 import argparse
@@ -23,6 +23,7 @@ import study
 from features import keras_vgg16
 from scratch import keras_network, random_layers
 from side_by_side import CHECKOUT, WORK, Contestant, Timed
+from transfer_gain.config import jobs
 from transfer_gain.config.loading import load
 from transfer_gain.config.paths import format_number
 from transfer_gain.config.study import Study
@@ -30,12 +31,21 @@ from transfer_gain.data import store
 from transfer_gain.data.replicates import Replicates, read_replicates
 from transfer_gain.data.sources import solar_cells
 from transfer_gain.data.sources.fetch import fetch
-from transfer_gain.names import AUGMENTATION, BASELINE
+from transfer_gain.methods.records import TRANSFER
+from transfer_gain.names import (
+    AUGMENTATION,
+    BASELINE,
+    FINE_TUNING,
+    FROM_SCRATCH,
+    TRANSFER_AUGMENTED,
+    TRANSFER_EXTENDED,
+)
 
 SEED = 2018
 OURS = "transfer-gain, `make own`"
 BY_HAND = "by hand: Keras, scikit-learn"
-NAMES = {"dataset": "mine", "backbone": "vgg16"}
+DATASET = "mine"
+BACKBONES = ("vgg16", "vgg16-224")  # the others are left out where their weights are missing
 
 
 def make_folder(images: int) -> Path:
@@ -72,19 +82,28 @@ class ByHand:
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         self.about, self.keras, self.tf = about, keras, tf
-        self.rates = [float(rate) for rate in about.heads.learning_rates]
 
-    def data(self, fraction: str) -> Replicates:
-        """Return the images and splits of a fraction."""
-        paths = self.about.paths
-        files = paths.images, paths.samples, paths.validation_roles
-        return read_replicates(*(file.format(**NAMES, fraction=fraction) for file in files))
+    def data(self, fraction: str, backbone: str = FROM_SCRATCH) -> Replicates:
+        """Return the splits of a fraction, with all images as a backbone gets them."""
+        images = jobs.images_by_backbone(self.about, DATASET)[backbone]
+        files = self.about.paths.samples, self.about.paths.validation_roles
+        others = [file.format(dataset=DATASET, fraction=fraction) for file in files]
+        return read_replicates(images, *others)
+
+    def vgg16(self, side: int) -> Any:
+        """Return VGG16 with its weights."""
+        return keras_vgg16(CHECKOUT / self.about.paths.vgg16_weights, side)
+
+    def outputs(self, model: Any, images: np.ndarray) -> np.ndarray:
+        """Return what a part of VGG16 makes of images, by `predict`."""
+        preprocess = self.keras.applications.vgg16.preprocess_input
+        return model.predict(preprocess(images.astype(np.float32)), verbose=0)
 
     def features(self, images: np.ndarray) -> np.ndarray:
-        """Return VGG16's features by `predict`."""
-        vgg16 = self.keras.applications.vgg16
-        model = keras_vgg16(CHECKOUT / self.about.paths.vgg16_weights, images.shape[1])
-        values = model.predict(vgg16.preprocess_input(images.astype(np.float32)), verbose=0)
+        """Return VGG16's features, averaged over places at its own size."""
+        values = self.outputs(self.vgg16(images.shape[1]), images)
+        if images.shape[1] == 224:
+            return values.mean(axis=(1, 2))
         return values.reshape(len(images), -1)
 
     def fitted(
@@ -93,17 +112,14 @@ class ByHand:
         inputs: np.ndarray,
         labels: np.ndarray,
         rate: float,
+        updates: int,
         change: Callable | None = None,
-        updates: int | None = None,
     ) -> Any:
-        """Train a network with `fit`, for as long as the study says unless told; return it."""
+        """Train a network with `fit`, and return it."""
         heads, tf = self.about.heads, self.tf
         model = self.keras.Sequential(layers)
         model.compile(self.keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
-        of_epoch = -(-len(inputs) // heads.batch_size)
-        epochs = max(heads.epochs, -(-heads.min_updates // of_epoch))
-        if updates is not None:
-            epochs = -(-updates // of_epoch)
+        epochs = -(-updates // -(-len(inputs) // heads.batch_size))
         batches = tf.data.Dataset.from_tensor_slices((inputs, labels)).cache()
         batches = batches.shuffle(len(inputs)).batch(heads.batch_size)
         if change:
@@ -121,44 +137,80 @@ class ByHand:
         hidden = [dense(each, activation, kernel_regularizer=penalty) for each in units]
         return [*hidden, dense(classes, "softmax", kernel_regularizer=penalty)]
 
-    def updates_of_ours(self) -> dict[tuple[str, str, int], int]:
-        """Return how long our networks from scratch took, by method, fraction and split."""
+    def updates_of_ours(self) -> dict[tuple, dict[float, int]]:
+        """Return our updates by learning rate, by method, backbone, fraction and split."""
         runs = pd.read_parquet(self.about.paths.table("runs.parquet"))
-        runs = runs[runs["method"].isin([BASELINE, AUGMENTATION])]
-        names = runs["method"].astype(str), runs["fraction"].map(format_number), runs["replicate"]
-        return dict(zip(zip(*names, strict=True), runs["updates"], strict=True))
+        runs = runs.astype({"method": str, "backbone": str})
+        runs["fraction"] = runs["fraction"].map(format_number)
+        names = ["method", "backbone", "fraction", "replicate"]
+        return {
+            of: own.set_index("learning_rate")["updates"].to_dict()
+            for of, own in runs.groupby(names)
+        }
 
     def from_scratch(
-        self, data: Replicates, split: int, change: Callable | None, updates: int
+        self, data: Replicates, split: int, change: Callable | None, rate: float, updates: int
     ) -> None:
         """Train the network of one convolution, and let it name the classes."""
         model = self.fitted(
             keras_network(study.network(self.about), data.classes, self.about.heads.l2),
             data.features[data.samples[split]],
             data.labels[data.samples[split]],
-            self.about.baseline.learning_rates[0],
-            change,
+            rate,
             updates,
+            change,
         )
         model.predict(data.features[data.validation], verbose=0)
 
-    def heads(self, features: np.ndarray, copies: np.ndarray, data: Replicates, split: int) -> None:
-        """Train heads at each rate, and the best with augmented copies and for as long without."""
-        sample, validation = data.samples[split], data.validation
+    def head(
+        self, inputs: np.ndarray, labels: np.ndarray, rate: float, updates: int, classes: int
+    ) -> Any:
+        """Train a head and return it."""
         layers, activation = self.about.heads.layers[0], self.about.heads.activations[0]
-        chosen = data.selection[split]
+        return self.fitted(self.dense(layers, activation, classes), inputs, labels, rate, updates)
 
-        def head(inputs: np.ndarray, labels: np.ndarray, rate: float) -> float:
-            model = self.fitted(self.dense(layers, activation, data.classes), inputs, labels, rate)
+    def heads(
+        self, features: np.ndarray, data: Replicates, split: int, updates: dict[float, int]
+    ) -> tuple[float, Any]:
+        """Train heads at each rate; return the best rate, and its head."""
+        sample, validation = data.samples[split], data.validation
+        chosen, trained = data.selection[split], {}
+        for rate, length in updates.items():
+            model = self.head(features[sample], data.labels[sample], rate, length, data.classes)
             named = model.predict(features[validation], verbose=0).argmax(axis=1)
-            return float((named == data.labels[validation])[chosen].mean())
+            trained[(named == data.labels[validation])[chosen].mean(), rate] = model
+        (_, best), model = max(trained.items(), key=lambda each: each[0])
+        return best, model
 
-        rates = {rate: head(features[sample], data.labels[sample], rate) for rate in self.rates}
-        best = max(rates, key=rates.__getitem__)
-        times = 1 + self.about.transfer_augmented.copies
+    def refits(
+        self,
+        features: np.ndarray,
+        copies: np.ndarray,
+        data: Replicates,
+        split: int,
+        rate: float,
+        updates: Sequence[int],
+    ) -> None:
+        """Train a head with augmented copies, and one for as long without."""
+        sample = data.samples[split]
+        labels = data.labels[sample]
         more = np.concatenate([features[sample], *copies[:, sample]])
-        for inputs in (more, np.concatenate([features[sample]] * times)):
-            head(inputs, np.concatenate([data.labels[sample]] * times), best)
+        for inputs, length in zip((more, features[sample]), updates, strict=True):
+            of_all = np.concatenate([labels] * (len(inputs) // len(sample)))
+            model = self.head(inputs, of_all, rate, length, data.classes)
+            model.predict(features[data.validation], verbose=0)
+
+    def fine_tuned(
+        self, between: np.ndarray, head: Any, data: Replicates, split: int, updates: int
+    ) -> None:
+        """Train the last block of VGG16 with a head, and let them name the classes."""
+        network = self.vgg16(data.features.shape[1])
+        upper = self.keras.Model(network.get_layer("block5_conv1").input, network.output)
+        sample = data.samples[split]
+        (rate,) = self.about.fine_tuning.learning_rates
+        layers = [upper, self.keras.layers.Flatten(), *head.layers]
+        model = self.fitted(layers, between[sample], data.labels[sample], rate, updates)
+        model.predict(between[data.validation], verbose=0)
 
     def probes(self, features: np.ndarray, data: Replicates, split: int) -> None:
         """Fit a logistic regression per penalty."""
@@ -175,31 +227,39 @@ class ByHand:
         begun = time.perf_counter()
         change = random_layers(self.about.augmentation.settings())
         fractions, updates = self.about.fraction_names(), self.updates_of_ours()
-        # The rows of a fraction's images are its own, and an image may be there twice.
-        rows: dict[bytes, int] = {}
-        every = self.data(fractions[0]).features
-        for picture in every:
-            rows.setdefault(picture.tobytes(), len(rows))
-        pictures = np.stack([np.frombuffer(each, np.uint8) for each in rows])
-        pictures = pictures.reshape(-1, *every.shape[1:])
-        features = self.features(pictures)
+        pictures = self.data(fractions[0]).features  # all images, at every fraction
+        features = {
+            name: self.features(self.data(fractions[0], name).features) for name in BACKBONES
+        }
         copies = np.stack(
             [
                 self.features(np.asarray(change(pictures.astype(np.float32), training=True)))
                 for _ in range(self.about.transfer_augmented.copies)
             ]
         )
+        network = self.vgg16(pictures.shape[1])
+        lower = self.keras.Model(network.input, network.get_layer("block5_conv1").input)
+        between = self.outputs(lower, pictures)
         once, begun = time.perf_counter() - begun, time.perf_counter()
         for fraction in fractions:
             data = self.data(fraction)
-            own = [rows[picture.tobytes()] for picture in data.features]
             for split in range(splits):
                 self.keras.backend.clear_session()
                 for method, augmentation in ((BASELINE, None), (AUGMENTATION, change)):
-                    length = updates[method, fraction, split]
-                    self.from_scratch(data, split, augmentation, length)
-                self.heads(features[own], copies[:, own], data, split)
-                self.probes(features[own], data, split)
+                    ((rate, length),) = updates[method, FROM_SCRATCH, fraction, split].items()
+                    self.from_scratch(data, split, augmentation, rate, length)
+                for name in BACKBONES:
+                    self.probes(features[name], data, split)
+                    place = name, fraction, split
+                    rate, head = self.heads(features[name], data, split, updates[TRANSFER, *place])
+                    if (TRANSFER_AUGMENTED, *place) in updates:
+                        lengths = [
+                            *updates[TRANSFER_AUGMENTED, *place].values(),
+                            *updates[TRANSFER_EXTENDED, *place].values(),
+                        ]
+                        self.refits(features[name], copies, data, split, rate, lengths)
+                    for length in updates.get((FINE_TUNING, *place), {}).values():
+                        self.fine_tuned(between, head, data, split, length)
         return once + (time.perf_counter() - begun) / splits * len(data.samples)
 
 
@@ -234,11 +294,11 @@ def main(arguments: Sequence[str] | None = None) -> str:
         options.threads,
         warmups=0,
     )
-    images = len(store.read_index(about.paths.images.format(**NAMES)))
+    images = len(store.read_index(about.paths.images.format(dataset=DATASET)))
     return (
         f"{images} photographs of solar cells as one's own, on {options.threads} cores; rounds: "
         f"{options.rounds}. Ours is everything from the folder to the report and the model. By "
-        f"hand are networks, heads and probes alone, under one protocol: {options.splits} of "
+        f"hand are features, networks, heads, fine-tuning and probes alone: {options.splits} of "
         f"{about.cross_fitting.splits} splits, extrapolated to all.\n\n"
         + side_by_side.times(race, OURS, digits=0)
     )

@@ -38,16 +38,6 @@ def test_each_replicate_may_have_its_own_labels():
     assert ACCURACY.score(made).tolist() == [1, 0.5]
 
 
-def test_each_replicate_may_have_predictions_for_its_own_images():
-    made = predictions([[0, 1], [1, 1]], [[0, 1], [0, 1]])
-    everywhere = made.spread(np.array([[3, 0], [1, 2]]), np.array([1, 1, 1, 0]))
-    assert everywhere.classes.tolist() == [[1, 0, 0, 0], [0, 0, 1, 0]]
-    assert everywhere.probabilities[0, 3].tolist() == [1, 0, 0]
-    assert not everywhere.probabilities[0, 1:3].any()
-    scored = [everywhere.by([row]).of(np.arange(4) % 3 == row) for row in (0, 1)]
-    assert [ACCURACY.score(own).tolist() for own in scored] == [[1], [0]]
-
-
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_every_metric_keeps_its_promises(metric):
     labels = np.repeat([0, 1, 2], [5, 3, 2])

@@ -51,21 +51,6 @@ class Predictions(NamedTuple):
         """
         return Predictions(self.labels, *(values[replicates] for values in self[1:]))
 
-    def spread(self, places: np.ndarray, labels: np.ndarray) -> "Predictions":
-        """Return predictions for more images: these where they belong, zeros elsewhere.
-
-        Args:
-            places: where these images are among them, int (replicates or 1, images).
-            labels: of all, int (all images,).
-        """
-        replicates = len(self.classes)
-        spread = []
-        for values in self[1:]:
-            of_all = np.zeros((replicates, len(labels), *values.shape[2:]), values.dtype)
-            of_all[np.arange(replicates)[:, None], places] = values
-            spread.append(of_all)
-        return Predictions(labels, *spread)
-
 
 @dataclass(frozen=True)
 class Metric:

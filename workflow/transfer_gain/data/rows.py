@@ -61,6 +61,23 @@ def _of_same_images(images: np.ndarray) -> list[np.ndarray]:
     return [np.flatnonzero(split == number) for number in np.unique(split)]
 
 
+def spread(scored: Predictions, places: np.ndarray, data: Replicates) -> Predictions:
+    """Return predictions for all of `data.validation`: those made, and zeros elsewhere.
+
+    Args:
+        scored: predictions for some of the images.
+        places: which they are, see `Replicates.scored`.
+        data: labels, and the images that select and score.
+    """
+    replicates = np.arange(len(scored.classes))[:, None]
+    of_all = []
+    for values in scored[1:]:
+        shape = len(replicates), len(data.validation), *values.shape[2:]
+        of_all.append(np.zeros(shape, values.dtype))
+        of_all[-1][replicates, places] = values
+    return Predictions(data.labels[data.validation], *of_all)
+
+
 def predictions(scored: Predictions, data: Replicates) -> pd.DataFrame:
     """Return what was predicted of the images that select and score, as rows.
 

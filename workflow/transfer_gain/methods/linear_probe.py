@@ -86,12 +86,11 @@ def fit(
         ):
             probe = probes[replicate][place]
             own = data.of([replicate])
-            (places,) = own.scored
             training, validation = (
                 _scored(probe, data.features[images_of], data.labels[images_of])
-                for images_of in (sample, data.validation[places])
+                for images_of in (sample, data.validation[own.scored[0]])
             )
-            validation = validation.spread(places, data.labels[data.validation])
+            validation = rows.spread(validation, own.scored, own)
             scored = rows.scores(training, validation, own)
             log.info(
                 "l2 %g, replicate %d: %d iterations, validation accuracy %.3f",

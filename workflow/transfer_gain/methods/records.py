@@ -210,7 +210,7 @@ config.backbones.items() if not backbone.augmented_copies %}; not on {{ name }}{
         jobs=jobs.fine_tuned,
         folder=lambda paths: paths.fine_tuned,
         rule="fine_tune",
-        cost=(20, 11000),
+        cost=(15, 8000),
         refit_of=TRANSFER,
         description="""\
 The selected head, with the last layers of its backbone trained along

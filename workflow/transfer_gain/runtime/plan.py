@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 STARTED = 1
 Costs = Mapping[str, tuple[float, float]]
 # By rule: share of their updates that runs make if they may end early (docs/methods.md).
-UNTIL_FITTED = {"train_head": 0.2, "train_from_scratch": 0.5}
+UNTIL_FITTED = {"train_head": 0.2, "train_from_scratch": 0.7}
 # Decoding takes about 20 ms a megabyte (a JPEG of 12 megapixels 40 ms), which is that of so many
 # of the images that `make_images` is reckoned by.
 IMAGES_PER_MEGABYTE = 10

@@ -275,9 +275,7 @@ def train(
     ):
         if updates not in evaluations:
             continue
-        validation = predictions(data.validation[scored]).spread(
-            scored, data.labels[data.validation]
-        )
+        validation = rows.spread(predictions(data.validation[scored]), scored, data)
         on_samples = predictions(data.samples)
         scores = rows.scores(on_samples, validation, data)
         epoch = updates // batches_per_epoch
