@@ -62,7 +62,7 @@ def ours(data: Replicates, settings: dict, threads: int) -> Callable[[int], Time
     )
 
     def run(number: int) -> Timed:
-        scratch.train(few, **settings, evaluated=loop.EVERY_EPOCH)
+        scratch.train(few, **settings, evaluate=loop.EVERY_EPOCH)
         return Timed(None, sum(seconds) + drawing[-1] / settings["epochs"])
 
     return run

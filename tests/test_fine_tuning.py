@@ -213,6 +213,23 @@ def test_it_is_done_with_enough_labels_and_not_as_the_2018_paper_scored():
     assert done == {("vgg16", fraction, "fine-tuning", "held-out") for fraction in ("1", "0.3")}
 
 
+@pytest.mark.parametrize(
+    ("changed", "protocols"),
+    [({}, {"held-out"}), ({"validation_per_class": 20}, {"same-images", "held-out"})],
+)
+def test_heads_of_cross_fitted_images_are_not_trained_again_as_the_2018_paper_scored(
+    changed: dict, protocols: set
+):
+    study = load(
+        {
+            "datasets": {"cells": {"source": "solar-cells", **changed}},
+            "backbones": {"vgg16": {"architecture": "VGG16"}},
+        }
+    )
+    for method in ("transfer-augmented", "transfer-extended"):
+        assert {job["protocol"] for job in jobs.refits(study, method)} == protocols
+
+
 def test_a_least_fraction_above_the_largest_is_refused():
     backbones = {"vgg16": {"architecture": "VGG16", "fine_tune_from": "block5_conv1"}}
     expected = r"fine_tuning\.min_fraction: found 0\.5, allowed: at most max_fraction, 0\.1"
@@ -281,7 +298,7 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
             backbone=cut,
             from_layer="block2_conv2",
             learning_rates=learning_rates,
-            epochs=2,
+            epochs=5,
             min_updates=0,
             metric="accuracy",
         )
@@ -293,9 +310,10 @@ def test_at_a_rate_of_zero_it_is_the_selected_head(tmp_path: Path):
     counts = [column for column in head if column.endswith("_accuracy")]
     np.testing.assert_allclose(still[counts], head[counts], atol=1.01 / 15)  # a tie may turn
     assert (np.abs(tuned[scores] - head[scores]) > 1e-3).any(axis=None)
-    about = {**names, "fraction": 0.5, "precision": "float32", "learning_rate": 0.001, "epochs": 2}
+    about = {**names, "fraction": 0.5, "precision": "float32", "learning_rate": 0.001, "epochs": 5}
     assert tuned[list(about)].drop_duplicates().to_dict("records") == [about]
-    assert set(store.read_rows(outputs[0.001]["history"])["epoch"]) == {1, 2}
+    # Scoring is slow: before and after the last fifth.
+    assert set(store.read_rows(outputs[0.001]["history"])["epoch"]) == {4, 5}
     assert [part["replicate"].tolist() for part in parts] == [[0], [1]]
     pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), tuned, rtol=1e-3)
     # Of several rates, all are kept, and the best on the protocol's images is the refit.

@@ -8,7 +8,7 @@ import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
 from spies import Spy
-from toys import clouds
+from toys import assert_scored_on_its_own, clouds, of_cross_fitting
 from transfer_gain.data import store
 from transfer_gain.data.replicates import Replicates
 from transfer_gain.data.sampling import draw_samples, validation_roles
@@ -86,7 +86,7 @@ def test_a_training_run_is_the_one_of_keras(
 ):
     data, spy = clouds(), Spy(monkeypatch)
     settings = SETTINGS | {"activation": activation, "class_weights": class_weights}
-    history = heads.train(data, **settings, evaluated=loop.EVERY_EPOCH).history
+    history = heads.train(data, **settings, evaluate=loop.EVERY_EPOCH).history
 
     assert spy.batches.shape == (4 * 5, 3, 5)  # 23 images: five batches an epoch, the last of 3
     first_losses = []
@@ -159,7 +159,7 @@ def test_how_often_a_run_is_evaluated_and_in_what_chunks_changes_nothing(
     monkeypatch.setattr(
         heads, "network", lambda *given, **also: whole(*given, **also)._replace(scored_at_once=7)
     )
-    often, often_history, *_ = heads.train(clouds(), **settings, evaluated=loop.EVERY_EPOCH)
+    often, often_history, *_ = heads.train(clouds(), **settings, evaluate=loop.EVERY_EPOCH)
     pd.testing.assert_frame_equal(rare, often, rtol=1e-6)
     assert sorted(set(rare_history["epoch"])) == loop.evaluation_epochs(30, 30)
     assert sorted(set(often_history["epoch"])) == list(range(1, 31))
@@ -169,25 +169,10 @@ def test_how_often_a_run_is_evaluated_and_in_what_chunks_changes_nothing(
     )
 
 
-def test_a_replicate_of_cross_fitting_is_scored_as_by_itself():
+def test_a_split_is_scored_on_its_own_images_as_among_all():
     shared = heads.train(clouds(), **SETTINGS).predictions
-    fold = np.arange(31) % 5
-    roles = {
-        "selection": np.stack([fold == 0, fold == 1, fold == 2]),
-        "test": np.stack([fold == 1, fold == 2, fold == 3]),  # seven images, six, six
-    }
-    crossed = heads.train(clouds()._replace(**roles), **SETTINGS)
-    names = ["replicate", "image_id"]
-    expected = crossed.predictions[names].merge(shared, on=names, validate="one_to_one")
-    assert len(expected) == 13 + 12 + 12
-    pd.testing.assert_frame_equal(crossed.predictions, expected[list(crossed.predictions)])
-    for run in crossed.runs.itertuples():
-        of_test = expected.loc[
-            (expected["replicate"] == run.replicate)
-            & expected["image_id"].isin(clouds().image_ids[roles["test"][run.replicate]])
-        ]
-        right = of_test["predicted"] == of_test["label"]
-        assert run.test_accuracy == right.mean()
+    crossed = heads.train(of_cross_fitting(clouds()), **SETTINGS)
+    assert_scored_on_its_own(crossed.runs, crossed.predictions, shared)
 
 
 def test_a_run_is_one_row_that_agrees_with_its_history():

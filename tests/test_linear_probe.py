@@ -8,7 +8,7 @@ import pytest
 from scipy import optimize, special
 from threadpoolctl import threadpool_limits
 
-from toys import clouds
+from toys import assert_scored_on_its_own, clouds, of_cross_fitting
 from transfer_gain.data import store
 from transfer_gain.data.replicates import Replicates
 from transfer_gain.data.sampling import draw_samples, validation_roles
@@ -181,3 +181,10 @@ def test_the_number_of_threads_changes_no_byte(tmp_path: Path):
     expected = {**names, "fraction": 1.0, "precision": "bfloat16", "method": "linear-probe"}
     expected |= {"run": "grid", "protocol": "both"}
     assert store.read_rows(outputs["runs"])[list(expected)].to_dict("records") == [expected]
+
+
+def test_a_split_is_scored_on_its_own_images_as_among_all():
+    shared, crossed = (
+        linear_probe.fit(data, [0.1], NAMES) for data in (clouds(), of_cross_fitting(clouds()))
+    )
+    assert_scored_on_its_own(crossed["runs"], crossed["predictions"], shared["predictions"])

@@ -458,12 +458,12 @@ def test_a_replicate_of_cross_fitting_scores_its_own_images(files: dict[str, Pat
         files["validation_roles"],
     )
     data = read_replicates(**files)
-    assert data.image_ids[data.scored[0]].tolist() == first["image_id"].tolist()
-    # One image fewer: the first one is there twice.
-    fifth = roles["image_id"].iloc[5]
-    for places in data.scored[1:]:
-        assert data.image_ids[places].tolist() == [*roles["image_id"].iloc[5:12], fifth]
-    assert data.of([3]).scored.tolist() == [list(range(5, 12))]
+    assert data.image_ids[data.own_places[0]].tolist() == first["image_id"].tolist()
+    # One image fewer: its first one is there twice.
+    first_of_others = roles["image_id"].iloc[5]
+    for places in data.own_places[1:]:
+        assert data.image_ids[places].tolist() == [*roles["image_id"].iloc[5:12], first_of_others]
+    assert data.of([3]).own_places.tolist() == [list(range(5, 12))]
 
 
 def test_an_image_of_several_roles_is_read_once(files: dict[str, Path]):

@@ -1,6 +1,7 @@
 """Small data with a known structure, for the tests of what learns from it."""
 
 import numpy as np
+import pandas as pd
 
 from transfer_gain.data.replicates import Replicates
 from transfer_gain.few_shot import inputs
@@ -32,6 +33,37 @@ def in_every_replicate(selection: np.ndarray, replicates: int) -> dict[str, np.n
         "test": np.tile(~selection, (replicates, 1)),
         "image_ids": np.array([f"image {number}" for number in range(len(selection))]),
     }
+
+
+def of_cross_fitting(data: Replicates) -> Replicates:
+    """Three replicates of a split each: a fold of five selects, the next one is scored."""
+    fold = np.arange(len(data.validation)) % 5
+    return data._replace(
+        selection=np.stack([fold == number for number in range(3)]),
+        test=np.stack([fold == number + 1 for number in range(3)]),
+    )
+
+
+def assert_scored_on_its_own(runs: pd.DataFrame, made: pd.DataFrame, shared: pd.DataFrame) -> None:
+    """Predictions for the images of a split are those of a run that is scored on all of them."""
+    data = of_cross_fitting(clouds())
+    names = ["replicate", "image_id"]
+    used = [
+        (replicate, image)
+        for replicate, roles in enumerate(data.selection | data.test)
+        for image in data.image_ids[roles]
+    ]
+    expected = pd.DataFrame(used, columns=names).merge(shared, on=names, validate="one_to_one")
+    assert len(expected) == len(used) == 13 + 12 + 12
+    pd.testing.assert_frame_equal(
+        made.reset_index(drop=True), expected[list(made)], check_dtype=False, rtol=2e-3
+    )
+    for run in runs.itertuples():
+        of_test = expected[
+            (expected["replicate"] == run.replicate)
+            & expected["image_id"].isin(data.image_ids[data.test[run.replicate]])
+        ]
+        assert run.test_accuracy == (of_test["predicted"] == of_test["label"]).mean()
 
 
 def clouds(

@@ -85,7 +85,7 @@ rule train_selected_head:
         | {
             "epochs": int(wildcards.epochs),
             "min_updates": 0,
-            "evaluated": "every-epoch",
+            "evaluate": "every-epoch",
         },
         names={"method": records.TRANSFER, "run": "long"},
     script:

@@ -108,13 +108,13 @@ def parts_of_runs(study: "Study", dataset: str, fraction: str) -> list[str]:
 def refits(study: "Study", method: str) -> list[Job]:
     """Return the selected heads that a method trains another way.
 
-    The 2018 paper's protocol, which takes as long again, is left to its own methods and questions:
-    neither fine-tuning nor images that are cross-fitted are in the paper.
+    The 2018 paper's protocol takes as long again. It is left out of fine-tuning, and of datasets
+    that are cross-fitted unless they come with a split.
     """
 
     def protocols(dataset: str) -> tuple[str, ...]:
-        not_in_paper = method == FINE_TUNING or study.datasets[dataset].is_cross_fitted
-        return (HELD_OUT,) if not_in_paper else PROTOCOLS
+        left_out = method == FINE_TUNING or study.datasets[dataset].is_cross_fitted
+        return (HELD_OUT,) if left_out else PROTOCOLS
 
     return [
         {"dataset": dataset, "backbone": backbone, "fraction": fraction, "method": method}

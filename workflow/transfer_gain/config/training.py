@@ -206,8 +206,9 @@ class TransferAugmented(Section):
     """Transfer with augmentation, which the 2018 paper left to further work.
 
     The selected head is trained on the features of augmented copies as well. For comparison, the
-    same head is trained with as many updates on the images alone (method transfer-extended).
-    Backbones with random weights are left out.
+    same head is trained with as many updates on the images alone (method transfer-extended). This
+    is done under protocol `held-out` alone for `folder` and `solar-cells` without
+    `validation_per_class`. Backbones with random weights are left out.
     """
 
     max_fraction: MaxFraction = 0.01

@@ -55,7 +55,7 @@ class Replicates(NamedTuple):
         )
 
     @property
-    def scored(self) -> np.ndarray:
+    def own_places(self) -> np.ndarray:
         """Return the places in `validation` of what each replicate selects or is scored on.
 
         int64 (replicates, images), or (1, images) if all share them. A replicate that has fewer

@@ -61,17 +61,17 @@ def _of_same_images(images: np.ndarray) -> list[np.ndarray]:
     return [np.flatnonzero(split == number) for number in np.unique(split)]
 
 
-def spread(scored: Predictions, places: np.ndarray, data: Replicates) -> Predictions:
+def of_all_images(made: Predictions, places: np.ndarray, data: Replicates) -> Predictions:
     """Return predictions for all of `data.validation`: those made, and zeros elsewhere.
 
     Args:
-        scored: predictions for some of the images.
-        places: which they are, see `Replicates.scored`.
+        made: predictions for some of the images.
+        places: which they are, see `Replicates.own_places`.
         data: labels, and the images that select and score.
     """
-    replicates = np.arange(len(scored.classes))[:, None]
+    replicates = np.arange(len(made.classes))[:, None]
     of_all = []
-    for values in scored[1:]:
+    for values in made[1:]:
         shape = len(replicates), len(data.validation), *values.shape[2:]
         of_all.append(np.zeros(shape, values.dtype))
         of_all[-1][replicates, places] = values

@@ -139,7 +139,7 @@ def train(
                 learning_rate=learning_rate,
                 l2=l2,
                 # Scoring the images costs half as much as training on them.
-                evaluated=loop.LAST_FIFTH,
+                evaluate=loop.LAST_FIFTH,
                 # The head already fits its images, so fine-tuning would stop at once.
                 **{**settings, "stop_at_train_loss": None},
             )

@@ -88,9 +88,9 @@ def fit(
             own = data.of([replicate])
             training, validation = (
                 _scored(probe, data.features[images_of], data.labels[images_of])
-                for images_of in (sample, data.validation[own.scored[0]])
+                for images_of in (sample, data.validation[own.own_places[0]])
             )
-            validation = rows.spread(validation, own.scored, own)
+            validation = rows.of_all_images(validation, own.own_places, own)
             scored = rows.scores(training, validation, own)
             log.info(
                 "l2 %g, replicate %d: %d iterations, validation accuracy %.3f",

@@ -115,7 +115,7 @@ def train(
             "learning_rate": learning_rate,
             "l2": l2,
         },
-        # The patches of this many images fit into the processor's cache.
+        # The patches of this many images of a replicate fit into the processor's cache.
         scored_at_once=128,
     )
     changes = None

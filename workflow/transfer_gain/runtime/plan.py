@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 # networks and a launcher that had imported TensorFlow. `learned` replaces them by this machine's.
 STARTED = 1
 Costs = Mapping[str, tuple[float, float]]
-# By rule: share of their updates that runs make if they may end early (docs/methods.md).
+# By rule: share of their updates that runs make if they may end early, of datasets between easy and
+# hard ones (docs/methods.md; with 400 solar cells, networks from scratch make 0.8, with 2,000 all).
 UNTIL_FITTED = {"train_head": 0.2, "train_from_scratch": 0.7}
 # Decoding takes about 20 ms a megabyte (a JPEG of 12 megapixels 40 ms), which is that of so many
 # of the images that `make_images` is reckoned by.

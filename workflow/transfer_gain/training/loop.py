@@ -166,7 +166,7 @@ def train(
     min_updates: int,
     l2: float,
     seed_names: tuple[int, str, str],
-    evaluated: str = SPARSELY,
+    evaluate: str = SPARSELY,
     augmentation: Augmentation | None = None,
     class_weights: str = weighting.NONE,
     stop_at_train_loss: float | None = None,
@@ -186,7 +186,7 @@ def train(
         min_updates: least number of updates.
         l2: weight of the penalty.
         seed_names: study seed, dataset and fraction, from which each replicate's seed is derived.
-        evaluated: when, `SPARSELY`, after `EVERY_EPOCH`, or before and after the `LAST_FIFTH`.
+        evaluate: when, `SPARSELY`, after `EVERY_EPOCH`, or before and after the `LAST_FIFTH`.
         augmentation: random changes, drawn again for every batch; None for unchanged images.
         class_weights: "none", or "balanced" for weights with which the classes of a replicate's
             sample count equally, see `class_weights.balanced`.
@@ -216,7 +216,7 @@ def train(
         SPARSELY: evaluation_epochs(length, epochs, times),
         EVERY_EPOCH: list(range(1, length + 1)),
         LAST_FIFTH: sorted({rows.before_last_fifth(length), length}),
-    }[evaluated]
+    }[evaluate]
     evaluations = [epoch * batches_per_epoch for epoch in stops]
     pauses = set(evaluations)
     if augmentation:
@@ -265,7 +265,7 @@ def train(
     def predictions(images: np.ndarray) -> Predictions:
         return Predictions(data.labels[images], *_in_chunks(score, images, network.scored_at_once))
 
-    scored = data.scored
+    places = data.own_places
     running = np.ones(len(numbers), bool)  # replicates that have not ended
     fitted = ~running  # those that have ended early
     ends: list[np.ndarray] = []  # of all replicates: predictions, then what they have learned
@@ -275,7 +275,7 @@ def train(
     ):
         if updates not in evaluations:
             continue
-        validation = rows.spread(predictions(data.validation[scored]), scored, data)
+        validation = rows.of_all_images(predictions(data.validation[places]), places, data)
         on_samples = predictions(data.samples)
         scores = rows.scores(on_samples, validation, data)
         epoch = updates // batches_per_epoch
