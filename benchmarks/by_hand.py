@@ -228,9 +228,7 @@ class ByHand:
         inputs = features / np.sqrt(np.mean(np.square(features[sample])))
         for l2 in self.about.linear_probe.l2:
             probe = LogisticRegression(C=1 / (l2 * len(sample)), max_iter=1000)
-            probe.fit(inputs[sample], data.labels[sample]).predict_proba(
-                inputs[scored(data, split)]
-            )
+            probe.fit(inputs[sample], data.labels[sample]).predict_proba(inputs[validation])
 
     def run(self, splits: int) -> float:
         """Train some of the splits; return the seconds that all would take."""
