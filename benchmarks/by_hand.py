@@ -181,7 +181,8 @@ class ByHand:
     ) -> tuple[float, Any]:
         """Train heads at each rate; return the best rate, and its head."""
         sample, validation = data.samples[split], scored(data, split)
-        chosen, trained = data.selection[split][data.of([split]).own_places[0]], {}
+        chosen = np.isin(validation, data.validation[data.selection[split]])
+        trained = {}
         for rate, length in updates.items():
             model = self.head(features[sample], data.labels[sample], rate, length, data.classes)
             named = model.predict(features[validation], verbose=0).argmax(axis=1)

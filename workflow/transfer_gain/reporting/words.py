@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from transfer_gain.methods import records
 from transfer_gain.names import FROM_SCRATCH
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MINUS = "−"
 
@@ -17,7 +19,7 @@ def method(name: str, backbone: str) -> str:
     return words if backbone == FROM_SCRATCH else f"{words} from {backbone}"
 
 
-def named(row: pd.Series) -> str:
+def named(row: "pd.Series") -> str:
     """Return the method of a row with the columns method and backbone, see `method`."""
     return method(row["method"], row["backbone"])
 
