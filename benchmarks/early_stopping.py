@@ -20,6 +20,7 @@ import side_by_side
 import study
 from run import with_section
 from side_by_side import CHECKOUT, WORK
+from transfer_gain import schedule
 from transfer_gain.config.loading import load
 from transfer_gain.config.study import Study
 from transfer_gain.data.fitting import Fit, fit
@@ -29,7 +30,7 @@ from transfer_gain.data.splits import cross_fitting
 from transfer_gain.methods import heads, scratch
 from transfer_gain.methods.records import TRANSFER
 from transfer_gain.names import AUGMENTATION, BASELINE
-from transfer_gain.training import devices, loop
+from transfer_gain.training import devices
 from transfer_gain.training.loop import Trained
 
 PAGE = CHECKOUT / "docs/methods.md"
@@ -153,7 +154,8 @@ def patient(history: pd.DataFrame) -> tuple[int, int]:
 RULES: dict[str, tuple[Rule, int]] = {
     # With how many evaluations of a run.
     **{
-        f"training loss below {loss}": (below(loss), loop.EVALUATIONS_TO_STOP_AT) for loss in LOSSES
+        f"training loss below {loss}": (below(loss), schedule.EVALUATIONS_TO_STOP_AT)
+        for loss in LOSSES
     },
     "best on the selection images, patience of a fifth": (patient, EVALUATIONS),
 }
@@ -168,7 +170,7 @@ def compare(history: pd.DataFrame) -> Iterator[dict]:
     _, replicates = zip(*history.groupby("replicate"), strict=True)
     epochs = int(history["epoch"].max())
     for name, (rule, evaluations) in RULES.items():
-        looked_at = loop.evaluation_epochs(epochs, LANDMARK, evaluations)
+        looked_at = schedule.evaluation_epochs(epochs, LANDMARK, evaluations)
         change, updates = [], []
         for whole in replicates:
             seen = whole[whole["epoch"].isin(looked_at)]
@@ -212,7 +214,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write into docs/methods.md")
     options = parser.parse_args()
     devices.configure(gpu=False)
-    loop.EVALUATIONS = EVALUATIONS
+    schedule.EVALUATIONS = EVALUATIONS
     text = section(list(histories()))
     print(text)
     if options.write:

@@ -27,6 +27,7 @@ BATCH = 50
 
 def ours(data: Replicates, settings: dict, threads: int) -> Callable[[int], Timed]:
     """Prepare our training: it times the second of two epochs, and half of the drawing."""
+    from transfer_gain import schedule
     from transfer_gain.data import augmentation
     from transfer_gain.methods import scratch
     from transfer_gain.training import devices, loop
@@ -62,7 +63,7 @@ def ours(data: Replicates, settings: dict, threads: int) -> Callable[[int], Time
     )
 
     def run(number: int) -> Timed:
-        scratch.train(few, **settings, evaluate=loop.EVERY_EPOCH)
+        scratch.train(few, **settings, evaluate=schedule.EVERY_EPOCH)
         return Timed(None, sum(seconds) + drawing[-1] / settings["epochs"])
 
     return run

@@ -126,6 +126,11 @@ def test_no_training_job_reads_labels_and_colours():
         assert not any(file.is_relative_to(PACKAGE / "reporting") for file in behind)
 
 
+def test_a_new_metric_extracts_nothing_again():
+    behind = files_behind(PACKAGE.parent / "scripts" / "extract_features.py")
+    assert PACKAGE / "metrics.py" not in behind
+
+
 def test_behind_a_plot_is_no_other_figure():
     scripts = {file.stem: file for file in (PACKAGE.parent / "scripts").glob("plot_*.py")}
     figures = PACKAGE / "reporting" / "figures"

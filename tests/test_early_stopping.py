@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from toys import clouds
-from transfer_gain import metrics
+from transfer_gain import metrics, schedule
 from transfer_gain.methods import heads
 from transfer_gain.training import loop
 
@@ -18,7 +18,7 @@ SETTINGS = {
     "min_updates": 0,
     "l2": 0.0001,
     "seed_names": (2018, "toy", "0.1"),
-    "evaluate": loop.EVERY_EPOCH,
+    "evaluate": schedule.EVERY_EPOCH,
 }
 CLOUDS = clouds(replicates=5, distance=0.7)
 # Seven images of each of the three classes, so that the mean over classes is that over images.

@@ -9,6 +9,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from spies import Spy
 from toys import assert_scored_on_its_own, clouds, of_cross_fitting
+from transfer_gain import schedule
 from transfer_gain.data import store
 from transfer_gain.data.replicates import Replicates
 from transfer_gain.data.sampling import draw_samples, validation_roles
@@ -16,7 +17,6 @@ from transfer_gain.data.whole_files import StoreError
 from transfer_gain.evaluation.statistics import mean_interval
 from transfer_gain.methods import heads
 from transfer_gain.seeds import run_seed
-from transfer_gain.training import loop
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tensorflow")]
 
@@ -86,7 +86,7 @@ def test_a_training_run_is_the_one_of_keras(
 ):
     data, spy = clouds(), Spy(monkeypatch)
     settings = SETTINGS | {"activation": activation, "class_weights": class_weights}
-    history = heads.train(data, **settings, evaluate=loop.EVERY_EPOCH).history
+    history = heads.train(data, **settings, evaluate=schedule.EVERY_EPOCH).history
 
     assert spy.batches.shape == (4 * 5, 3, 5)  # 23 images: five batches an epoch, the last of 3
     first_losses = []
@@ -159,9 +159,9 @@ def test_how_often_a_run_is_evaluated_and_in_what_chunks_changes_nothing(
     monkeypatch.setattr(
         heads, "network", lambda *given, **also: whole(*given, **also)._replace(scored_at_once=7)
     )
-    often, often_history, *_ = heads.train(clouds(), **settings, evaluate=loop.EVERY_EPOCH)
+    often, often_history, *_ = heads.train(clouds(), **settings, evaluate=schedule.EVERY_EPOCH)
     pd.testing.assert_frame_equal(rare, often, rtol=1e-6)
-    assert sorted(set(rare_history["epoch"])) == loop.evaluation_epochs(30, 30)
+    assert sorted(set(rare_history["epoch"])) == schedule.evaluation_epochs(30, 30)
     assert sorted(set(often_history["epoch"])) == list(range(1, 31))
     common = often_history[often_history["epoch"].isin(rare_history["epoch"])]
     pd.testing.assert_frame_equal(

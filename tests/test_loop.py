@@ -1,4 +1,4 @@
-"""Promises of the training loop: schedule, initialization, and Adam as published."""
+"""Promises of the training loop: initialization, and Adam as published."""
 
 import math
 
@@ -8,41 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from transfer_gain import schedule
 from transfer_gain.data import rows
 from transfer_gain.training import loop
-
-
-@given(st.integers(1, 500), st.integers(0, 5000), st.integers(1, 1000))
-def test_a_run_is_no_shorter_than_its_epochs_and_updates_and_no_longer(epochs, updates, batches):
-    length = loop.training_epochs(epochs, updates, batches)
-    assert length >= epochs
-    assert length * batches >= updates
-    assert length == epochs or (length - 1) * batches < updates
-
-
-@pytest.mark.parametrize(
-    ("images", "min_updates", "expected"),
-    [(42, 1000, 1000), (420, 1000, 112), (4200, 1000, 20), (42000, 1000, 20), (42, 0, 20)],
-)
-def test_the_length_of_the_studies_runs(images: int, min_updates: int, expected: int):
-    assert loop.training_epochs(20, min_updates, math.ceil(images / 50)) == expected
-
-
-@given(st.integers(1, 3000), st.integers(1, 300), st.integers(1, 60))
-def test_a_run_is_evaluated_at_its_end_at_the_landmark_and_not_often(epochs, landmark, evaluations):
-    schedule = loop.evaluation_epochs(epochs, landmark, evaluations)
-    assert schedule == sorted(set(schedule))
-    assert schedule[0] >= 1
-    assert schedule[-1] == epochs
-    assert min(landmark, epochs) in schedule
-    assert len(schedule) <= evaluations + 1
-    # Evenly: no gap between evaluations is longer than the even one, rounded.
-    assert max(np.diff([0, *schedule])) <= math.ceil(epochs / evaluations) + 1
-
-
-def test_evaluations_stay_within_the_designs_fifty():
-    assert all(len(loop.evaluation_epochs(epochs, 20)) <= 50 for epochs in range(1, 2000))
-    assert loop.evaluation_epochs(20, 20, evaluations=20) == list(range(1, 21))
 
 
 @pytest.mark.parametrize(("fan_in", "fan_out"), [(2048, 100), (100, 50), (25, 7), (1, 1)])
@@ -106,18 +74,10 @@ def test_the_penalty_is_the_sum_of_squares_and_pulls_each_replicate_by_itself(te
         np.testing.assert_allclose(gradient, 0.2 * kernel.numpy(), rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("images", "updates"),
-    [(42 * 6, 1002), (420 * 6, 1020), (42, 1000), (420, 1008)],  # 5 copies and the image itself
-)
-def test_a_run_makes_as_many_updates_as_its_images_and_length_ask_for(images, updates):
-    assert loop.training_updates(images, batch_size=50, epochs=20, min_updates=1000) == updates
-
-
 @settings(deadline=None)
 @given(st.integers(5, 2000), st.integers(0, 10**6))
 def test_a_run_has_levelled_off_by_its_last_fifth_alone(epochs, seed):
-    stops = loop.evaluation_epochs(epochs, landmark=20)
+    stops = schedule.evaluation_epochs(epochs, landmark=20)
     losses = np.random.default_rng(seed).uniform(0, 0.02, len(stops))
     history = pd.DataFrame({"replicate": 0, "epoch": stops, "train_loss": losses})
     before = losses[stops.index(round(0.8 * epochs))]

@@ -13,7 +13,7 @@ include: "location.smk"
 
 sys.path.insert(0, str(WORKFLOW))
 
-from transfer_gain import gpus, metrics
+from transfer_gain import gpus, metrics, schedule
 from transfer_gain.config import jobs
 from transfer_gain.config.errors import ConfigError
 from transfer_gain.config.jobs import fill

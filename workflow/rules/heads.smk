@@ -85,7 +85,7 @@ rule train_selected_head:
         | {
             "epochs": int(wildcards.epochs),
             "min_updates": 0,
-            "evaluate": "every-epoch",
+            "evaluate": schedule.EVERY_EPOCH,
         },
         names={"method": records.TRANSFER, "run": "long"},
     script:

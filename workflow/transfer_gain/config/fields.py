@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
-from transfer_gain import gpus, metrics
+from transfer_gain import gpus
 
 T = TypeVar("T")
 
@@ -45,17 +45,6 @@ def _all_different(values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
-# The value of `metric` that lets the sizes of the classes decide.
-AUTO = "auto"
-
-
-def _known_metric(name: str) -> str:
-    """Refuse a metric that has no record."""
-    if name not in (AUTO, *metrics.SELECTING):
-        raise PydanticCustomError("literal_error", "a metric")
-    return name
-
-
 def _path(text: str) -> str:
     """Return a path in canonical form: no `./`, no final slash, `~` expanded as in a shell."""
     return str(Path(os.path.expanduser(text)))  # noqa: PTH111 (Path's fails for no user)
@@ -82,12 +71,6 @@ Weights = Annotated[
     str,
     Field(pattern=PATH, title="imagenet, none or a path without braces"),
     AfterValidator(_path),
-]
-
-MetricName = Annotated[
-    str,
-    AfterValidator(_known_metric),
-    Field(json_schema_extra={"enum": [*metrics.SELECTING, AUTO]}),
 ]
 
 # Settings that several sections have.

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from transfer_gain import metrics, names
 from transfer_gain.config.backbones import Backbone, check_backbones
@@ -19,7 +27,7 @@ from transfer_gain.config.baselines import (
 )
 from transfer_gain.config.datasets import AnyDataset, Avatars, FashionMnist, Peeps
 from transfer_gain.config.errors import ConfigError
-from transfer_gain.config.fields import AUTO, MetricName, Name, Section, Some, is_file
+from transfer_gain.config.fields import Name, Section, Some, is_file
 from transfer_gain.config.one_shot import OneShot
 from transfer_gain.config.paths import Paths, format_number
 from transfer_gain.config.training import (
@@ -36,6 +44,23 @@ from transfer_gain.printable import shorten
 
 # Folders of the checkout, which cannot hold results.
 CHECKOUT = ("benchmarks", "docs", "envs", "profiles", "resources", "tests", "workflow")
+
+# The value of `metric` that lets the sizes of the classes decide.
+AUTO = "auto"
+
+
+def _known_metric(name: str) -> str:
+    """Refuse a metric that has no record."""
+    if name not in (AUTO, *metrics.SELECTING):
+        raise PydanticCustomError("literal_error", "a metric")
+    return name
+
+
+MetricName = Annotated[
+    str,
+    AfterValidator(_known_metric),
+    Field(json_schema_extra={"enum": [*metrics.SELECTING, AUTO]}),
+]
 
 
 def _default_datasets() -> dict[str, AnyDataset]:

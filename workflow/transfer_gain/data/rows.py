@@ -9,6 +9,7 @@ import pandas as pd
 from transfer_gain.data import store
 from transfer_gain.data.replicates import Replicates
 from transfer_gain.metrics import METRICS, Predictions
+from transfer_gain.schedule import before_last_fifth
 
 # A run has levelled off if its training loss fell by less than this (in nats) in its last fifth.
 STILL_FALLING = 0.01
@@ -115,11 +116,6 @@ def probability_columns(predicted: pd.DataFrame) -> list[str]:
 def probabilities(predicted: pd.DataFrame) -> np.ndarray:
     """Return the probability of each class, float64 (rows, classes)."""
     return predicted[probability_columns(predicted)].to_numpy(np.float64)
-
-
-def before_last_fifth(epochs: int) -> int:
-    """Return the last epoch before the last fifth of a run, rounded as evaluations are."""
-    return max(min(round(0.8 * epochs), epochs - 1), 1)
 
 
 def levelled_off(history: pd.DataFrame) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from transfer_gain import metrics
+from transfer_gain import metrics, schedule
 from transfer_gain.data import rows
 from transfer_gain.data.replicates import Replicates, of_part, read_replicates
 from transfer_gain.features import extraction, keras_networks
@@ -139,7 +139,7 @@ def train(
                 learning_rate=learning_rate,
                 l2=l2,
                 # Scoring the images costs half as much as training on them.
-                evaluate=loop.LAST_FIFTH,
+                evaluate=schedule.LAST_FIFTH,
                 # The head already fits its images, so fine-tuning would stop at once.
                 **{**settings, "stop_at_train_loss": None},
             )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from transfer_gain import schedule
 from transfer_gain.data import rows, store
 from transfer_gain.data.replicates import Replicates, read_replicates
 from transfer_gain.training import loop
@@ -133,7 +134,7 @@ def train_files(
     if updates_of_copies:
         length = {key: settings[key] for key in ("batch_size", "epochs", "min_updates")}
         images = data.samples.shape[1] * (1 + updates_of_copies)
-        settings = {**settings, "min_updates": loop.training_updates(images, **length)}
+        settings = {**settings, "min_updates": schedule.training_updates(images, **length)}
     seed_names = (study_seed, names["dataset"], names["fraction"])
     chosen: list[tuple[np.ndarray, dict[str, Any]]] = [(data.replicate_numbers, {})]
     if selection:

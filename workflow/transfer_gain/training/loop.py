@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from transfer_gain import schedule
 from transfer_gain.data import class_weights as weighting
 from transfer_gain.data import rows, store
 from transfer_gain.data.replicates import Replicates
@@ -23,11 +24,6 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 
 # Images are augmented ahead for as many updates as fit into this many bytes.
 CHANGED_BYTES = 2**23
-
-# Scoring 7,000 validation images costs more than training on 42, so each run is scored this often.
-EVALUATIONS = 5
-EVALUATIONS_TO_STOP_AT = 10  # of a run that may end early
-SPARSELY, EVERY_EPOCH, LAST_FIFTH = "sparsely", "every-epoch", "last-fifth"
 
 Parameters = Sequence[tf.Variable]
 
@@ -117,30 +113,6 @@ class Trained(NamedTuple):
     parameters: list[np.ndarray]
 
 
-def training_epochs(epochs: int, min_updates: int, batches_per_epoch: int) -> int:
-    """Return the number of epochs: `epochs`, or more if `min_updates` requires it."""
-    return max(epochs, math.ceil(min_updates / batches_per_epoch))
-
-
-def training_updates(images: int, batch_size: int, epochs: int, min_updates: int) -> int:
-    """Return the number of updates of a run on the given number of images."""
-    batches_per_epoch = -(-images // min(batch_size, images))
-    return batches_per_epoch * training_epochs(epochs, min_updates, batches_per_epoch)
-
-
-def evaluation_epochs(epochs: int, landmark: int, evaluations: int = EVALUATIONS) -> list[int]:
-    """Return the epochs after which a run is evaluated: evenly spread, the last and a landmark.
-
-    Args:
-        epochs: length of the run.
-        landmark: an epoch to include for any length, such as the 2018 paper's 20.
-        evaluations: approximate number of evaluations.
-    """
-    spread = np.linspace(epochs / evaluations, epochs, evaluations)
-    rounded = {max(1, round(epoch)) for epoch in spread}
-    return sorted(rounded | {epochs} | {min(landmark, epochs)})
-
-
 def glorot_uniform(rng: np.random.Generator, *shape: int) -> np.ndarray:
     """Draw a kernel, float32, from U(-a, a) with a = sqrt(6 / (fan_in + fan_out)).
 
@@ -166,7 +138,7 @@ def train(
     min_updates: int,
     l2: float,
     seed_names: tuple[int, str, str],
-    evaluate: str = SPARSELY,
+    evaluate: str = schedule.SPARSELY,
     augmentation: Augmentation | None = None,
     class_weights: str = weighting.NONE,
     stop_at_train_loss: float | None = None,
@@ -186,7 +158,7 @@ def train(
         min_updates: least number of updates.
         l2: weight of the penalty.
         seed_names: study seed, dataset and fraction, from which each replicate's seed is derived.
-        evaluate: when, `SPARSELY`, after `EVERY_EPOCH`, or before and after the `LAST_FIFTH`.
+        evaluate: when, see `schedule.epochs_evaluated`.
         augmentation: random changes, drawn again for every batch; None for unchanged images.
         class_weights: "none", or "balanced" for weights with which the classes of a replicate's
             sample count equally, see `class_weights.balanced`.
@@ -196,7 +168,7 @@ def train(
     """
     images = data.samples.shape[1]
     batches_per_epoch = -(-images // min(batch_size, images))
-    length = training_epochs(epochs, min_updates, batches_per_epoch)
+    length = schedule.training_epochs(epochs, min_updates, batches_per_epoch)
     numbers = data.replicate_numbers
     seeds = [run_seed(*seed_names, number) for number in numbers]
     initial, orders, drawn = [], [], []
@@ -211,12 +183,8 @@ def train(
     parameters = [tf.Variable(np.stack(values)) for values in zip(*initial, strict=True)]
     ordered = np.stack(orders, axis=1)
     batches: list[np.ndarray | ChangedBatches] = [ordered]
-    times = EVALUATIONS_TO_STOP_AT if stop_at_train_loss else EVALUATIONS
-    stops = {
-        SPARSELY: evaluation_epochs(length, epochs, times),
-        EVERY_EPOCH: list(range(1, length + 1)),
-        LAST_FIFTH: sorted({rows.before_last_fifth(length), length}),
-    }[evaluate]
+    times = schedule.EVALUATIONS_TO_STOP_AT if stop_at_train_loss else schedule.EVALUATIONS
+    stops = schedule.epochs_evaluated(evaluate, length, epochs, times)
     evaluations = [epoch * batches_per_epoch for epoch in stops]
     pauses = set(evaluations)
     if augmentation:
@@ -286,18 +254,16 @@ def train(
             scores["train_loss"].mean(),
             scores["validation_accuracy"].mean(),
         )
-        evaluated = pd.DataFrame(
-            {"replicate": numbers, "epoch": epoch, "updates": updates, **scores}
-        )
-        history.append(evaluated[running])
+        now = pd.DataFrame({"replicate": numbers, "epoch": epoch, "updates": updates, **scores})
+        history.append(now[running])
         if stop_at_train_loss:
             fitted |= running & (loss_by_class(on_samples) < stop_at_train_loss)
         ended = running & (fitted | (epoch == length))
         if ended.any():
             learned = (values.numpy() for values in (*parameters, *network.averages))
-            now = [np.array(values) for values in (*validation[1:], *learned)]
-            ends = ends or now
-            for of_all, values in zip(ends, now, strict=True):
+            reached = [np.array(values) for values in (*validation[1:], *learned)]
+            ends = ends or reached
+            for of_all, values in zip(ends, reached, strict=True):
                 of_all[ended] = values[ended]
             running &= ~ended
         if not running.any():
