@@ -84,6 +84,28 @@ def test_intervals_hold_the_truth_of_known_curves():
     assert np.mean(held) >= 0.9
 
 
+def near_the_best(labels):
+    """A steep curve that comes to 0.98 with 100 labels."""
+    return expit(logit(0.98) + 0.7 * np.log(labels / 100))
+
+
+def test_intervals_of_gains_hold_the_truth_where_a_change_of_the_logit_is_worth_little():
+    times = np.array([2, 5])
+    now, then = near_the_best(100), near_the_best(100 * times)
+    held = []
+    for seed in range(60):
+        # All points share the error of their images, by which the score at hand is wrong too.
+        rng = np.random.default_rng(seed)
+        points = points_of(near_the_best, noise=0.05, draws=500, seed=seed)
+        common = rng.normal() + np.append(0, rng.normal(size=500))
+        moved = logit(points.scores) + 0.3 * common[:, None]
+        made = learning_curve.forecast(Points(SIZES, expit(moved)), times, 1e-3)
+        gain, low, high = made.gains()
+        assert (low < gain).all() and (gain < high).all()
+        held.append((low <= then - now) & (then - now <= high))
+    assert np.mean(held) >= 0.9
+
+
 @pytest.mark.parametrize("times", [[5.1], [0.9, 2]])
 def test_nothing_is_said_beyond_five_times_the_labels(times):
     with pytest.raises(ValueError, match="allowed: 1 to 5"):
@@ -124,6 +146,17 @@ def test_a_study_is_forecast(runs):
     assert table["score"].to_numpy() == pytest.approx(truth, abs=0.02)
     assert (table["low"] <= truth).all()
     assert (truth <= table["high"]).all()
+
+
+def test_a_single_run_near_the_best_score_is_expected_above_those_with_a_tenth_of_its_labels():
+    def curve(labels):
+        return expit(logit(0.98) + 0.5 * np.log(labels / 600))
+
+    rows = of_curve(curve, {0.001: 5, 0.01: 5}, spread=0.02)
+    table = forecast(pd.concat([rows, of_curve(curve, {0.1: 1}, spread=0)]))
+    truth = curve(table["labels"])
+    assert (table["low"] <= truth).all() and (truth <= table["high"]).all()
+    assert (table["low"] > curve(60)).all()
 
 
 def bent_curve(labels):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import stats
-from scipy.special import logit
+from scipy.special import expit, logit
 
 from transfer_gain import seeds
 from transfer_gain.evaluation import evidence, image_sampling, learning_curve, statistics
@@ -47,7 +47,7 @@ def forecast(
     Points are resampled together. The fractions of a split of cross-fitting have the same test
     images and nested samples, so the same splits are drawn at all fractions. Elsewhere replicates
     are drawn at each fraction, and the same images at all. A fraction with a single run has the
-    spread of the runs at the next smaller fraction.
+    spread, in the logit, of the runs at the next smaller fraction.
 
     Args:
         selected: see `comparison`; only the rows under protocol "held-out" count.
@@ -209,12 +209,16 @@ def _of_one_run(
 ) -> np.ndarray:
     """Return draws of the mean of runs that show no spread, (draws,).
 
-    Each is given that of the runs with fewer labels, which is rather larger.
+    Each is given the spread of the runs with fewer labels in the logit, where it is rather larger.
+    Near 1, their spread in points would be far too large: it would pass beyond 1.
     """
     count = len(own.scores)
-    runs = smaller.scores.to_numpy()
+    mean, runs = (
+        logit(np.clip(scores, own.clip, 1 - own.clip))
+        for scores in (own.mean, smaller.scores.to_numpy())
+    )
     stretched = statistics.resampled_means(runs, DRAWS, rng) - runs.mean()
-    means = own.mean + stretched * np.sqrt(len(runs) / count)
+    means = expit(mean + stretched * np.sqrt(len(runs) / count))
     if own.values is not None and own.labels is not None and weights is not None:
         # Images that also train count twice, see `new_images.cross_fitted`.
         times = 1 if own.overlap is None else 2
@@ -239,7 +243,7 @@ def _target(points: Points, target: float | None, clip: float) -> dict[str, Any]
         ("target_low", 1, found.high),
         ("target_high", -1, found.low),
     ):
-        before = 1 / (1 + np.exp(-logit(measured[0]) - shift * half))
+        before = expit(logit(measured[0]) + shift * half)
         curve = np.concatenate([before[:-1], continued])
         needed[name] = statistics.labels_for(np.asarray(target), labels, curve, logit)
     low, high = needed["target_labels"]

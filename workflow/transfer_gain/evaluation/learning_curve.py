@@ -22,6 +22,9 @@ FEWEST = 3  # points, of which the back-test fits all but one
 # labels: docs/validity.md says how it was found.
 MODEL_ERROR = 0.08
 _Z = stats.norm.ppf(0.975)
+# Values of a standard normal variable that are equally likely.
+_NORMAL = stats.norm.ppf((np.arange(40) + 0.5) / 40)
+_NORMAL /= _NORMAL.std()
 _ASYMPTOTES = np.linspace(0, 0.9, 19)  # shares of the smallest error
 
 
@@ -132,9 +135,9 @@ class Forecast(NamedTuple):
         low: lower ends of the 95 % intervals, (n,).
         high: upper ends, (n,).
         now: score with the labels at hand.
-        changes: expected change of its logit, (n,).
-        errors: standard deviation of that change, (n,); smaller than that of the score, because
-            the error of the score at hand is in both.
+        starts: draws of its logit, (draws,).
+        changes: draws of the change of the logit, (draws, n).
+        of_model: standard deviation of that change which no draw shows, (n,).
         backtest_error: what the fit to all other points expects of the last one, less its score.
         holds: whether that error is within its own 95 % interval.
         weights: of the families, by name.
@@ -144,26 +147,30 @@ class Forecast(NamedTuple):
     low: np.ndarray
     high: np.ndarray
     now: float
+    starts: np.ndarray
     changes: np.ndarray
-    errors: np.ndarray
+    of_model: np.ndarray
     backtest_error: float
     holds: bool
     weights: dict[str, float]
 
     def gains(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return what is gained over the score at hand, with the ends of 95 % intervals, (n,)."""
-        expected, low, high = (
-            expit(logit(self.now) + self.changes + side * _Z * self.errors) - self.now
-            for side in (0, -1, 1)
-        )
-        return expected, low, high
+        low, high = np.quantile(self._gains_drawn(), [0.025, 0.975], axis=0)
+        return self.scores - self.now, low, high
 
     def probability_of(self, gain: float) -> np.ndarray:
-        """Return the probability that more than `gain`, > 0, is gained, (n,)."""
-        if self.now + gain >= 1:
-            return np.zeros(len(self.changes))
-        needed = logit(self.now + gain) - logit(self.now)
-        return stats.norm.sf((needed - self.changes) / self.errors)
+        """Return the probability that more than `gain` is gained, (n,)."""
+        return (self._gains_drawn() > gain).mean(axis=0)
+
+    def _gains_drawn(self) -> np.ndarray:
+        """Return draws of what is gained, each with several errors of the model, (all draws, n).
+
+        A change of the logit is worth fewer points, the nearer to 1 the score at hand really is.
+        """
+        changes = self.changes + _NORMAL[:, None, None] * self.of_model
+        starts = self.starts[:, None]
+        return (expit(starts + changes) - expit(starts)).reshape(-1, len(self.scores))
 
 
 def forecast(points: Points, times: Sequence[float], clip: float) -> Forecast:
@@ -216,17 +223,23 @@ def forecast(points: Points, times: Sequence[float], clip: float) -> Forecast:
     weights /= weights.sum()
     at = points.labels[-1] * np.asarray(times, float)
     continued = np.tensordot(weights, [of(family, points, at) for family in FAMILIES], 1)
-    of_model = (MODEL_ERROR**2 + unexplained) * distances**2
-    half = _Z * np.sqrt(continued[1:].var(axis=0) + of_model)
+    of_model = np.sqrt(MODEL_ERROR**2 + unexplained) * distances
+    half = _Z * np.sqrt(continued[1:].var(axis=0) + of_model**2)
     changes = continued - last[:, None]
     return Forecast(
         scores=expit(continued[0]),
         low=expit(continued[0] - half),
         high=expit(continued[0] + half),
         now=float(expit(last[0])),
-        changes=changes[0],
-        errors=np.sqrt(changes[1:].var(axis=0) + of_model),
+        starts=_about_first(last),
+        changes=_about_first(changes),
+        of_model=of_model,
         backtest_error=float(expit(last[0] + error[0]) - expit(last[0])),
         holds=bool(abs(error[0]) <= _Z * np.sqrt(expected)),
         weights={family.name: float(w) for family, w in zip(FAMILIES, weights, strict=True)},
     )
+
+
+def _about_first(values: np.ndarray) -> np.ndarray:
+    """Return draws, moved so that their mean is the first value, which is no draw."""
+    return values[1:] - values[1:].mean(axis=0) + values[0]
