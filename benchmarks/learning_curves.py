@@ -27,6 +27,7 @@ from transfer_gain.data.splits import cross_fitting
 SIZE, SEED, COMPONENTS = 64, 2018, 64
 FRACTIONS = (0.1, 0.2, 0.3, 0.5, 1.0)
 TIMES = (2, 3, 5)
+FOLDS, REPEATS = 6, 2
 # Images of a draw; five times its training images, and as many to score on, must be there.
 SIZES = {
     "clothes": (140, 350),
@@ -46,17 +47,20 @@ class Curve(NamedTuple):
     Attributes:
         dataset: its name.
         classifier: its name.
-        images: number of the study's images.
+        classes: class of each image, int (images,).
         labels: training images per class at each of `FRACTIONS`, (fractions,).
-        scores: accuracy in each split at each of `FRACTIONS`, (splits, fractions).
+        right: 1 for each image that a split takes for its class, 0 for another, NaN where it is not
+            scored, at each of `FRACTIONS`, (splits, images, fractions).
+        now: accuracy of what the splits learned from all their images, on those that `truth` is of.
         truth: accuracy with each of `TIMES` the labels, (times,).
     """
 
     dataset: str
     classifier: str
-    images: int
+    classes: np.ndarray
     labels: np.ndarray
-    scores: np.ndarray
+    right: np.ndarray
+    now: float
     truth: np.ndarray
 
 
@@ -139,29 +143,34 @@ def draw(
     order = stratified(labels, rng)
     own = order[:images]
     names = [str(label) for label in np.unique(labels)]
-    splits = cross_fitting(labels[own], np.arange(images), names, 6, 2, rng)
+    splits = cross_fitting(labels[own], np.arange(images), names, FOLDS, REPEATS, rng)
     training = min(np.count_nonzero(roles == "") for roles in splits)
     sizes = [round(fraction * training) for fraction in FRACTIONS]
-    scores = {name: np.empty((len(splits), len(sizes))) for name in CLASSIFIERS}
+    held_out = order[TIMES[-1] * training :]
+    shape = len(splits), images, len(sizes)
+    right = {name: np.full(shape, np.nan) for name in CLASSIFIERS}
+    now = {name: np.empty(len(splits)) for name in CLASSIFIERS}
     for split, roles in enumerate(splits):
         pool = own[roles == ""]
         pool = pool[stratified(labels[pool], rng)]
-        tested = own[roles == "test"]
+        tested = roles == "test"
         for column, size in enumerate(sizes):
             for name in CLASSIFIERS:
-                score = _score(name, values, labels, pool[:size], tested)
-                scores[name][split, column] = score
-    held_out = order[TIMES[-1] * training :]
+                is_right = learned(name, values, labels, pool[:size])
+                right[name][split, tested, column] = is_right(own[tested])
+                if size == training:
+                    now[name][split] = is_right(held_out).mean()
     return [
         Curve(
             dataset,
             name,
-            images,
+            labels[own],
             np.array(sizes) / len(names),
-            scores[name],
+            right[name],
+            now[name].mean(),
             np.array(
                 [
-                    _score(name, values, labels, order[: times * training], held_out)
+                    learned(name, values, labels, order[: times * training])(held_out).mean()
                     for times in TIMES
                 ]
             ),
@@ -181,12 +190,12 @@ def draws(
                     yield from draw(dataset, *known[dataset], images, number)
 
 
-def _score(
-    name: str, values: np.ndarray, labels: np.ndarray, training: np.ndarray, tested: np.ndarray
-) -> float:
-    """Return a classifier's accuracy."""
+def learned(
+    name: str, values: np.ndarray, labels: np.ndarray, training: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Train a classifier on some images; return which of others it takes for their class."""
     model = CLASSIFIERS[name]().fit(values[training], labels[training])
-    return float(np.mean(model.predict(values[tested]) == labels[tested]))
+    return lambda tested: model.predict(values[tested]) == labels[tested]
 
 
 def stratified(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -71,17 +71,28 @@ def test_every_benchmark_has_one_section_of_the_readme():
 
 
 def test_forecasts_are_compared_with_the_truth():
+    def curve(labels):
+        return 1 - 0.9 * labels**-0.3
+
+    rng = np.random.default_rng(0)
     labels = 60 * np.array(FRACTIONS)
-    scores = 1 - 0.9 * labels**-0.3 + 0.01 * np.random.default_rng(0).normal(size=(12, 1))
-    truth = 1 - 0.9 * (60 * np.array([2, 3, 5])) ** -0.3
-    curves = [Curve("made up", name, 300, labels, scores, truth) for name in ("a", "b")]
+    right = np.full((12, 300, len(labels)), np.nan)
+    for split, image in enumerate(np.arange(600).reshape(12, 50) % 300):
+        # The same images are difficult at all fractions.
+        difficulty = rng.random((50, 1))
+        right[split, image] = difficulty < curve(labels)
+    then = curve(60 * np.array([2, 3, 5]))
+    classes = np.arange(300) % 3
+    curves = [Curve("made up", name, classes, labels, right, curve(60), then) for name in "ab"]
     rows = forecast.backtested(curves, (0.1, 0.3, 1.0))
     assert len(rows) == 6
     assert rows["told"].all()
-    assert rows["held"].all()
+    assert rows["held"].all() and rows["gain_held"].all()
     assert (rows["ours"] < rows["stays"]).all()
     section = forecast.report(curves)
     assert "| made up | 5 × | 2 | 1.000 |" in section
+    # Of two curves at 2 and 5 times, all likely gains came.
+    assert "| 0.9 to 1.0 | 4 | " in section
     page = forecast.PAGE.read_text()
     assert section in run.with_section(page, "forecast", section)
 

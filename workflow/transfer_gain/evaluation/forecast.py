@@ -47,7 +47,7 @@ def forecast(
     Points are resampled together. The fractions of a split of cross-fitting have the same test
     images and nested samples, so the same splits are drawn at all fractions. Elsewhere replicates
     are drawn at each fraction, and the same images at all. A fraction with a single run has the
-    spread, in the logit, of the runs at the next smaller fraction.
+    spread of the runs at the next smaller fraction.
 
     Args:
         selected: see `comparison`; only the rows under protocol "held-out" count.
@@ -129,9 +129,9 @@ def _rows(
         for times in TIMES
     ]
     chance = 0.0 if classes is None else metric.chance(classes)
-    said = _said(known, most, chance, metric, seed_names, target)
+    told = said(known, most, chance, metric, seed_names, target)
     return [
-        {**row, **{name: _at(value, number) for name, value in said.items()}}
+        {**row, **{name: _at(value, number) for name, value in told.items()}}
         for number, row in enumerate(rows)
     ]
 
@@ -140,7 +140,7 @@ def _at(value: Any, number: int) -> Any:
     return value[number] if isinstance(value, np.ndarray) else value
 
 
-def _said(
+def said(
     known: Mapping[int, Evidence],
     most: int,
     chance: float,
@@ -148,7 +148,16 @@ def _said(
     seed_names: tuple[int, str],
     target: float | None,
 ) -> dict[str, Any]:
-    """Return what can be said of one method, by column; arrays have an item for each row."""
+    """Return what can be said of one method, by column of the table; arrays have `TIMES` items.
+
+    Args:
+        known: its evidence by labels per class, ascending.
+        most: all labels per class.
+        chance: score of always giving the same answer.
+        metric: the metric of the scores.
+        seed_names: the study's seed and the dataset.
+        target: a score that the user wants to reach.
+    """
     if max(known) < most:
         return {"status": NOT_ALL_LABELS}
     if known[most].mean >= metric.bounds[1] - statistics.RESOLUTION:
@@ -167,7 +176,7 @@ def _said(
     if not found.holds:
         return {**about, "status": BACKTEST}
     gain, gain_low, gain_high = found.gains()
-    said = {
+    columns = {
         "score": found.scores,
         "low": found.low,
         "high": found.high,
@@ -177,7 +186,7 @@ def _said(
         "p_better": found.probability_of(known[most].margin),
         "status": EXPECTED,
     }
-    return {**about, **said, **_target(points, target, clip)}
+    return {**about, **columns, **_target(points, target, clip)}
 
 
 def _points(known: Mapping[int, Evidence], seed_names: tuple[int, str]) -> Points | None:
@@ -187,38 +196,42 @@ def _points(known: Mapping[int, Evidence], seed_names: tuple[int, str]) -> Point
     if first.labels is not None and first.values is not None:
         rng = seeds.generator(*seed_names, "images of the forecast")
         weights = image_sampling.bootstrap_weights(first.labels, first.groups, DRAWS, rng)
-    drawn, smaller = [], None
+    drawn, runs = [], None
     for labels, own in known.items():
-        if statistics.is_spread(own.scores.to_numpy()):
-            smaller = own
-            at = () if own.overlap is not None else (labels,)
-            rng = seeds.generator(*seed_names, *at, "forecast")
-            drawn.append(evidence.resampled_means(own, DRAWS, rng, weights))
-        elif smaller is None:
+        spread = statistics.is_spread(own.scores.to_numpy())
+        if spread:
+            runs = own.scores.to_numpy()
+        elif runs is None:
             return None
+        if spread and own.overlap is not None:
+            rng = seeds.generator(*seed_names, "forecast")
+            drawn.append(evidence.resampled_means(own, DRAWS, rng, weights))
         else:
             rng = seeds.generator(*seed_names, labels, "forecast")
-            drawn.append(_of_one_run(own, smaller, rng, weights))
+            drawn.append(_of_runs(own, runs, rng, weights))
     means = [own.mean for own in known.values()]
     scores = np.concatenate([[means], np.stack(drawn, axis=1)])
     return Points(np.array(list(known), float), scores)
 
 
-def _of_one_run(
-    own: Evidence, smaller: Evidence, rng: np.random.Generator, weights: np.ndarray | None
+def _of_runs(
+    own: Evidence, runs: np.ndarray, rng: np.random.Generator, weights: np.ndarray | None
 ) -> np.ndarray:
-    """Return draws of the mean of runs that show no spread, (draws,).
+    """Return draws of a mean score that vary as runs do, (draws,).
 
-    Each is given the spread of the runs with fewer labels in the logit, where it is rather larger.
-    Near 1, their spread in points would be far too large: it would pass beyond 1.
+    Runs are drawn in the logit, in which curves are continued. In points, few runs near 1 would
+    vary beyond it.
+
+    Args:
+        own: evidence whose mean is drawn.
+        runs: scores of its runs; of those with fewer labels, if its own show no spread. In the
+            logit they vary about as much, sometimes more and sometimes less.
+        rng: for the draws.
+        weights: see `evidence.resampled_means`.
     """
-    count = len(own.scores)
-    mean, runs = (
-        logit(np.clip(scores, own.clip, 1 - own.clip))
-        for scores in (own.mean, smaller.scores.to_numpy())
-    )
-    stretched = statistics.resampled_means(runs, DRAWS, rng) - runs.mean()
-    means = expit(mean + stretched * np.sqrt(len(runs) / count))
+    mean, logits = (logit(np.clip(scores, own.clip, 1 - own.clip)) for scores in (own.mean, runs))
+    away = statistics.resampled_means(logits, DRAWS, rng) - logits.mean()
+    means = expit(mean + away * np.sqrt(len(runs) / len(own.scores)))
     if own.values is not None and own.labels is not None and weights is not None:
         # Images that also train count twice, see `new_images.cross_fitted`.
         times = 1 if own.overlap is None else 2

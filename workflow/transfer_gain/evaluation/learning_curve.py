@@ -23,7 +23,7 @@ FEWEST = 3  # points, of which the back-test fits all but one
 MODEL_ERROR = 0.08
 _Z = stats.norm.ppf(0.975)
 # Values of a standard normal variable that are equally likely.
-_NORMAL = stats.norm.ppf((np.arange(40) + 0.5) / 40)
+_NORMAL = stats.norm.ppf((np.arange(100) + 0.5) / 100)
 _NORMAL /= _NORMAL.std()
 _ASYMPTOTES = np.linspace(0, 0.9, 19)  # shares of the smallest error
 
@@ -137,7 +137,7 @@ class Forecast(NamedTuple):
         now: score with the labels at hand.
         starts: draws of its logit, (draws,).
         changes: draws of the change of the logit, (draws, n).
-        of_model: standard deviation of that change which no draw shows, (n,).
+        of_model: standard deviation of the model's error, which draws lack, (n,).
         backtest_error: what the fit to all other points expects of the last one, less its score.
         holds: whether that error is within its own 95 % interval.
         weights: of the families, by name.
@@ -179,9 +179,9 @@ def forecast(points: Points, times: Sequence[float], clip: float) -> Forecast:
     Families are averaged in the logit. Their weights are the likelihoods of the last point, given a
     fit to the others. Each curve is moved to pass through the last point that it is fitted to: the
     points share their images, so that a distance from the last one is rather a lack of the family
-    than chance. The variance of the interval is the sum of that of the draws, of
+    than chance. The variance of a score's interval is the sum of that of the draws, of
     `MODEL_ERROR`, and of the part of the back-test's squared error that these two do not explain;
-    the last two grow with the logarithm of the labels.
+    the last two, the model's error, grow with the logarithm of the labels.
 
     Args:
         points: at least `FEWEST`.
@@ -241,5 +241,8 @@ def forecast(points: Points, times: Sequence[float], clip: float) -> Forecast:
 
 
 def _about_first(values: np.ndarray) -> np.ndarray:
-    """Return draws, moved so that their mean is the first value, which is no draw."""
+    """Return draws, moved so that their mean is the first value, which is no draw.
+
+    Near 1, logits of draws are skewed, and their mean is another.
+    """
     return values[1:] - values[1:].mean(axis=0) + values[0]
