@@ -25,7 +25,7 @@ from transfer_gain.metrics import ACCURACY
 # Fractions of own images by default, and with one more.
 FRACTIONS = {"three fractions": (0.1, 0.3, 1.0), "four fractions": (0.1, 0.3, 0.5, 1.0)}
 ERRORS = ["ours", "stays", "power_law"]
-RANGES = ["score", "low", "high", "gain_low", "gain_high", "p_better"]
+TOLD = ["score", "low", "high", "gain_low", "gain_high", "p_better"]
 # Probabilities of a gain that are told apart: the answer decides at 0.2 and 0.5.
 CHANCES = np.array([0, 0.2, 0.5, 0.7, 0.9, 1])
 PAGE = Path(__file__).parents[1] / "docs" / "validity.md"
@@ -41,7 +41,9 @@ def evidence_of(curve: Curve, column: int) -> Evidence:
     return Evidence(scores, right, curve.classes, overlap=overlap, images=images)
 
 
-def plain_power_law(labels: np.ndarray, scores: np.ndarray, at: np.ndarray, clip: float):
+def plain_power_law(
+    labels: np.ndarray, scores: np.ndarray, at: np.ndarray, clip: float
+) -> np.ndarray:
     """Return the scores at some labels by least squares in the logarithm of the error."""
     slope, start = np.polyfit(np.log(labels), np.log(np.clip(1 - scores, clip, 1)), 1)
     return 1 - np.exp(start + slope * np.log(at))
@@ -75,7 +77,7 @@ def backtested(curves: Iterable[Curve], fractions: Sequence[float]) -> pd.DataFr
         scores = np.array([evidence.mean for evidence in known.values()])
         plain = plain_power_law(labels, scores, labels[-1] * np.array(TIMES), own.clip)
         for number, times in enumerate(TIMES):
-            now = {name: told[name][number] for name in RANGES}
+            now = {name: told[name][number] for name in TOLD}
             truth = curve.truth[number]
             gain = truth - curve.now
             rows.append(

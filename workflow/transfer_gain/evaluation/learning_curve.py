@@ -135,9 +135,7 @@ class Forecast(NamedTuple):
         low: lower ends of the 95 % intervals, (n,).
         high: upper ends, (n,).
         now: score with the labels at hand.
-        starts: draws of its logit, (draws,).
-        changes: draws of the change of the logit, (draws, n).
-        of_model: standard deviation of the model's error, which draws lack, (n,).
+        gained: draws of what is gained over the score at hand, (draws, n).
         backtest_error: what the fit to all other points expects of the last one, less its score.
         holds: whether that error is within its own 95 % interval.
         weights: of the families, by name.
@@ -147,30 +145,19 @@ class Forecast(NamedTuple):
     low: np.ndarray
     high: np.ndarray
     now: float
-    starts: np.ndarray
-    changes: np.ndarray
-    of_model: np.ndarray
+    gained: np.ndarray
     backtest_error: float
     holds: bool
     weights: dict[str, float]
 
     def gains(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return what is gained over the score at hand, with the ends of 95 % intervals, (n,)."""
-        low, high = np.quantile(self._gains_drawn(), [0.025, 0.975], axis=0)
+        low, high = np.quantile(self.gained, [0.025, 0.975], axis=0)
         return self.scores - self.now, low, high
 
     def probability_of(self, gain: float) -> np.ndarray:
         """Return the probability that more than `gain` is gained, (n,)."""
-        return (self._gains_drawn() > gain).mean(axis=0)
-
-    def _gains_drawn(self) -> np.ndarray:
-        """Return draws of what is gained, each with several errors of the model, (all draws, n).
-
-        A change of the logit is worth fewer points, the nearer to 1 the score at hand really is.
-        """
-        changes = self.changes + _NORMAL[:, None, None] * self.of_model
-        starts = self.starts[:, None]
-        return (expit(starts + changes) - expit(starts)).reshape(-1, len(self.scores))
+        return (self.gained > gain).mean(axis=0)
 
 
 def forecast(points: Points, times: Sequence[float], clip: float) -> Forecast:
@@ -225,19 +212,31 @@ def forecast(points: Points, times: Sequence[float], clip: float) -> Forecast:
     continued = np.tensordot(weights, [of(family, points, at) for family in FAMILIES], 1)
     of_model = np.sqrt(MODEL_ERROR**2 + unexplained) * distances
     half = _Z * np.sqrt(continued[1:].var(axis=0) + of_model**2)
-    changes = continued - last[:, None]
     return Forecast(
         scores=expit(continued[0]),
         low=expit(continued[0] - half),
         high=expit(continued[0] + half),
         now=float(expit(last[0])),
-        starts=_about_first(last),
-        changes=_about_first(changes),
-        of_model=of_model,
+        gained=_gained(last, continued - last[:, None], of_model),
         backtest_error=float(expit(last[0] + error[0]) - expit(last[0])),
         holds=bool(abs(error[0]) <= _Z * np.sqrt(expected)),
         weights={family.name: float(w) for family, w in zip(FAMILIES, weights, strict=True)},
     )
+
+
+def _gained(start: np.ndarray, changes: np.ndarray, of_model: np.ndarray) -> np.ndarray:
+    """Return draws of what is gained, each with several errors of the model, (all draws, n).
+
+    A change of the logit is worth fewer points, the nearer to 1 the score at hand really is.
+
+    Args:
+        start: logit of the score at hand, and its draws, (1 + draws,).
+        changes: of the logit, (1 + draws, n).
+        of_model: standard deviation of the model's error, which draws lack, (n,).
+    """
+    starts = _about_first(start)[:, None]
+    changes = _about_first(changes) + _NORMAL[:, None, None] * of_model
+    return (expit(starts + changes) - expit(starts)).reshape(-1, len(of_model))
 
 
 def _about_first(values: np.ndarray) -> np.ndarray:
